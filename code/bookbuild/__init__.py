@@ -1,0 +1,1 @@
+"""What turns the chapters into a site; no chapter imports it, and it is not distributed."""

@@ -1,0 +1,34 @@
+"""``python -m bookbuild``: build the site, as ``make book`` does."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+from bookbuild import html
+from bookbuild.book import Book
+from bookbuild.execute import ChapterError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Build the book in the folder that is named, and say what was done."""
+    parser = argparse.ArgumentParser(prog="bookbuild", description=main.__doc__)
+    parser.add_argument("root", nargs="?", type=Path, default=Path(), help="folder of the book")
+    book = Book(parser.parse_args(arguments).root.resolve())
+    try:
+        executed = html.build(book)
+    except ChapterError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except subprocess.CalledProcessError:
+        print("The book was not built: a warning is an error. See above.", file=sys.stderr)
+        return 1
+    print(f"Executed: {', '.join(executed) or 'nothing, all outputs are current'}.")
+    print(f"The book is at {(book.html / 'index.html').as_uri()}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

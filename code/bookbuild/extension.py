@@ -1,0 +1,102 @@
+"""The Sphinx extension of the book: what `_config.yml` cannot know before the build.
+
+It points myst-nb at the cache of the package's present state, gives the theme the repository's
+address where there is one, serves every script from the book itself, and loads the heavy one
+late.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from myst_nb.sphinx_ import NbMetadataCollector
+from sphinx.application import Sphinx
+from sphinx.config import Config
+from sphinx.util.typing import ExtensionMetadata
+
+from bookbuild import repository, stills, vendor
+from bookbuild.book import Book
+
+_STATE = "application/vnd.jupyter.widget-state+json"
+_HERE = Path(__file__).parent
+# Scripts of extensions that Jupyter Book loads on every page and this book does not use.
+_UNWANTED = ("sphinx-thebe.js", "thebelab", "js/hoverxref")
+
+
+def setup(app: Sphinx) -> ExtensionMetadata:
+    """Register the hooks."""
+    # 'env': when the package, the data or the lock change, every page is read anew.
+    app.add_config_value("bookbuild_execution_key", "", "env", str)
+    # Before myst-nb and the theme read their configuration.
+    app.connect("config-inited", _configure, priority=100)
+    app.connect("builder-inited", _publish)
+    app.connect("doctree-resolved", _add_stills)
+    app.connect("html-page-context", _page, priority=900)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def _configure(app: Sphinx, config: Config) -> None:
+    book = _book(app)
+    config.bookbuild_execution_key = book.execution_key()
+    config.nb_execution_cache_path = str(book.cache)
+    config.templates_path = [*config.templates_path, str(_HERE / "templates")]
+    config.html_static_path = [*config.html_static_path, str(_HERE / "static")]
+    config.mathjax_path = "book/mathjax/startup.js"
+    config.mathjax_options = {"defer": "defer"}
+    config.mathjax3_config = {"loader": {"load": ["input/tex", "output/chtml"]}}
+    if address := repository.address(book.root):
+        options = config.html_theme_options
+        options["repository_url"] = address
+        options["use_repository_button"] = True
+
+
+def _publish(app: Sphinx) -> None:
+    if app.builder.format == "html":
+        vendor.publish(_book(app), Path(app.outdir) / "_static" / "book")
+
+
+def _add_stills(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Put the first frame where a reader sees it before, or without, any script."""
+    if app.builder.format == "html":
+        stills.add(doctree, _widget_state(app, docname))
+
+
+def _page(
+    app: Sphinx,
+    pagename: str,
+    templatename: str,
+    context: dict[str, Any],
+    doctree: nodes.document | None,
+) -> None:
+    if doctree is not None and stills.present(doctree):
+        app.add_js_file("book/explorers.js", loading_method="defer")
+        app.add_css_file("book/explorers.css")
+    scripts = context["script_files"]
+    # myst-nb puts the frames, a megabyte of them, in the head; the text comes first.
+    frames = [script for script in scripts if _STATE in str(script.attributes.get("type"))]
+    for script in frames:
+        body = script.attributes["body"]
+        context["body"] += f'<script type="{_STATE}">{body}</script>'
+    context["script_files"] = [
+        script
+        for script in scripts
+        if script not in frames and not any(name in str(script.filename) for name in _UNWANTED)
+    ]
+    # The theme's folder for its icons carries their version.
+    theme = Path(app.registry.html_themes["pydata_sphinx_theme"])
+    icons = sorted((theme / "static" / "vendor" / "fontawesome").glob("*/css/all.min.css"))
+    context["icons"] = icons[0].relative_to(theme / "static").as_posix()
+
+
+def _widget_state(app: Sphinx, docname: str) -> dict[str, Any]:
+    scripts = NbMetadataCollector.get_js_files(app.env, docname)
+    _, attributes = scripts.get("ipywidgets_state", (None, {"body": "{}"}))
+    return json.loads(attributes["body"]).get("state", {})
+
+
+def _book(app: Sphinx) -> Book:
+    return Book(Path(os.environ.get("BOOKBUILD_ROOT", app.confdir)))

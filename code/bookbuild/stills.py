@@ -1,0 +1,80 @@
+"""The first frame of every explorer, in the page itself.
+
+The widget script is large and arrives late. Until then, and without scripts or in print, the
+page shows the frame at which the explorer starts, under a button that looks like its sliders.
+"""
+
+from __future__ import annotations
+
+import json
+from html import escape
+from typing import Any
+
+from bs4 import BeautifulSoup
+from docutils import nodes
+
+_VIEW = "application/vnd.jupyter.widget-view+json"
+
+
+def present(doctree: nodes.document) -> bool:
+    """Tell whether a page has an explorer."""
+    return any(_VIEW in raw.astext() for raw in doctree.findall(nodes.raw))
+
+
+def add(doctree: nodes.document, states: dict[str, dict[str, Any]]) -> None:
+    """Wrap every widget view of a page with the still of its first frame.
+
+    Parameters
+    ----------
+    doctree : nodes.document
+        The page, changed in place.
+    states : dict
+        The page's widget state: model id to model.
+
+    Raises
+    ------
+    ValueError
+        If a view's state is not in the page: the slider would never come alive.
+    """
+    for raw in list(doctree.findall(nodes.raw)):
+        if _VIEW not in raw.astext():
+            continue
+        view = BeautifulSoup(raw.astext(), "html.parser").find("script", type=_VIEW)
+        model = json.loads(view.string)["model_id"]
+        if model not in states:
+            raise ValueError(f"The widget {model} has no state in {doctree['source']}.")
+        raw[:] = [nodes.Text(_wrap(model, states))]
+
+
+def _wrap(model: str, states: dict[str, dict[str, Any]]) -> str:
+    sliders, frame = _first(states[model]["state"], states)
+    rows = "".join(
+        f"<span>{escape(label)}</span><span class='explorer-rail'></span><span>{escape(value)}</span>"
+        for label, value in sliders
+    )
+    names = " and ".join(escape(label) for label, _ in sliders)
+    view = json.dumps({"version_major": 2, "version_minor": 0, "model_id": model})
+    return (
+        f'<div class="explorer">'
+        f'<div class="explorer-still"><button type="button" aria-label="Start the sliders {names}">'
+        f"{rows}</button>{frame}</div>"
+        f'<script type="{_VIEW}">{view}</script></div>'
+    )
+
+
+def _first(
+    state: dict[str, Any], states: dict[str, dict[str, Any]]
+) -> tuple[list[tuple[str, str]], str]:
+    """Return the sliders, as label and value, and the frame that a box shows at first."""
+    sliders: list[tuple[str, str]] = []
+    frame = ""
+    for child in state["children"]:
+        inner = states[child.removeprefix("IPY_MODEL_")]["state"]
+        if inner["_model_name"] == "SelectionSliderModel":
+            sliders.append((inner["description"], inner["_options_labels"][inner["index"]]))
+            continue
+        while inner["_model_name"] == "StackModel":
+            chosen = inner["children"][inner["selected_index"]]
+            inner = states[chosen.removeprefix("IPY_MODEL_")]["state"]
+        frame = inner["value"]
+    return sliders, frame

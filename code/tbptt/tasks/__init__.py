@@ -1,0 +1,6 @@
+"""Data to learn from: tasks with a known answer, and real series that ship with libraries."""
+
+from tbptt.tasks.memory import first_step_memory
+from tbptt.tasks.series import digits, sunspots
+
+__all__ = ["digits", "first_step_memory", "sunspots"]

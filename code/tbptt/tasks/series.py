@@ -1,0 +1,53 @@
+"""Real series that well-kept libraries ship with their wheels: no download."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def sunspots() -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Load the yearly sunspot numbers, 1700 to 2008.
+
+    Returns
+    -------
+    years : ndarray of int, shape (309,)
+        The years.
+    activity : ndarray of float64, shape (309,)
+        Mean sunspot number of each year.
+
+    Raises
+    ------
+    ImportError
+        If statsmodels, which ships the series, is not installed.
+    """
+    try:
+        from statsmodels.datasets import sunspots as source
+    except ImportError as error:
+        raise ImportError("sunspots() needs statsmodels: pip install 'tbptt[series]'") from error
+    table = source.load_pandas().data
+    return table["YEAR"].to_numpy(dtype=np.int64), table["SUNACTIVITY"].to_numpy(dtype=np.float64)
+
+
+def digits() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Load handwritten digits of 8 by 8 pixels as sequences of 64 steps, read row by row.
+
+    Returns
+    -------
+    x : ndarray of float32, shape (1797, 64, 1)
+        Ink in each pixel, from 0 to 1.
+    y : ndarray of int, shape (1797,)
+        The digit, 0 to 9.
+
+    Raises
+    ------
+    ImportError
+        If scikit-learn, which ships the images, is not installed.
+    """
+    try:
+        from sklearn.datasets import load_digits
+    except ImportError as error:
+        raise ImportError("digits() needs scikit-learn: pip install 'tbptt[series]'") from error
+    pixels, labels = load_digits(return_X_y=True)
+    x = (pixels / 16).astype(np.float32)[:, :, None]  # (1797, 64) -> (1797, 64, 1)
+    return x, labels.astype(np.int64)

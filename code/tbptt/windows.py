@@ -1,0 +1,272 @@
+"""Cut sequences into windows, and put the windows in the order that carried state needs.
+
+Nothing is dropped in silence: :func:`cut` says where the windows begin and which steps none of
+them contains, and :func:`prepare_sequences` warns when there are any.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tbptt._checks import numeric_array, positive_int
+
+
+class DroppedStepsWarning(UserWarning):
+    """Some steps of the sequence are in no window."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Where the windows of one sequence lie.
+
+    Attributes
+    ----------
+    steps : int
+        Length of the sequence.
+    window_length : int
+        Steps in a window.
+    increment : int
+        Steps from the start of one window to the start of the next (the stride).
+    """
+
+    steps: int
+    window_length: int
+    increment: int
+
+    @property
+    def n_windows(self) -> int:
+        """Number of windows: ``(steps - window_length) // increment + 1``."""
+        return (self.steps - self.window_length) // self.increment + 1
+
+    @property
+    def starts(self) -> NDArray[np.int64]:
+        """First step of every window, shape ``(n_windows,)``."""
+        return np.arange(self.n_windows, dtype=np.int64) * self.increment
+
+    @property
+    def coverage(self) -> NDArray[np.int64]:
+        """Number of windows that contain each step, shape ``(steps,)``."""
+        edges = np.zeros(self.steps + 1, dtype=np.int64)
+        np.add.at(edges, self.starts, 1)
+        np.add.at(edges, self.starts + self.window_length, -1)
+        return edges[:-1].cumsum()
+
+    @property
+    def dropped(self) -> NDArray[np.int64]:
+        """Steps that no window contains: gaps between windows, and the end of the sequence."""
+        return np.flatnonzero(self.coverage == 0)
+
+
+def cut(steps: int, window_length: int, increment: int) -> Cut:
+    """Cut a sequence into windows, without touching any data.
+
+    Parameters
+    ----------
+    steps : int
+        Length of the sequence.
+    window_length : int
+        Steps in a window, at most `steps`.
+    increment : int
+        Steps from one window's start to the next one's. More than `window_length` leaves gaps.
+
+    Returns
+    -------
+    Cut
+        Starts, coverage and dropped steps.
+
+    Raises
+    ------
+    TypeError
+        If an argument is not an integer.
+    ValueError
+        If one is below 1, or the window is longer than the sequence.
+    """
+    steps = positive_int("steps", steps)
+    window_length = positive_int("window_length", window_length)
+    increment = positive_int("increment", increment)
+    if window_length > steps:
+        raise ValueError(
+            f"window_length {window_length} is longer than the sequence of {steps} steps, so "
+            f"there is no window at all. Take at most {steps}, or pad the sequences."
+        )
+    return Cut(steps, window_length, increment)
+
+
+def prepare_sequences(
+    x: ArrayLike, y: ArrayLike, window_length: int, increment: int
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Cut labelled sequences into windows; every window inherits its sequence's label.
+
+    Parameters
+    ----------
+    x : array_like of numbers, shape (n_sequences, steps, ...)
+        The sequences; features, if any, come last.
+    y : array_like of numbers, shape (n_sequences, ...)
+        One label (or vector of them) a sequence.
+    window_length : int
+        Steps in a window.
+    increment : int
+        Steps from one window's start to the next one's: `window_length` lays windows end to
+        end, 1 gives every window there is.
+
+    Returns
+    -------
+    windows : ndarray, shape (n_sequences * n_windows, window_length, ...)
+        All windows of sequence 0 in order of time, then those of sequence 1, and so on; a copy,
+        of the dtype of `x`.
+    labels : ndarray, shape (n_sequences * n_windows, ...)
+        The inherited labels, of the dtype of `y`.
+
+    Raises
+    ------
+    TypeError
+        If sizes are not integers, or the arrays do not hold numbers.
+    ValueError
+        If an array is ragged or too flat, a size is below 1, the window is longer than the
+        sequence, or there is not one label a sequence.
+
+    Warns
+    -----
+    DroppedStepsWarning
+        If some steps are in no window; the warning names them.
+    """
+    x = numeric_array("x", x, min_ndim=2)
+    y = numeric_array("y", y, min_ndim=1)
+    if len(x) != len(y):
+        raise ValueError(
+            f"x holds {len(x)} sequences but y holds {len(y)} labels (shapes {x.shape} and "
+            f"{y.shape}). Pass one label a sequence."
+        )
+    where = cut(x.shape[1], window_length, increment)
+    if where.dropped.size:
+        warnings.warn(describe_dropped(where), DroppedStepsWarning, stacklevel=2)
+    # The view's new axis comes last; (n, W, ..., L) -> (n, W, L, ...).
+    views = np.lib.stride_tricks.sliding_window_view(x, where.window_length, axis=1)
+    views = np.moveaxis(views[:, :: where.increment], -1, 2)
+    windows = views.reshape(-1, *views.shape[2:])
+    return windows, np.repeat(y, where.n_windows, axis=0)
+
+
+def describe_dropped(where: Cut) -> str:
+    """Say in a sentence which steps (counted from 0) no window contains, and what to do."""
+    dropped = where.dropped
+    if not dropped.size:
+        return f"Every one of the {where.steps} steps is in a window."
+    listed = ", ".join(map(str, dropped[:8])) + (", …" if dropped.size > 8 else "")
+    cure = (
+        f"an increment of at most {where.window_length} closes the gaps"
+        if where.increment > where.window_length
+        else "pad the end or choose sizes that fit"
+    )
+    return (
+        f"{dropped.size} of {where.steps} steps are in no window (counted from 0: {listed}), with "
+        f"windows of {where.window_length} every {where.increment}; {cure}."
+    )
+
+
+def stateful_batches(
+    n_sequences: int, n_windows: int, batch_size: int
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Order windows so that each row of a batch continues the same row of the batch before.
+
+    Parameters
+    ----------
+    n_sequences : int
+        Number of sequences.
+    n_windows : int
+        Windows in each, laid end to end and ordered as :func:`prepare_sequences` orders them:
+        all windows of sequence 0, then of sequence 1, and so on.
+    batch_size : int
+        Rows in a batch: so many sequences run side by side.
+
+    Returns
+    -------
+    indices : ndarray of int, shape (n_batches, batch_size)
+        ``windows[indices[n]]`` is batch `n`. Row `i` of batch ``n + 1`` continues row `i` of
+        batch `n`, except where `resets` says that new sequences begin.
+    resets : ndarray of bool, shape (n_batches,)
+        True where the state must be reset before the batch.
+
+    Raises
+    ------
+    TypeError
+        If an argument is not an integer.
+    ValueError
+        If one is below 1, or `batch_size` does not divide `n_sequences`.
+    """
+    n_sequences = positive_int("n_sequences", n_sequences)
+    n_windows = positive_int("n_windows", n_windows)
+    batch_size = positive_int("batch_size", batch_size)
+    if n_sequences % batch_size:
+        fitting = [b for b in range(1, n_sequences + 1) if n_sequences % b == 0]
+        near = sorted(fitting, key=lambda b: abs(b - batch_size))[:3]
+        raise ValueError(
+            f"batch_size {batch_size} does not divide {n_sequences} sequences: "
+            f"{n_sequences % batch_size} of them would be left without a full batch. "
+            f"Sizes that fit: {', '.join(map(str, sorted(near)))}."
+        )
+    first = np.arange(n_sequences, dtype=np.int64).reshape(-1, 1, batch_size) * n_windows
+    indices = (first + np.arange(n_windows)[:, None]).reshape(-1, batch_size)
+    return indices, np.arange(len(indices)) % n_windows == 0
+
+
+def stateless_ceiling(
+    steps: int,
+    window_length: int,
+    increment: int,
+    position: int,
+    positives: Fraction | float = Fraction(1, 2),
+) -> Fraction:
+    r"""Best accuracy over windows of any model that sees one window at a time.
+
+    The sequences are all zeros but for a 1 at one known step in the positive ones, and every
+    window inherits its sequence's label. With `W` windows a sequence, `c` of which contain that
+    step, and a share `p` of positive sequences, the all-zero windows carry both labels and can
+    be given only one answer, so that the best accuracy is
+
+    .. math:: p \frac{c}{W} + \max\Bigl(1 - p,\; p \bigl(1 - \frac{c}{W}\bigr)\Bigr),
+
+    which for ``p = 1/2`` is ``1/2 + c / (2 W)``.
+
+    Parameters
+    ----------
+    steps, window_length, increment : int
+        The cut, as for :func:`cut`.
+    position : int
+        Step of the 1, counted from 0.
+    positives : Fraction or float
+        Share of positive sequences, between 0 and 1.
+
+    Returns
+    -------
+    Fraction
+        The ceiling, exact.
+
+    Raises
+    ------
+    TypeError
+        If a size is not an integer.
+    ValueError
+        If a size is below 1, the window too long, `position` outside the sequence, or
+        `positives` outside [0, 1].
+    """
+    where = cut(steps, window_length, increment)
+    if not 0 <= position < where.steps:
+        raise ValueError(
+            f"position must be a step of the sequence, 0 to {where.steps - 1}, got {position}."
+        )
+    share = Fraction(positives)
+    if not 0 <= share <= 1:
+        raise ValueError(f"positives is a share between 0 and 1, got {positives}.")
+    # Window i starts at i * increment and contains the step if it starts in
+    # (position - window_length, position].
+    last = min(position // where.increment, where.n_windows - 1)
+    first = max(0, -((where.window_length - 1 - position) // where.increment))
+    seen = Fraction(max(0, last - first + 1), where.n_windows)
+    return share * seen + max(1 - share, share * (1 - seen))
