@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from sphinx_external_toc.parsing import parse_toc_yaml
 
 # What a chapter's outputs depend on besides its own code.
-_INPUTS = ("code/tbptt", "data", "requirements.lock")
+# execute.py sets what the kernels find in their environment.
+_INPUTS = ("code/tbptt", "code/bookbuild/execute.py", "data", "requirements.lock")
 
 
 @dataclass(frozen=True)
@@ -58,18 +59,17 @@ class Book:
 
     def execution_key(self) -> str:
         """Hash what every chapter's outputs depend on: package, data and lock, by content."""
-        digest = hashlib.sha256()
-        for path in self._inputs():
-            name, content = path.relative_to(self.root).as_posix().encode(), path.read_bytes()
-            # Lengths keep "ab" + "c" apart from "a" + "bc".
-            digest.update(b"%d %d\n%b%b" % (len(name), len(content), name, content))
-        return digest.hexdigest()[:16]
+        return content_key(self.root / name for name in _INPUTS)
 
-    def _inputs(self) -> Iterator[Path]:
-        for name in _INPUTS:
-            path = self.root / name
-            if path.is_file():
-                yield path
-            for file in sorted(path.rglob("*")):
-                if file.is_file() and "__pycache__" not in file.parts:
-                    yield file
+
+def content_key(places: Iterable[Path]) -> str:
+    """Hash the names and the content of files and folders."""
+    digest = hashlib.sha256()
+    for place in places:
+        files = [place] if place.is_file() else sorted(place.rglob("*"))
+        for path in files:
+            if path.is_file() and "__pycache__" not in path.parts:
+                name, content = path.relative_to(place.parent).as_posix(), path.read_bytes()
+                # Lengths keep "ab" + "c" apart from "a" + "bc".
+                digest.update(f"{len(name)} {len(content)} {name}".encode() + content)
+    return digest.hexdigest()[:16]

@@ -45,13 +45,12 @@ def execute(book: Book, *, timeout: int = 900) -> list[str]:
     """
     # Kernels inherit these: quiet logs, figures without a screen, one source of order.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # its rounding depends on the machine
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
     os.environ.setdefault("PYTHONHASHSEED", "0")
     cache = get_cache(book.cache)
     for notebook in book.notebooks():
-        cache.add_nb_to_project(
-            str(notebook), read_data={"name": "myst_nb_md", "type": "plugin"}
-        )
+        cache.add_nb_to_project(str(notebook), read_data={"name": "myst_nb_md", "type": "plugin"})
     os.utime(book.cache)  # the age by which it is kept
     waiting = [record.uri for record in cache.list_unexecuted()]
     if waiting:
@@ -67,7 +66,9 @@ def execute(book: Book, *, timeout: int = 900) -> list[str]:
 
 
 def _report(book: Book, uri: str, db: object) -> str:
-    traceback = NbProjectRecord.record_from_uri(uri, db).traceback or "(it could not be read)"
+    traceback = NbProjectRecord.record_from_uri(uri, db).traceback
+    if not traceback:
+        return f"{os.path.relpath(uri, book.root)} could not be run; the log above says why."
     # nbclient's message holds the cell's source and the traceback, after its own frames.
     _, _, told = traceback.partition("CellExecutionError: ")
     return f"A cell of {os.path.relpath(uri, book.root)} failed.\n{told or traceback}"

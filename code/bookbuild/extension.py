@@ -19,20 +19,21 @@ from sphinx.config import Config
 from sphinx.util.typing import ExtensionMetadata
 
 from bookbuild import repository, stills, vendor
-from bookbuild.book import Book
+from bookbuild.book import Book, content_key
 
 _STATE = "application/vnd.jupyter.widget-state+json"
 _HERE = Path(__file__).parent
-# Scripts of extensions that Jupyter Book loads on every page and this book does not use.
-_UNWANTED = ("sphinx-thebe.js", "thebelab", "js/hoverxref")
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register the hooks."""
     # 'env': when the package, the data or the lock change, every page is read anew.
     app.add_config_value("bookbuild_execution_key", "", "env", str)
+    # 'html': when this folder changes (scripts, styles, templates), every page is written anew.
+    app.add_config_value("bookbuild_look", "", "html", str)
     # Before myst-nb and the theme read their configuration.
     app.connect("config-inited", _configure, priority=100)
+    app.connect("builder-inited", _without_thebe, priority=100)
     app.connect("builder-inited", _publish)
     app.connect("doctree-resolved", _add_stills)
     app.connect("html-page-context", _page, priority=900)
@@ -42,6 +43,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
 def _configure(app: Sphinx, config: Config) -> None:
     book = _book(app)
     config.bookbuild_execution_key = book.execution_key()
+    config.bookbuild_look = content_key([_HERE])
     config.nb_execution_cache_path = str(book.cache)
     config.templates_path = [*config.templates_path, str(_HERE / "templates")]
     config.html_static_path = [*config.html_static_path, str(_HERE / "static")]
@@ -52,6 +54,12 @@ def _configure(app: Sphinx, config: Config) -> None:
         options = config.html_theme_options
         options["repository_url"] = address
         options["use_repository_button"] = True
+
+
+def _without_thebe(app: Sphinx) -> None:
+    """Silence sphinx-thebe, which Jupyter Book always loads: its script is on another site."""
+    for listeners in app.events.listeners.values():
+        listeners[:] = [one for one in listeners if one.handler.__module__ != "sphinx_thebe"]
 
 
 def _publish(app: Sphinx) -> None:
@@ -81,11 +89,7 @@ def _page(
     for script in frames:
         body = script.attributes["body"]
         context["body"] += f'<script type="{_STATE}">{body}</script>'
-    context["script_files"] = [
-        script
-        for script in scripts
-        if script not in frames and not any(name in str(script.filename) for name in _UNWANTED)
-    ]
+    context["script_files"] = [script for script in scripts if script not in frames]
     # The theme's folder for its icons carries their version.
     theme = Path(app.registry.html_themes["pydata_sphinx_theme"])
     icons = sorted((theme / "static" / "vendor" / "fontawesome").glob("*/css/all.min.css"))
@@ -95,7 +99,8 @@ def _page(
 def _widget_state(app: Sphinx, docname: str) -> dict[str, Any]:
     scripts = NbMetadataCollector.get_js_files(app.env, docname)
     _, attributes = scripts.get("ipywidgets_state", (None, {"body": "{}"}))
-    return json.loads(attributes["body"]).get("state", {})
+    state: dict[str, Any] = json.loads(attributes["body"]).get("state", {})
+    return state
 
 
 def _book(app: Sphinx) -> Book:

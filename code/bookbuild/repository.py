@@ -7,7 +7,9 @@ import re
 import subprocess
 from pathlib import Path
 
-_REMOTE = re.compile(r"^(?:https://|ssh://git@|git@)(github\.com)[/:]([\w.-]+/[\w.-]+?)(?:\.git)?/?$")
+_REMOTE = re.compile(
+    r"^(?:https://|ssh://git@|git@)(github\.com)[/:]([\w.-]+/[\w.-]+?)(?:\.git)?/?$"
+)
 
 
 def address(root: Path) -> str | None:

@@ -39,8 +39,8 @@ def add(doctree: nodes.document, states: dict[str, dict[str, Any]]) -> None:
     for raw in list(doctree.findall(nodes.raw)):
         if _VIEW not in raw.astext():
             continue
-        view = BeautifulSoup(raw.astext(), "html.parser").find("script", type=_VIEW)
-        model = json.loads(view.string)["model_id"]
+        view = BeautifulSoup(raw.astext(), "html.parser").select_one("script")
+        model = json.loads(view.string or "")["model_id"] if view else ""
         if model not in states:
             raise ValueError(f"The widget {model} has no state in {doctree['source']}.")
         raw[:] = [nodes.Text(_wrap(model, states))]
@@ -49,7 +49,8 @@ def add(doctree: nodes.document, states: dict[str, dict[str, Any]]) -> None:
 def _wrap(model: str, states: dict[str, dict[str, Any]]) -> str:
     sliders, frame = _first(states[model]["state"], states)
     rows = "".join(
-        f"<span>{escape(label)}</span><span class='explorer-rail'></span><span>{escape(value)}</span>"
+        f"<span>{escape(label)}</span><span class='explorer-rail'></span>"
+        f"<span>{escape(value)}</span>"
         for label, value in sliders
     )
     names = " and ".join(escape(label) for label, _ in sliders)

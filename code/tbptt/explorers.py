@@ -63,7 +63,7 @@ def explore(
     }
     # Shared by all: models of their own would be two more for every frame.
     wide = widgets.Layout(width="100%", max_width="40rem")
-    text = widgets.Layout(width="auto")
+    full = widgets.Layout(width="100%")
     handles = [
         widgets.SelectionSlider(
             options=[(str(option), option) for option in options],
@@ -75,9 +75,9 @@ def explore(
         for name, options in values.items()
     ]
     if hasattr(widgets, "Stack"):
-        picture = _stack(handles, frames, list(values.values()), text)
+        picture = _stack(handles, frames, list(values.values()), full)
     else:
-        picture = _swapped(handles, frames, text)
+        picture = _swapped(handles, frames, full)
     return widgets.VBox([*handles, picture], layout=widgets.Layout(overflow="hidden"))
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -153,6 +152,59 @@ def prepare_sequences(
     return windows, np.repeat(y, where.n_windows, axis=0)
 
 
+def forecast_windows(
+    series: ArrayLike, window_length: int, increment: int, horizon: int
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.int64]]:
+    """Cut one series into pairs of a past window and the steps that follow it.
+
+    Parameters
+    ----------
+    series : array_like of numbers, shape (steps, ...)
+        The series.
+    window_length : int
+        Steps in the past window.
+    increment : int
+        Steps from one pair's start to the next one's.
+    horizon : int
+        Steps to forecast, right after the window.
+
+    Returns
+    -------
+    past : ndarray, shape (n_pairs, window_length, ...)
+        What a model may see.
+    future : ndarray, shape (n_pairs, horizon, ...)
+        What it is asked for.
+    starts : ndarray of int, shape (n_pairs,)
+        First step of each pair; it spans ``window_length + horizon`` steps.
+
+    Raises
+    ------
+    TypeError
+        If sizes are not integers, or the series does not hold numbers.
+    ValueError
+        If a size is below 1, or window and horizon together exceed the series.
+
+    Warns
+    -----
+    DroppedStepsWarning
+        If some steps are in no pair; the warning names them.
+    """
+    series = numeric_array("series", series, min_ndim=1)
+    window_length = positive_int("window_length", window_length)
+    horizon = positive_int("horizon", horizon)
+    span = window_length + horizon
+    if span > len(series):
+        raise ValueError(
+            f"window_length {window_length} and horizon {horizon} together need {span} steps, but "
+            f"the series has {len(series)}. Shorten one of them."
+        )
+    where = cut(len(series), span, increment)
+    if where.dropped.size:
+        warnings.warn(describe_dropped(where), DroppedStepsWarning, stacklevel=2)
+    pairs = series[where.starts[:, None] + np.arange(span)]  # (n_pairs, span, ...)
+    return pairs[:, :window_length], pairs[:, window_length:], where.starts
+
+
 def describe_dropped(where: Cut) -> str:
     """Say in a sentence which steps (counted from 0) no window contains, and what to do."""
     dropped = where.dropped
@@ -214,59 +266,3 @@ def stateful_batches(
     first = np.arange(n_sequences, dtype=np.int64).reshape(-1, 1, batch_size) * n_windows
     indices = (first + np.arange(n_windows)[:, None]).reshape(-1, batch_size)
     return indices, np.arange(len(indices)) % n_windows == 0
-
-
-def stateless_ceiling(
-    steps: int,
-    window_length: int,
-    increment: int,
-    position: int,
-    positives: Fraction | float = Fraction(1, 2),
-) -> Fraction:
-    r"""Best accuracy over windows of any model that sees one window at a time.
-
-    The sequences are all zeros but for a 1 at one known step in the positive ones, and every
-    window inherits its sequence's label. With `W` windows a sequence, `c` of which contain that
-    step, and a share `p` of positive sequences, the all-zero windows carry both labels and can
-    be given only one answer, so that the best accuracy is
-
-    .. math:: p \frac{c}{W} + \max\Bigl(1 - p,\; p \bigl(1 - \frac{c}{W}\bigr)\Bigr),
-
-    which for ``p = 1/2`` is ``1/2 + c / (2 W)``.
-
-    Parameters
-    ----------
-    steps, window_length, increment : int
-        The cut, as for :func:`cut`.
-    position : int
-        Step of the 1, counted from 0.
-    positives : Fraction or float
-        Share of positive sequences, between 0 and 1.
-
-    Returns
-    -------
-    Fraction
-        The ceiling, exact.
-
-    Raises
-    ------
-    TypeError
-        If a size is not an integer.
-    ValueError
-        If a size is below 1, the window too long, `position` outside the sequence, or
-        `positives` outside [0, 1].
-    """
-    where = cut(steps, window_length, increment)
-    if not 0 <= position < where.steps:
-        raise ValueError(
-            f"position must be a step of the sequence, 0 to {where.steps - 1}, got {position}."
-        )
-    share = Fraction(positives)
-    if not 0 <= share <= 1:
-        raise ValueError(f"positives is a share between 0 and 1, got {positives}.")
-    # Window i starts at i * increment and contains the step if it starts in
-    # (position - window_length, position].
-    last = min(position // where.increment, where.n_windows - 1)
-    first = max(0, -((where.window_length - 1 - position) // where.increment))
-    seen = Fraction(max(0, last - first + 1), where.n_windows)
-    return share * seen + max(1 - share, share * (1 - seen))

@@ -82,8 +82,7 @@ def summary(
     if stride > window and len(travelled) < steps:
         return (
             f"{steps - len(travelled)} of {steps} errors belong to no window",
-            f"stride {stride} > window {window}: these steps teach nothing, "
-            "so Truncation refuses",
+            f"stride {stride} > window {window}: these steps teach nothing, so Truncation refuses",
         )
     full = sum(length == min(window, steps) for length in travelled.values())
     backward = sum(stop - start for start, _, stop in passes)

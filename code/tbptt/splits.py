@@ -1,0 +1,98 @@
+"""Split windows of one series so that no step stands on both sides.
+
+Windows that overlap share steps. Shuffled into training and test, they put the answers of the
+test into the training set; cut in time first, with the windows across the cut left out, they
+cannot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tbptt._checks import positive_int
+
+Fold = tuple[NDArray[np.int64], NDArray[np.int64]]
+
+
+def shared_steps(
+    starts: ArrayLike, span: int, train: ArrayLike, test: ArrayLike
+) -> NDArray[np.int64]:
+    """Count, for every test window, its steps that some training window contains.
+
+    Parameters
+    ----------
+    starts : array_like of int, shape (n_windows,)
+        First step of each window.
+    span : int
+        Steps that a window covers, what is to be forecast included.
+    train, test : array_like of int
+        Indices of the windows on either side.
+
+    Returns
+    -------
+    ndarray of int, shape (n_test,)
+        From 0 (clean) to `span` (every step leaked).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `span` is not an integer of at least 1.
+    """
+    span = positive_int("span", span)
+    first = np.asarray(starts, dtype=np.int64)
+    seen = np.zeros(first.max() + span, dtype=np.int64)
+    steps = first[:, None] + np.arange(span)  # (n_windows, span)
+    seen[steps[np.asarray(train, dtype=np.int64)]] = 1
+    counts: NDArray[np.int64] = seen[steps[np.asarray(test, dtype=np.int64)]].sum(axis=1)
+    return counts
+
+
+def block_folds(starts: Sequence[int] | NDArray[np.int64], span: int, n_folds: int) -> list[Fold]:
+    """Split windows into blocks of time; each is the test set once, with a clean training set.
+
+    Training windows that share a step with the test block are left out, before and after it.
+    The pairs fit wherever scikit-learn takes ``cv``.
+
+    Parameters
+    ----------
+    starts : sequence of int, shape (n_windows,)
+        First step of each window, in order.
+    span : int
+        Steps that a window covers, what is to be forecast included.
+    n_folds : int
+        Number of blocks, at least 2.
+
+    Returns
+    -------
+    list of (ndarray of int, ndarray of int)
+        Indices of training and test windows, one pair a block.
+
+    Raises
+    ------
+    TypeError
+        If a size is not an integer.
+    ValueError
+        If `n_folds` is below 2 or above the number of windows, or a block leaves nothing to
+        train on.
+    """
+    span, n_folds = positive_int("span", span), positive_int("n_folds", n_folds)
+    first = np.asarray(starts, dtype=np.int64)
+    if not 2 <= n_folds <= len(first):
+        raise ValueError(
+            f"n_folds must lie between 2 and the number of windows, {len(first)}; got {n_folds}."
+        )
+    folds = []
+    for test in np.array_split(np.arange(len(first)), n_folds):
+        before, after = first + span <= first[test[0]], first >= first[test[-1]] + span
+        train = np.flatnonzero(before | after)
+        if not train.size:
+            raise ValueError(
+                f"The block of windows {test[0]} to {test[-1]} leaves nothing to train on: every "
+                f"other window shares a step with it (span {span}). Take shorter windows or more "
+                "folds."
+            )
+        folds.append((train, test))
+    return folds

@@ -1,0 +1,147 @@
+"""Explorers: which frame each position of the sliders selects, in ipywidgets 8 and in 7."""
+
+import itertools
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import ipywidgets
+import pytest
+
+from tbptt.explorers import explore
+
+ROOT = Path(__file__).parents[2]
+
+
+def frame(**values):
+    words = " ".join(f"{name}={value}" for name, value in values.items())
+    return (
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1" width="100%">'
+        f"<title>{words}</title></svg>"
+    )
+
+
+def shown(box, chosen):
+    """Follow the stacks as the browser does: slider i's index selects at depth i."""
+    inner = box.children[-1]
+    for index in chosen:
+        inner = inner.children[index]
+    return inner.value
+
+
+@pytest.mark.parametrize(
+    "sliders",
+    [
+        {"a": range(3)},
+        {"a": range(3), "b": ("x", "y")},
+        {"a": (5, 1), "b": range(2), "c": (0.5, 1.5, 2.5)},
+    ],
+)
+def test_every_position_selects_its_frame(sliders):
+    box = explore(frame, **sliders)
+    assert [handle.description for handle in box.children[:-1]] == list(sliders)
+    for chosen in itertools.product(*(range(len(options)) for options in sliders.values())):
+        values = {name: list(sliders[name])[i] for name, i in zip(sliders, chosen, strict=True)}
+        assert shown(box, chosen) == frame(**values)
+
+
+def test_sliders_are_linked_to_every_stack_of_their_depth():
+    known = set(ipywidgets.Widget._instances if hasattr(ipywidgets.Widget, "_instances") else ())
+    box = explore(frame, a=range(3), b=range(2), start={"a": 2, "b": 1})
+    a, b, outer = box.children
+    assert (a.value, b.value) == (2, 1)
+    assert outer.selected_index == 2
+    assert [inner.selected_index for inner in outer.children] == [1, 1, 1]
+    instances = ipywidgets.widgets.widget._instances
+    links = [
+        (link.source, link.target)
+        for key, link in instances.items()
+        if isinstance(link, ipywidgets.widgets.widget_link.Link) and key not in known
+    ]
+    for source, stack in [(a, outer), *((b, inner) for inner in outer.children)]:
+        assert ((source, "index"), (stack, "selected_index")) in links
+
+
+def test_a_frame_that_recurs_is_stored_once():
+    box = explore(lambda a, b: frame(a=a), a=range(2), b=range(3))
+    frames = [inner for stack in box.children[-1].children for inner in stack.children]
+    assert len(frames) == 6
+    assert len({inner.model_id for inner in frames}) == 2
+    assert len({inner.layout.model_id for inner in frames}) == 1
+
+
+def test_a_frame_that_fails_raises_with_its_values():
+    def broken(a):
+        return frame(a=1 / (a - 2))
+
+    with pytest.raises(ZeroDivisionError) as caught:
+        explore(broken, a=range(4))
+    assert caught.value.__notes__ == ["while drawing the frame at {'a': 2}"]
+
+
+@pytest.mark.parametrize(
+    ("svg", "words"),
+    [
+        ("<svg", "not well-formed"),
+        ("<div/>", "must be an <svg>"),
+        (frame(a=1).replace(' width="100%"', ""), "without width"),
+        (frame(a=1).replace("<title>a=1</title>", ""), "without <title>"),
+        (frame(a=1).replace("a=1", " "), "without <title>"),
+    ],
+)
+def test_a_frame_must_be_an_svg_with_a_title(svg, words):
+    with pytest.raises(ValueError, match=words):
+        explore(lambda a: svg, a=[1])
+
+
+def test_a_frame_must_be_a_string():
+    with pytest.raises(TypeError, match="must return an SVG string, got int"):
+        explore(lambda a: a, a=[1])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({}, "at least one slider"),
+        ({"a": []}, "'a' has no values"),
+        ({"a": [1, 1]}, "repeats a value"),
+        ({"a": [1], "labels": {"b": "B"}}, r"no slider 'b'; the sliders are \['a'\]"),
+        ({"a": [1], "start": {"b": 1}}, "no slider 'b'"),
+        ({"a": [1], "start": {"a": 2}}, r"start\['a'\] = 2 is not among \(1,\)"),
+    ],
+)
+def test_bad_sliders(arguments, words):
+    with pytest.raises(ValueError, match=words):
+        explore(frame, **arguments)
+
+
+SEVEN = """
+import itertools, ipywidgets, warnings
+from tests_frame import frame
+from tbptt.explorers import explore
+assert ipywidgets.__version__ == "7.7.1", ipywidgets.__version__
+assert not hasattr(ipywidgets, "Stack")
+box = explore(frame, a=range(3), b=("x", "y"), start={"a": 1})
+a, b, picture = box.children
+assert picture.value == frame(a=1, b="x")
+for i, j in itertools.product(range(3), range(2)):
+    a.index, b.index = i, j   # what moving a handle does
+    assert picture.value == frame(a=i, b="xy"[j]), (i, j)
+print("seven")
+"""
+
+
+def test_in_a_kernel_with_the_widgets_that_colab_has(tmp_path):
+    old = ROOT / "_build" / "ipywidgets7"
+    assert (old / "ready").is_file(), "run `make test`, which fetches ipywidgets 7.7.1"
+    source = Path(__file__).read_text().split("def shown")[0].split("def frame")[1]
+    (tmp_path / "tests_frame.py").write_text(f"def frame{source}")
+    told = subprocess.run(
+        [sys.executable, "-c", SEVEN],
+        env=os.environ | {"PYTHONPATH": f"{old}{os.pathsep}{tmp_path}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert told.stdout == "seven\n", told.stderr
