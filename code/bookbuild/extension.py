@@ -80,6 +80,7 @@ def _page(
     context: dict[str, Any],
     doctree: nodes.document | None,
 ) -> None:
+    app.add_css_file("book/book.css")
     if doctree is not None and stills.present(doctree):
         app.add_js_file("book/explorers.js", loading_method="defer")
         app.add_css_file("book/explorers.css")

@@ -60,18 +60,18 @@ def test_one_picture_shows_the_losses_that_no_window_owns(window, stride, lost):
 
 def test_labelled_windows_colours_what_holds_the_one():
     svg = labelled_windows(10, 1, 1)
-    assert "1 of 11 windows shows the 1: ceiling 54.5 %; every step is in a window." in title(svg)
+    assert "1 of 11 windows shows the 1: ceiling 54.5%; every step is in a window." in title(svg)
     svg = labelled_windows(5, 2, 10)
-    assert "2 of 8 windows show the 1: ceiling 62.5 %; 1 of 20 steps" in title(svg)
+    assert "2 of 8 windows show the 1: ceiling 62.5%; 1 of 20 steps" in title(svg)
     assert sum(path.get("stroke") == REACH for path in parsed(svg).iter(f"{SVG}path")) == 1
 
 
 @pytest.mark.parametrize(
     ("increment", "step", "words"),
     [
-        ("end to end", 1, "windows of 10 reach 75 % at best; 10 of 20"),
-        (1, 1, "windows of 10 reach 54.5 % at best; 1 of 20"),
-        (1, 10, "windows of 10 reach 95.5 % at best; 10 of 20"),
+        ("end to end", 1, "windows of 10 reach 75% at best; 10 of 20"),
+        (1, 1, "windows of 10 reach 54.5% at best; 1 of 20"),
+        (1, 10, "windows of 10 reach 95.5% at best; 10 of 20"),
     ],
 )
 def test_ceiling_curve_says_the_chapters_figures(increment, step, words):

@@ -38,7 +38,7 @@ class Drawing:
                 "style": f"max-width:{number(width * 1.5)}px;height:auto;display:block",
                 "role": "img",
                 "font-family": "system-ui,sans-serif",
-                "font-size": "10",
+                "font-size": "11.5",
                 "fill": INK,
             },
         )

@@ -49,7 +49,7 @@ def split_picture(
     first = np.asarray(starts)
     drawing = Drawing(_WIDTH, _TOP + _SERIES + _LANES + 30, words["title"])
     drawing.text(0, 12, words["headline"], font_weight="700")
-    drawing.text(0, 26, words["detail"], font_size="9", opacity=".8")
+    drawing.text(0, 26, words["detail"], font_size="10", opacity=".8")
     scale = _WIDTH / len(values)
     heights = _TOP + _SERIES * (1 - values / values.max())
     curve = "L".join(
@@ -75,7 +75,7 @@ def split_picture(
         lanes_top + _LANES + 14,
         [(max(t * scale, 10), str(int(clock[t]))) for t in marks],
         text_anchor="middle",
-        font_size="9",
+        font_size="10",
         opacity=".8",
     )
     return str(drawing)

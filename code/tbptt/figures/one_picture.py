@@ -47,7 +47,7 @@ def one_picture(window: int, stride: int, *, steps: int = 16) -> str:
         _LANES_TOP + _LANES_HEIGHT + 26 + steps * _ROW + 42,
         f"Windows of {window}, stride {stride}. {headline}. {detail}",
     )
-    drawing.text(_LEFT, 14, f"windows of {window}, stride {stride}", font_weight="700")
+    drawing.text(0, 14, f"windows of {window}, stride {stride}", font_weight="700")
     cell = (_WIDTH - _LEFT - _RIGHT) / steps
     _draw_windows(drawing, passes, cell)
     top = _LANES_TOP + _LANES_HEIGHT + 12
@@ -55,14 +55,14 @@ def one_picture(window: int, stride: int, *, steps: int = 16) -> str:
         top,
         [(_LEFT + (t + 0.5) * cell, str(t + 1)) for t in range(steps)],
         text_anchor="middle",
-        font_size="9",
+        font_size="10",
     )
-    drawing.text(_LEFT - 6, top, "step", text_anchor="end", font_size="9", opacity=".7")
-    drawing.text(_WIDTH, top, "travels", text_anchor="end", font_size="9", opacity=".7")
+    drawing.text(_LEFT - 6, top, "step", text_anchor="end", font_size="10", opacity=".7")
+    drawing.text(_WIDTH, top, "travels", text_anchor="end", font_size="10", opacity=".7")
     _draw_errors(drawing, travelled, steps, cell, top + 12, window)
     foot = top + 12 + steps * _ROW + 10
-    drawing.text(_LEFT, foot, headline, font_weight="700")
-    drawing.text(_LEFT, foot + 14, detail, font_size="9", opacity=".8")
+    drawing.text(0, foot, headline, font_weight="700")
+    drawing.text(0, foot + 15, detail, font_size="10", opacity=".8")
     return str(drawing)
 
 
@@ -144,7 +144,7 @@ def _draw_errors(
         _LEFT - 6,
         [(y, str(t + 1)) for t, y in rows],
         text_anchor="end",
-        font_size="9",
+        font_size="10",
         opacity=".7",
     )
     full = {t for t, length in travelled.items() if length == window}
@@ -152,13 +152,13 @@ def _draw_errors(
         _WIDTH,
         [(y, str(window)) for t, y in rows if t in full],
         text_anchor="end",
-        font_size="9",
+        font_size="10",
         font_weight="700",
     )
     drawing.column(
         _WIDTH,
         [(y, str(travelled.get(t, "lost"))) for t, y in rows if t not in full],
         text_anchor="end",
-        font_size="9",
+        font_size="10",
         opacity=".7",
     )

@@ -14,7 +14,7 @@ _WIDTH = 360.0
 
 def percent(share: Fraction | float) -> str:
     """Write a share as a percentage with as few digits as it needs, at most one."""
-    return f"{number(round(float(share) * 100, 1))} %"
+    return f"{number(round(float(share) * 100, 1))}%"
 
 
 def labelled_windows(window: int, increment: int, step: int, *, steps: int = 20) -> str:
@@ -54,7 +54,7 @@ def labelled_windows(window: int, increment: int, step: int, *, steps: int = 20)
     )
     cell = _WIDTH / steps
     drawing.text(0, 12, headline, font_weight="700")
-    drawing.text(0, 26, f"{detail}; grey windows look like class 0", font_size="9", opacity=".8")
+    drawing.text(0, 26, f"{detail}; grey windows look like class 0", font_size="10", opacity=".8")
     for t in range(steps):
         informative = t == step - 1
         drawing.text(
@@ -115,7 +115,7 @@ def ceiling_curve(increment: int | str, step: int, *, steps: int = 20) -> str:
     half = ceilings[steps // 2 - 1]
     headline = f"windows of {steps // 2} reach {percent(half)} at best"
     full = sum(ceiling == 1 for ceiling in ceilings)
-    detail = f"{full} of {steps} lengths can reach 100 %; pale: some steps are in no window"
+    detail = f"{full} of {steps} lengths can reach 100%; pale: some steps are in no window"
     title = f"{layout.capitalize()}, the 1 at step {step}: {headline}; {detail}."
     drawing = Drawing(_WIDTH, 222, title)
     left, top, height = 38.0, 44.0, 140.0
@@ -125,11 +125,11 @@ def ceiling_curve(increment: int | str, step: int, *, steps: int = 20) -> str:
         return top + height * 2 * (1 - float(share))
 
     drawing.text(0, 12, headline, font_weight="700")
-    drawing.text(0, 26, detail, font_size="9", opacity=".8")
+    drawing.text(0, 26, detail, font_size="10", opacity=".8")
     for share in (0.5, 0.75, 1.0):
         y = at(share)
         drawing.path(f"M{number(left)} {number(y)}H360", stroke=INK, opacity=".2")
-        label = {"text_anchor": "end", "font_size": "9", "opacity": ".8"}
+        label = {"text_anchor": "end", "font_size": "10", "opacity": ".8"}
         drawing.text(left - 5, y + 3, percent(share), **label)
     for index, ceiling in enumerate(ceilings):
         x, y = left + (index + 0.5) * pitch, at(ceiling)
@@ -144,9 +144,9 @@ def ceiling_curve(increment: int | str, step: int, *, steps: int = 20) -> str:
         top + height + 16,
         [(left + (index + 0.5) * pitch, str(index + 1)) for index in range(steps)],
         text_anchor="middle",
-        font_size="9",
+        font_size="10",
     )
     drawing.text(
-        _WIDTH, top + height + 30, "window length", text_anchor="end", font_size="9", opacity=".8"
+        _WIDTH, top + height + 30, "window length", text_anchor="end", font_size="10", opacity=".8"
     )
     return str(drawing)
