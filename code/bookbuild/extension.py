@@ -18,7 +18,7 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.util.typing import ExtensionMetadata
 
-from bookbuild import repository, stills, vendor
+from bookbuild import icons, repository, stills, vendor
 from bookbuild.book import Book, content_key
 
 _STATE = "application/vnd.jupyter.widget-state+json"
@@ -37,6 +37,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.connect("builder-inited", _publish)
     app.connect("doctree-resolved", _add_stills)
     app.connect("html-page-context", _page, priority=900)
+    app.connect("build-finished", _finish)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -92,9 +93,18 @@ def _page(
         context["body"] += f'<script type="{_STATE}">{body}</script>'
     context["script_files"] = [script for script in scripts if script not in frames]
     # The theme's folder for its icons carries their version.
-    theme = Path(app.registry.html_themes["pydata_sphinx_theme"])
-    icons = sorted((theme / "static" / "vendor" / "fontawesome").glob("*/css/all.min.css"))
-    context["icons"] = icons[0].relative_to(theme / "static").as_posix()
+    static = _theme(app) / "static"
+    (styles,) = static.glob("vendor/fontawesome/*/css/all.min.css")
+    context["icons"] = styles.relative_to(static).as_posix()
+
+
+def _finish(app: Sphinx, failed: Exception | None) -> None:
+    if app.builder.format == "html" and not failed:
+        icons.shrink(Path(app.outdir), _theme(app) / "static")
+
+
+def _theme(app: Sphinx) -> Path:
+    return Path(app.registry.html_themes["pydata_sphinx_theme"])
 
 
 def _widget_state(app: Sphinx, docname: str) -> dict[str, Any]:

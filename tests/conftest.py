@@ -1,0 +1,51 @@
+"""What several rooms of the tests share."""
+
+from __future__ import annotations
+
+import ast
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jupyter_cache import get_cache
+from myst_nb.core.read import myst_nb_reader_plugin
+
+from bookbuild.book import Book
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def book() -> Book:
+    """Return the book that was built just before: `make test` builds it."""
+    found = Book(ROOT)
+    assert (found.html / "index.html").is_file(), "there is no built book; run `make test`"
+    return found
+
+
+@pytest.fixture(scope="session")
+def glued(book: Book):
+    """Return what a chapter's cells stored for its prose, by name."""
+
+    @cache
+    def read(chapter: str) -> dict[str, Any]:
+        source = myst_nb_reader_plugin(str(ROOT / "chapters" / f"{chapter}.md"))
+        _, executed = get_cache(book.cache).merge_match_into_notebook(source)
+        records = [
+            output
+            for cell in executed.cells
+            if cell.cell_type == "code"
+            for output in cell.outputs
+            if "scrapbook" in output.get("metadata", {})
+        ]
+        values = {}
+        for record in records:
+            (text,) = record.data.values()
+            try:
+                values[record.metadata.scrapbook.name] = ast.literal_eval(text)
+            except (SyntaxError, ValueError):
+                values[record.metadata.scrapbook.name] = text
+        return values
+
+    return read

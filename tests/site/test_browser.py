@@ -1,0 +1,210 @@
+"""The built pages in a real browser, with every request to the outside refused."""
+
+import re
+
+import pytest
+
+pytestmark = pytest.mark.browser
+
+EXPLORERS = ["chapters/index.html", "chapters/windowing.html"]
+WIDGETS = "embed.js"
+
+
+def wake(page):
+    """Do what a reader does before touching a slider: move, and scroll."""
+    page.mouse.move(10, 10)
+    page.mouse.move(40, 60)
+    for explorer in page.locator(".explorer").all():
+        explorer.scroll_into_view_if_needed()
+    page.wait_for_function(
+        "document.querySelectorAll('.explorer:not([data-alive])').length === 0", timeout=30_000
+    )
+
+
+def readouts(explorer):
+    return [it.strip() for it in explorer.locator(".widget-readout").all_text_contents()]
+
+
+def shown(explorer):
+    """Return the title of the one frame that is to be seen."""
+    titles = explorer.locator("svg:visible title").all_text_contents()
+    assert len(titles) == 1
+    return titles[0]
+
+
+def names_all(title, values):
+    """Tell whether a frame's title names the value of every slider, in order."""
+    words = ".*?".join(rf"(?<![\w.]){re.escape(value)}(?![\w]|\.\d)" for value in values)
+    return re.search(words, title, flags=re.IGNORECASE)
+
+
+@pytest.mark.parametrize("name", EXPLORERS)
+def test_every_slider_through_its_whole_range_by_keyboard(open_page, name):
+    page = open_page(name)
+    wake(page)
+    moved = 0
+    for explorer in page.locator(".explorer").all():
+        handles = explorer.locator(".noUi-handle").all()
+        for index, handle in enumerate(handles):
+            low, high = (
+                int(float(handle.get_attribute(f"aria-value{end}"))) for end in ("min", "max")
+            )
+            handle.focus()
+            page.keyboard.press("Home")
+            seen = []
+            for position in range(high - low + 1):
+                if position:
+                    page.keyboard.press("ArrowRight")
+                values = readouts(explorer)
+                page.wait_for_function(
+                    """([explorer, value]) => explorer.getAttribute('aria-valuetext') === value""",
+                    arg=[handle.element_handle(), values[index]],
+                )
+                assert names_all(shown(explorer), values), (shown(explorer), values)
+                assert handle.get_attribute("aria-label")
+                seen.append(values[index])
+                moved += 1
+            assert len(set(seen)) == high - low + 1
+            page.keyboard.press("ArrowRight")  # the end is the end
+            assert readouts(explorer)[index] == seen[-1]
+            # Somewhere in the middle, for the sliders still to come.
+            page.keyboard.press("Home")
+            for _ in range((high - low) // 2):
+                page.keyboard.press("ArrowRight")
+    assert moved >= 30
+
+
+@pytest.mark.parametrize("name", EXPLORERS)
+def test_handles_have_names_and_spoken_values(open_page, name):
+    page = open_page(name)
+    wake(page)
+    for explorer in page.locator(".explorer").all():
+        for handle, label in zip(
+            explorer.locator(".noUi-handle").all(),
+            explorer.locator(".widget-slider .widget-label").all_text_contents(),
+            strict=True,
+        ):
+            assert handle.get_attribute("role") == "slider"
+            assert handle.get_attribute("aria-label") == label.strip()
+            assert handle.get_attribute("tabindex") == "0"
+        handle.focus()
+        before = shown(explorer)
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("ArrowLeft")
+        page.keyboard.press("ArrowLeft")
+        spoken = explorer.locator("[aria-live=polite]")
+        page.wait_for_function("node => node.textContent", arg=spoken.element_handle())
+        page.wait_for_timeout(50)
+        assert spoken.text_content() == shown(explorer)
+        assert before
+
+
+def test_the_widget_script_waits_for_the_reader(open_page):
+    page = open_page("chapters/index.html")
+    page.wait_for_load_state("networkidle")
+    assert not [url for url in page.weights if WIDGETS in url]
+    assert page.locator(".explorer-still svg:visible").count() == 1
+    page.mouse.move(10, 10)
+    page.mouse.move(40, 60)
+    page.wait_for_selector(".explorer[data-alive]")
+    assert [url for url in page.weights if WIDGETS in url]
+
+
+def test_the_still_is_a_button_for_those_who_never_move_a_pointer(open_page):
+    page = open_page("chapters/index.html")
+    button = page.get_by_role("button", name="Start the sliders window = k2 and stride = k1")
+    button.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".explorer[data-alive]")
+    label = page.evaluate("document.activeElement.getAttribute('aria-label')")
+    assert label == "window = k2"
+
+
+@pytest.mark.parametrize("width", [360, 1000])
+@pytest.mark.parametrize("name", EXPLORERS)
+def test_nothing_jumps_when_the_sliders_arrive(open_page, name, width):
+    page = open_page(name, viewport={"width": width, "height": 900})
+    page.wait_for_load_state("networkidle")
+    where = (
+        "nodes => nodes.map(n => { const b = n.getBoundingClientRect();"
+        " return [b.left, b.top + scrollY, b.width, b.height] })"
+    )
+    frames = page.locator(".explorer svg:visible")
+    before = frames.evaluate_all(where)
+    wake(page)
+    after = frames.evaluate_all(where)
+    assert len(before) == len(after)
+    for old, new in zip(before, after, strict=True):
+        assert new == pytest.approx(old, abs=2)
+
+
+@pytest.mark.parametrize("name", [*EXPLORERS, "chapters/bibliography.html", "search.html"])
+def test_no_page_is_wider_than_a_phone(open_page, name):
+    page = open_page(name, viewport={"width": 360, "height": 740})
+    if name in EXPLORERS:
+        wake(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_words_and_sliders_stand_out_in_light_and_dark(open_page, scheme):
+    page = open_page("chapters/index.html", color_scheme=scheme)
+    wake(page)
+    contrast = page.evaluate(
+        """() => {
+          const rgb = (css) => css.match(/[\\d.]+/g).slice(0, 3).map(Number);
+          const light = (c) => rgb(c).map((v) => (v /= 255) <= 0.03928 ? v / 12.92
+              : ((v + 0.055) / 1.055) ** 2.4).reduce((a, v, i) => a + v * [0.2126, 0.7152, 0.0722][i], 0);
+          const ratio = (a, b) => { const [x, y] = [light(a), light(b)].sort((p, q) => q - p);
+            return (x + 0.05) / (y + 0.05); };
+          const behind = (node) => { for (; node; node = node.parentElement) {
+              const c = getComputedStyle(node).backgroundColor;
+              if (!/, 0\\)|transparent/.test(c)) return c; } return 'rgb(255,255,255)'; };
+          const of = (sel, prop) => { const node = document.querySelector(sel);
+            return ratio(getComputedStyle(node)[prop], behind(node.parentElement)); };
+          return { label: of('.explorer .widget-label', 'color'),
+            frame: of('.explorer .widget-html-content svg', 'fill'),
+            handle: of('.explorer .noUi-handle', 'backgroundColor') };
+        }"""
+    )
+    assert contrast["label"] >= 4.5
+    assert contrast["frame"] >= 4.5
+    assert contrast["handle"] >= 3
+
+
+@pytest.mark.parametrize("name", EXPLORERS)
+def test_pages_are_light_until_a_slider_is_touched(open_page, name):
+    page = open_page(name)
+    page.wait_for_load_state("networkidle")
+    total = sum(page.weights.values())
+    assert total <= 600_000, sorted(page.weights.items(), key=lambda item: -item[1])[:5]
+
+
+def test_words_need_no_script(open_page):
+    page = open_page("chapters/windowing.html", java_script_enabled=False)
+    assert page.get_by_text("A network reads sequences of 20 numbers").is_visible()
+    assert page.locator(".explorer-still svg").first.is_visible()
+
+
+def test_pages_work_from_disk(open_page, book):
+    page = open_page("chapters/index.html", base=book.html.as_uri())
+    wake(page)
+    explorer = page.locator(".explorer")
+    explorer.locator(".noUi-handle").first.focus()
+    page.keyboard.press("End")
+    assert shown(explorer).startswith("Windows of 16, stride 4")
+
+
+def test_mathematics_is_set_by_the_books_own_script(open_page):
+    page = open_page("chapters/windowing.html")
+    page.wait_for_selector("mjx-container")
+    assert page.locator("mjx-container").count() > 10
+    assert page.locator("mjx-merror").count() == 0
+
+
+def test_solutions_are_folded_and_open(open_page):
+    page = open_page("chapters/windowing.html")
+    hidden = page.get_by_text("Only the first window contains the first step")
+    assert not hidden.is_visible()
+    page.locator(".solution.dropdown > .admonition-title").nth(1).click()
+    hidden.wait_for(state="visible")

@@ -1,0 +1,121 @@
+"""The built pages as files: links, alternative texts, addresses."""
+
+import gzip
+import json
+import re
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from bs4 import BeautifulSoup
+
+VIEW = "application/vnd.jupyter.widget-view+json"
+STATE = "application/vnd.jupyter.widget-state+json"
+
+
+@pytest.fixture(scope="session")
+def pages(book):
+    """Parse every built page: path to soup."""
+    return {
+        path: BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+        for path in sorted(book.html.rglob("*.html"))
+        if "_static" not in path.parts
+    }
+
+
+def test_every_chapter_of_the_table_of_contents_is_there(book, pages):
+    for name in ("chapters/index", "chapters/windowing", "chapters/bibliography"):
+        assert book.html / f"{name}.html" in pages
+
+
+def test_every_link_within_the_book_leads_somewhere(book, pages):
+    broken = []
+    for path, soup in pages.items():
+        for tag in soup.select("[href], [src]"):
+            link = urlsplit(tag.get("href") or tag.get("src"))
+            if link.scheme or link.netloc:
+                continue
+            target = (path.parent / unquote(link.path)).resolve() if link.path else path
+            if not target.is_file():
+                broken.append(f"{path.name}: {link.geturl()}")
+            elif link.fragment and target in pages:
+                fragment = unquote(link.fragment)
+                if not pages[target].find(id=fragment) and fragment != "main-content":
+                    broken.append(f"{path.name}: {link.geturl()}")
+    assert broken == []
+
+
+def test_nothing_is_loaded_from_elsewhere(book, pages):
+    outside = re.compile(r"^(https?:)?//")
+    loaded = [
+        f"{path.name}: {tag.get('src') or tag.get('href')}"
+        for path, soup in pages.items()
+        for tag in soup.select("script[src], img[src], iframe[src], source[src], link[href]")
+        if outside.match(tag.get("src") or tag.get("href"))
+        and tag.get("rel") not in (["canonical"], ["license"])
+    ]
+    assert loaded == []
+    styles = [
+        f"{path.name}: {address}"
+        for path in book.html.rglob("*.css")
+        for address in re.findall(
+            r"(?:url\(|@import)\s*['\"]?((?:https?:)?//[^'\")]+)", path.read_text()
+        )
+    ]
+    assert styles == []
+
+
+def test_every_image_has_an_alternative_text(pages):
+    for path, soup in pages.items():
+        for image in soup.find_all("img"):
+            assert image.get("alt", "").strip(), f"{path.name}: {image}"
+        for drawing in soup.select(".explorer-still svg"):
+            assert drawing.get("role") == "img", path.name
+            assert drawing.find("title").get_text(strip=True), path.name
+
+
+def test_every_explorer_has_its_state_and_its_still(pages):
+    found = 0
+    for path, soup in pages.items():
+        views = soup.find_all("script", type=VIEW)
+        states = soup.find_all("script", type=STATE)
+        assert len(states) == (1 if views else 0), path.name
+        for view in views:
+            found += 1
+            model = json.loads(view.string)["model_id"]
+            assert model in json.loads(states[0].string)["state"]
+            still = view.find_parent(class_="explorer").find(class_="explorer-still")
+            assert still.find("svg")
+            assert still.find("button")["aria-label"].startswith("Start the sliders")
+        if views:
+            # The frames come after the words.
+            whole = path.read_text(encoding="utf-8")
+            assert whole.index(STATE) > whole.rindex("</section>")
+    assert found >= 4
+
+
+def test_frames_are_light(pages):
+    for path, soup in pages.items():
+        for view in soup.find_all("script", type=VIEW):
+            states = json.loads(soup.find("script", type=STATE).string)["state"]
+            frames, stack = {}, [json.loads(view.string)["model_id"]]
+            while stack:
+                name = stack.pop()
+                state = states[name]["state"]
+                stack += [one.removeprefix("IPY_MODEL_") for one in state.get("children", [])]
+                if state["_model_name"] == "HTMLModel":
+                    frames[name] = state["value"]
+            together = "\n".join(frames.values()).encode()
+            assert len(together) <= 1_000_000, path.name
+            assert len(gzip.compress(together)) <= 60_000, path.name
+
+
+def test_no_button_leads_nowhere(pages):
+    for path, soup in pages.items():
+        for link in soup.select("a.btn[href]"):
+            assert "None" not in link["href"], path.name
+            assert "github.com/executablebooks" not in link["href"], path.name
+
+
+def test_no_trace_of_the_machine(book, pages):
+    for path in pages:
+        assert str(book.root) not in path.read_text(encoding="utf-8"), path.name
