@@ -10,6 +10,7 @@ import logging
 import os
 import shutil
 
+import click
 from jupyter_cache import get_cache
 from jupyter_cache.cache.db import NbProjectRecord
 from jupyter_cache.executors import load_executor
@@ -71,7 +72,8 @@ def _report(book: Book, uri: str, db: object) -> str:
         return f"{os.path.relpath(uri, book.root)} could not be run; the log above says why."
     # nbclient's message holds the cell's source and the traceback, after its own frames.
     _, _, told = traceback.partition("CellExecutionError: ")
-    return f"A cell of {os.path.relpath(uri, book.root)} failed.\n{told or traceback}"
+    plain = click.unstyle(told or traceback)
+    return f"A cell of {os.path.relpath(uri, book.root)} failed.\n{plain}"
 
 
 def _prune(book: Book) -> None:

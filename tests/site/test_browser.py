@@ -154,7 +154,8 @@ def test_words_and_sliders_stand_out_in_light_and_dark(open_page, scheme):
         """() => {
           const rgb = (css) => css.match(/[\\d.]+/g).slice(0, 3).map(Number);
           const light = (c) => rgb(c).map((v) => (v /= 255) <= 0.03928 ? v / 12.92
-              : ((v + 0.055) / 1.055) ** 2.4).reduce((a, v, i) => a + v * [0.2126, 0.7152, 0.0722][i], 0);
+              : ((v + 0.055) / 1.055) ** 2.4)
+              .reduce((a, v, i) => a + v * [0.2126, 0.7152, 0.0722][i], 0);
           const ratio = (a, b) => { const [x, y] = [light(a), light(b)].sort((p, q) => q - p);
             return (x + 0.05) / (y + 0.05); };
           const behind = (node) => { for (; node; node = node.parentElement) {

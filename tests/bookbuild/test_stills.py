@@ -1,0 +1,44 @@
+import json
+
+import pytest
+from docutils import nodes
+from docutils.utils import new_document
+
+from bookbuild import stills
+from tbptt.explorers import explore
+from tbptt.figures import one_picture
+
+
+def page_with(box):
+    document = new_document("page.md")
+    view = {"version_major": 2, "version_minor": 0, "model_id": box.model_id}
+    text = f'<script type="{stills._VIEW}">{json.dumps(view)}</script>'
+    document += nodes.raw("", text, format="html")
+    return document
+
+
+@pytest.fixture
+def box():
+    return explore(
+        one_picture,
+        window=range(1, 4),
+        stride=range(1, 4),
+        labels={"window": "a < b"},
+        start={"window": 3, "stride": 2},
+    )
+
+
+def test_the_still_is_the_frame_at_which_the_explorer_starts(box):
+    document = page_with(box)
+    assert stills.present(document)
+    stills.add(document, type(box).get_manager_state()["state"])
+    html = document.astext()
+    assert one_picture(3, 2) in html
+    assert html.count("<svg") == 1
+    assert 'aria-label="Start the sliders a &lt; b and stride"' in html
+    assert html.index("explorer-still") < html.index(stills._VIEW)
+
+
+def test_a_view_without_state_would_never_come_alive(box):
+    with pytest.raises(ValueError, match=r"has no state in page\.md"):
+        stills.add(page_with(box), {})

@@ -1,0 +1,157 @@
+"""Copies of the book that are broken, or changed in one place, and what the build says."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bookbuild.book import Book
+
+pytestmark = pytest.mark.build
+
+ROOT = Path(__file__).parents[2]
+HEAD = ROOT.joinpath("chapters/windowing.md").read_text().split("\n# ")[0]
+CELL = "```{code-cell} python\n%s\n```\n"
+
+
+def chapter(title, *cells, prose="Some words."):
+    return "\n".join([HEAD, f"# {title}", prose, *(CELL % cell for cell in cells)])
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """Copy everything but the chapters; what npm unpacked is shared."""
+    for name in ("_config.yml", "requirements.lock"):
+        shutil.copy(ROOT / name, tmp_path)
+    for name in ("code", "data"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "chapters" / "_images").mkdir(parents=True)
+    shutil.copy(ROOT / "chapters/_images/favicon.svg", tmp_path / "chapters/_images")
+    shutil.copy(ROOT / "chapters/references.bib", tmp_path / "chapters")
+    (tmp_path / "_build").mkdir()
+    (tmp_path / "_build" / "npm").symlink_to(ROOT / "_build" / "npm")
+    (tmp_path / "_toc.yml").write_text(
+        "format: jb-book\nroot: chapters/index\nchapters:\n  - file: chapters/second\n"
+    )
+    write(tmp_path, "index", chapter("First", "print(open('../data/number.txt').read())"))
+    write(tmp_path, "second", chapter("Second", "print('second ' * 2)"))
+    (tmp_path / "data" / "number.txt").write_text("forty-two")
+    return tmp_path
+
+
+def write(root, name, text):
+    (root / "chapters" / f"{name}.md").write_text(text, encoding="utf-8")
+
+
+def build(root):
+    return subprocess.run(
+        [sys.executable, "-m", "bookbuild", str(root)], capture_output=True, text=True, check=False
+    )
+
+
+def page(root, name="index"):
+    return (root / "_build" / "html" / "chapters" / f"{name}.html").read_text(encoding="utf-8")
+
+
+def test_only_what_changed_is_executed(copy):
+    first = build(copy)
+    assert first.returncode == 0, first.stderr
+    assert "Executed: chapters/index.md, chapters/second.md." in first.stdout
+    assert "forty-two" in page(copy)
+
+    again = build(copy)
+    assert "Executed: nothing" in again.stdout
+
+    # Prose: the page changes, and no cell runs.
+    text = (copy / "chapters/second.md").read_text().replace("Some words", "Other words")
+    write(copy, "second", text)
+    after_prose = build(copy)
+    assert "Executed: nothing" in after_prose.stdout
+    assert "Other words" in page(copy, "second")
+    assert "second second" in page(copy, "second")
+
+    # A cell: that chapter runs, and no other.
+    write(copy, "second", text.replace("'second '", "'third '"))
+    assert "Executed: chapters/second.md." in build(copy).stdout
+    assert "third third" in page(copy, "second")
+
+    # Data: outputs are never stale, though no chapter's own file has changed.
+    (copy / "data" / "number.txt").write_text("forty-three")
+    after_data = build(copy)
+    assert "Executed: chapters/index.md, chapters/second.md." in after_data.stdout
+    assert "forty-three" in page(copy)
+
+    # The package and the lock, likewise.
+    with (copy / "code/tbptt/schedule.py").open("a") as file:
+        file.write("\n# another line\n")
+    assert "Executed: chapters/index.md, chapters/second.md." in build(copy).stdout
+    with (copy / "requirements.lock").open("a") as file:
+        file.write("# another line\n")
+    assert "Executed: chapters/index.md, chapters/second.md." in build(copy).stdout
+
+
+def test_a_cell_that_raises_fails_with_chapter_cell_and_traceback(copy):
+    write(copy, "second", chapter("Second", "before = 1", "divisor = 0\nprint(before / divisor)"))
+    told = build(copy)
+    assert told.returncode == 1
+    assert "A cell of chapters/second.md failed." in told.stderr
+    assert "print(before / divisor)" in told.stderr
+    assert "ZeroDivisionError: division by zero" in told.stderr
+    assert not (copy / "_build/html").exists()
+    # Mended, it builds: the failure was not kept.
+    write(copy, "second", chapter("Second", "before = 1", "divisor = 2\nprint(before / divisor)"))
+    assert build(copy).returncode == 0
+
+
+def test_a_frame_that_fails_to_render_fails_the_build(copy):
+    cell = (
+        "from tbptt.explorers import explore\nfrom tbptt.figures import one_picture\n"
+        "explore(one_picture, window=range(3), stride=[1])"
+    )
+    write(copy, "second", chapter("Second", cell))
+    told = build(copy)
+    assert told.returncode == 1
+    assert "while drawing the frame at {'window': 0, 'stride': 1}" in told.stderr
+
+
+@pytest.mark.parametrize(
+    ("prose", "cell", "words"),
+    [
+        ("See [there](nowhere.md).", "1", "nowhere"),
+        ("Cited {cite}`nobody2020`.", "1", "nobody2020"),
+        ("{glue:text}`unknown`", "1", "unknown"),
+        ("Fine.", "import sys; print('odd', file=sys.stderr)", "stderr was found"),
+    ],
+)
+def test_a_warning_is_an_error(copy, prose, cell, words):
+    write(copy, "second", chapter("Second", cell, prose=prose))
+    told = build(copy)
+    assert told.returncode == 1
+    assert words in told.stderr + told.stdout
+    assert "a warning is an error" in told.stderr
+
+
+def test_chapters_are_executed_at_the_same_time(copy):
+    # Each waits for the other's file, so that one after the other they would never end.
+    meet = (
+        "import pathlib, time\npathlib.Path('{mine}').touch()\n"
+        "for _ in range(600):\n    if pathlib.Path('{other}').exists(): break\n"
+        "    time.sleep(0.1)\nelse:\n    raise TimeoutError('the other chapter never started')"
+    )
+    write(copy, "index", chapter("First", meet.format(mine="a.met", other="b.met")))
+    write(copy, "second", chapter("Second", meet.format(mine="b.met", other="a.met")))
+    told = build(copy)
+    assert told.returncode == 0, told.stderr
+
+
+def test_old_caches_are_cleared_away(copy):
+    for number in range(5):
+        (copy / "data" / "number.txt").write_text(str(number))
+        book = Book(copy)
+        (book.caches / f"old{number}").mkdir(parents=True)
+    assert build(copy).returncode == 0
+    kept = {path.name for path in book.caches.iterdir()}
+    assert book.execution_key() in kept
+    assert len(kept) == 3
