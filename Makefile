@@ -4,15 +4,13 @@ BIN := .venv/bin
 READY := .venv/ready
 OLD_WIDGETS := _build/ipywidgets7/ready
 
-.PHONY: book serve test lint lock figures clean
+.PHONY: book serve test lint lock clean
 
 book: $(READY)  ## build the book into _build/html
 	$(BIN)/python -m bookbuild
 
 serve: $(READY)  ## open the book and rebuild it as you write
-	$(BIN)/sphinx-autobuild --open-browser --port 0 --pre-build "$(BIN)/python -m bookbuild" \
-		--watch code --watch data --ignore "*/_build/*" --ignore "*/conf.py" \
-		-b dummy chapters _build/serve
+	$(BIN)/python -m bookbuild.serve
 
 test: lint book $(OLD_WIDGETS)  ## everything that CI checks
 	$(BIN)/python -m pytest

@@ -49,15 +49,18 @@ def execute(book: Book, *, timeout: int = 900) -> list[str]:
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # its rounding depends on the machine
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
     os.environ.setdefault("PYTHONHASHSEED", "0")
-    cache = get_cache(book.cache)
-    for notebook in book.notebooks():
-        cache.add_nb_to_project(str(notebook), read_data={"name": "myst_nb_md", "type": "plugin"})
+    book.cache.mkdir(parents=True, exist_ok=True)
     os.utime(book.cache)  # the age by which it is kept
-    waiting = [record.uri for record in cache.list_unexecuted()]
+    cache = get_cache(book.cache)
+    # The cache may know chapters that have gone, or lain elsewhere; these are the book's.
+    chapters = [str(notebook) for notebook in book.notebooks()]
+    for chapter in chapters:
+        cache.add_nb_to_project(chapter, read_data={"name": "myst_nb_md", "type": "plugin"})
+    waiting = [record.uri for record in cache.list_unexecuted(filter_uris=chapters)]
     if waiting:
         logger = logging.getLogger("bookbuild.execute")
         result = load_executor("local-parallel", cache, logger=logger).run_and_cache(
-            timeout=timeout
+            filter_uris=waiting, timeout=timeout
         )
         broken = result.excepted + result.errored
         if broken:

@@ -92,6 +92,17 @@ def test_only_what_changed_is_executed(copy):
     assert "Executed: chapters/index.md, chapters/second.md." in build(copy).stdout
 
 
+def test_a_chapter_may_go(copy):
+    assert build(copy).returncode == 0
+    (copy / "chapters/second.md").rename(copy / "chapters/third.md")
+    (copy / "_toc.yml").write_text(
+        "format: jb-book\nroot: chapters/index\nchapters:\n  - file: chapters/third\n"
+    )
+    told = build(copy)
+    assert told.returncode == 0, told.stderr
+    assert "second second" in page(copy, "third")
+
+
 def test_a_cell_that_raises_fails_with_chapter_cell_and_traceback(copy):
     write(copy, "second", chapter("Second", "before = 1", "divisor = 0\nprint(before / divisor)"))
     told = build(copy)
