@@ -81,6 +81,11 @@ def test_the_leak(said):
     assert said["n_dense"] > 3 * said["n_sparse"]
 
 
+def test_a_gap_of_the_span_less_one_is_what_it_takes(said):
+    assert (said["leak_with_gap"], said["leak_with_less"]) == (0, 1)
+    assert said["leak_without_gap"] == 54
+
+
 def test_an_lstm_leaks_too(said, lstm):
     assert {len(errors) for errors in lstm.values()} == {5}
     gaps = [np.mean(lstm[w, "blocks"]) / np.mean(lstm[w, "random"]) for w in (5, 11, 22, 44)]

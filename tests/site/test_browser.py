@@ -1,12 +1,18 @@
 """The built pages in a real browser, with every request to the outside refused."""
 
 import re
+from pathlib import Path
 
 import pytest
 
 pytestmark = pytest.mark.browser
 
-EXPLORERS = ["chapters/index.html", "chapters/windowing.html"]
+# Every chapter with an explorer, those to come included.
+EXPLORERS = [
+    f"chapters/{path.stem}.html"
+    for path in sorted((Path(__file__).parents[2] / "chapters").glob("*.md"))
+    if "explore(" in path.read_text(encoding="utf-8")
+]
 WIDGETS = "embed.js"
 
 
@@ -178,6 +184,7 @@ def test_pages_are_light_until_a_slider_is_touched(open_page, name):
     page = open_page(name)
     page.wait_for_load_state("networkidle")
     total = sum(page.weights.values())
+    print(f"{name}: {total / 1000:.0f} kB gzipped before a slider is touched")
     assert total <= 600_000, sorted(page.weights.items(), key=lambda item: -item[1])[:5]
 
 

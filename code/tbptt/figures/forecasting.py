@@ -73,7 +73,7 @@ def split_picture(
     marks = [t for t in range(len(clock)) if clock[t] % 50 == 0]
     drawing.row(
         lanes_top + _LANES + 14,
-        [(max(t * scale, 10), str(int(clock[t]))) for t in marks],
+        [(min(max(t * scale, 14), _WIDTH - 14), str(int(clock[t]))) for t in marks],
         text_anchor="middle",
         font_size="10",
         opacity=".8",
