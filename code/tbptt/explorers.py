@@ -12,7 +12,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 from xml.etree import ElementTree
 
-import ipywidgets as widgets
+try:
+    import ipywidgets as widgets
+except ImportError as error:
+    raise ImportError("tbptt.explorers needs ipywidgets: pip install 'tbptt[pictures]'") from error
 
 _SVG = "{http://www.w3.org/2000/svg}"
 

@@ -1,0 +1,55 @@
+"""The package as others install it: from a wheel, with NumPy and nothing else of ours."""
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("wheel")
+    quiet = ["--quiet", "--disable-pip-version-check", "--no-deps", "--no-build-isolation"]
+    subprocess.run(
+        [sys.executable, "-m", "pip", "wheel", *quiet, "--wheel-dir", folder, ROOT], check=True
+    )
+    (wheel,) = folder.glob("tbptt-*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder / "site")
+    return folder / "site"
+
+
+def run(code, folder):
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"PYTHONPATH": str(folder)},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_wheel_holds_the_package_and_its_data_alone(installed):
+    top = {path.name for path in installed.iterdir()}
+    assert {name for name in top if not name.endswith(".dist-info")} == {"tbptt"}
+    told = run(
+        "import tbptt; from tbptt.shipped import path; print(tbptt.__file__);"
+        "print(path('published.csv')); print(path('results/sunspots/results.csv'))",
+        installed,
+    )
+    assert told.stdout.split() == [
+        str(installed / "tbptt" / name)
+        for name in ("__init__.py", "data/published.csv", "data/results/sunspots/results.csv")
+    ], told.stderr
+    assert (installed / "tbptt" / "py.typed").is_file()
+
+
+def test_a_missing_library_is_named_with_its_extra(installed):
+    told = run("import sys; sys.modules['ipywidgets'] = None; import tbptt.explorers", installed)
+    assert "pip install 'tbptt[pictures]'" in told.stderr
