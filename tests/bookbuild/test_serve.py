@@ -1,19 +1,15 @@
 """`make serve`, for real: change a chapter of a copy, and ask the server for its page again."""
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
-from pathlib import Path
 
 import pytest
 
 pytestmark = pytest.mark.build
-
-ROOT = Path(__file__).parents[2]
 
 
 def ask(address, words, seconds=60):
@@ -29,23 +25,16 @@ def ask(address, words, seconds=60):
     return False
 
 
-def test_a_change_is_built_and_served(tmp_path):
-    for name in ("_config.yml", "requirements.lock"):
-        shutil.copy(ROOT / name, tmp_path)
-    for name in ("code/tbptt", "data", "chapters/_images"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "chapters/references.bib", tmp_path / "chapters")
-    (tmp_path / "_build").mkdir()
-    (tmp_path / "_build" / "npm").symlink_to(ROOT / "_build" / "npm")
-    (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: chapters/index\n")
-    chapter = tmp_path / "chapters" / "index.md"
+def test_a_change_is_built_and_served(bare):
+    (bare / "_toc.yml").write_text("format: jb-book\nroot: chapters/index\n")
+    chapter = bare / "chapters" / "index.md"
     chapter.write_text("# Title\n\nFirst words.\n")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     serving = subprocess.Popen(
         [sys.executable, "-m", "bookbuild.serve", "--port", str(port)],
-        cwd=tmp_path,
+        cwd=bare,
         env=os.environ | {"BROWSER": "true"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

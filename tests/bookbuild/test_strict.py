@@ -1,6 +1,5 @@
 """Copies of the book that are broken, or changed in one place, and what the build says."""
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -21,24 +20,15 @@ def chapter(title, *cells, prose="Some words."):
 
 
 @pytest.fixture
-def copy(tmp_path):
-    """Copy everything but the chapters; what npm unpacked is shared."""
-    for name in ("_config.yml", "requirements.lock"):
-        shutil.copy(ROOT / name, tmp_path)
-    for name in ("code", "data"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    (tmp_path / "chapters" / "_images").mkdir(parents=True)
-    shutil.copy(ROOT / "chapters/_images/favicon.svg", tmp_path / "chapters/_images")
-    shutil.copy(ROOT / "chapters/references.bib", tmp_path / "chapters")
-    (tmp_path / "_build").mkdir()
-    (tmp_path / "_build" / "npm").symlink_to(ROOT / "_build" / "npm")
-    (tmp_path / "_toc.yml").write_text(
+def copy(bare):
+    """Return a book of two small chapters; the first prints what is in a file of data."""
+    (bare / "_toc.yml").write_text(
         "format: jb-book\nroot: chapters/index\nchapters:\n  - file: chapters/second\n"
     )
-    write(tmp_path, "index", chapter("First", "print(open('../data/number.txt').read())"))
-    write(tmp_path, "second", chapter("Second", "print('second ' * 2)"))
-    (tmp_path / "data" / "number.txt").write_text("forty-two")
-    return tmp_path
+    write(bare, "index", chapter("First", "print(open('../data/number.txt').read())"))
+    write(bare, "second", chapter("Second", "print('second ' * 2)"))
+    (bare / "data" / "number.txt").write_text("forty-two")
+    return bare
 
 
 def write(root, name, text):
