@@ -1,4 +1,4 @@
-"""Keep the icons that the pages draw, out of the 1,400 that the theme's font holds."""
+"""Keep the icons that the pages draw, out of the thousands that the theme's fonts hold."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pathlib import Path
 from fontTools import subset
 from fontTools.ttLib import TTFont
 
-_FONT = "fa-solid-900.woff2"
 _USED = re.compile(r"\bfa-[a-z0-9-]+")
 # Styles name an icon by its code, or hold the character itself.
 _CODE = re.compile(r"\\([ef][0-9a-f]{3})\b|([\ue000-\uf8ff])")
@@ -37,20 +36,20 @@ def codes_in_use(site: Path, icons_css: Path) -> set[int]:
 
 
 def shrink(site: Path, theme_static: Path) -> None:
-    """Replace the icon font of a built site by a subset of the theme's own.
+    """Replace the icon fonts of a built site by subsets of the theme's own.
 
-    The source is the theme's file, never the site's, so that an icon that comes into use later
+    The sources are the theme's files, never the site's, so that an icon that comes into use later
     is found again.
     """
-    (source,) = theme_static.glob(f"vendor/fontawesome/*/webfonts/{_FONT}")
-    target = site / "_static" / source.relative_to(theme_static)
     (styles,) = (site / "_static").glob("vendor/fontawesome/*/css/all.min.css")
+    used = codes_in_use(site, styles)
     options = subset.Options(flavor="woff2", layout_features=[])
-    with TTFont(source) as font:
-        cutter = subset.Subsetter(options)
-        cutter.populate(unicodes=codes_in_use(site, styles))
-        cutter.subset(font)
-        subset.save_font(font, target, options)
+    for source in theme_static.glob("vendor/fontawesome/*/webfonts/*.woff2"):
+        with TTFont(source) as font:
+            cutter = subset.Subsetter(options)
+            cutter.populate(unicodes=used)
+            cutter.subset(font)
+            subset.save_font(font, site / "_static" / source.relative_to(theme_static), options)
 
 
 def _texts(site: Path, patterns: Iterable[str]) -> list[str]:

@@ -1,5 +1,6 @@
 """Copies of the book that are broken, or changed in one place, and what the build says."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -35,9 +36,13 @@ def write(root, name, text):
     (root / "chapters" / f"{name}.md").write_text(text, encoding="utf-8")
 
 
-def build(root):
+def build(root, **environment):
     return subprocess.run(
-        [sys.executable, "-m", "bookbuild", str(root)], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "bookbuild", str(root)],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
@@ -132,6 +137,15 @@ def test_a_warning_is_an_error(copy, prose, cell, words):
     assert told.returncode == 1
     assert words in told.stderr + told.stdout
     assert "a warning is an error" in told.stderr
+
+
+def test_the_repository_is_linked_where_there_is_one(copy):
+    assert build(copy, GITHUB_REPOSITORY="someone/fork").returncode == 0
+    assert 'href="https://github.com/someone/fork"' in page(copy)
+    # Without an address there is no button, rather than a dead one.
+    assert build(copy, GITHUB_REPOSITORY="").returncode == 0
+    assert "btn-source-repository-button" not in page(copy)
+    assert "someone/fork" not in page(copy)
 
 
 def test_chapters_are_executed_at_the_same_time(copy):
