@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import ast
+import os
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from jupyter_cache import get_cache
 from myst_nb.core.read import myst_nb_reader_plugin
 
 from bookbuild.book import Book
 
 ROOT = Path(__file__).parents[1]
+
+# A slow machine is no failure; in CI the same examples every time, elsewhere new ones.
+settings.register_profile("book", deadline=None, derandomize=bool(os.environ.get("CI")))
+settings.load_profile("book")
 
 
 @pytest.fixture(scope="session")

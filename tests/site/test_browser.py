@@ -201,6 +201,9 @@ def test_pages_work_from_disk(open_page, book):
     explorer.locator(".noUi-handle").first.focus()
     page.keyboard.press("End")
     assert shown(explorer).startswith("Windows of 16, stride 4")
+    page = open_page("chapters/windowing.html", base=book.html.as_uri())
+    page.wait_for_selector("mjx-container")
+    wake(page)
 
 
 def test_mathematics_is_set_by_the_books_own_script(open_page):
