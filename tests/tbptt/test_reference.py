@@ -1,0 +1,102 @@
+"""The oracle against finite differences of what each loss is allowed to see."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tbptt import Truncation
+from tbptt.reference import GRU, LSTM, RNN, gradients, run
+
+CELLS = {"rnn": (RNN(), 1, 1), "gru": (GRU(), 3, 1), "lstm": (LSTM(), 4, 2)}
+
+
+def problem(name, steps, batch, features, hidden, seed):
+    cell, gates, parts = CELLS[name]
+    rng = np.random.default_rng(seed)
+    shapes = {
+        "weight_ih": (gates * hidden, features),
+        "weight_hh": (gates * hidden, hidden),
+        "bias_ih": (gates * hidden,),
+        "bias_hh": (gates * hidden,),
+    }
+    weights = {key: rng.normal(size=shape) for key, shape in shapes.items()}
+    state = tuple(rng.normal(size=(batch, hidden)) for _ in range(parts))
+    x = rng.normal(size=(steps, batch, features))
+    errors = rng.normal(size=(steps, batch, hidden))
+    return cell, weights, x, state, errors
+
+
+def seen_loss(cell, weights, x, states, errors, truncation, resets):
+    """Sum the losses, each run again from the state where its reach begins."""
+    total = 0.0
+    reach = truncation.reach(len(x))
+    for t in range(len(x)):
+        first = int(np.argmax(reach[t]))
+        again = run(cell, weights, x[first : t + 1], states[first], resets=resets[first : t + 1])
+        total += float((errors[t] * again[-1][0]).sum())
+    return total
+
+
+@pytest.mark.parametrize("name", CELLS)
+@settings(max_examples=12)
+@given(
+    st.integers(1, 5), st.integers(1, 3), st.integers(1, 6), st.integers(1, 6), st.integers(0, 99)
+)
+def test_gradients_are_finite_differences(name, steps, batch, k1, k2, seed):
+    truncation = Truncation(min(k1, k2), max(k1, k2))
+    cell, weights, x, state, errors = problem(name, steps, batch, 2, 2, seed)
+    resets = np.random.default_rng(seed).random((steps, batch)) < 0.2
+    found = gradients(cell, weights, x, state, errors, truncation, resets=resets)
+    # A state carried into a reach is a constant: it comes from the weights as they were.
+    states = run(cell, weights, x, state, resets=resets)
+
+    def slope(array, index):
+        tiny, sides = 1e-5, []
+        for sign in (1, -1):
+            array[index] += sign * tiny
+            sides.append(seen_loss(cell, weights, x, states, errors, truncation, resets))
+            array[index] -= sign * tiny
+        return (sides[0] - sides[1]) / (2 * tiny)
+
+    for key, weight in weights.items():
+        wanted = np.array([slope(weight, index) for index in np.ndindex(weight.shape)])
+        np.testing.assert_allclose(found.weights[key].ravel(), wanted, rtol=1e-6, atol=1e-7)
+    wanted = np.array([slope(x, index) for index in np.ndindex(x.shape)])
+    np.testing.assert_allclose(found.inputs.ravel(), wanted, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_what_no_error_reaches_gets_no_gradient(name):
+    cell, weights, x, state, errors = problem(name, 6, 2, 3, 4, 0)
+    errors[:-1] = 0  # the last loss alone, which reaches two steps
+    found = gradients(cell, weights, x, state, errors, Truncation(1, 2))
+    assert not found.inputs[:4].any()
+    assert found.inputs[4:].all()
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_a_reset_begins_anew(name):
+    cell, weights, x, state, errors = problem(name, 6, 2, 3, 4, 1)
+    resets = np.zeros((6, 2), dtype=bool)
+    resets[3] = True
+    zero = tuple(np.zeros_like(part) for part in state)
+    whole = gradients(cell, weights, x, state, errors, Truncation(6, 6), resets=resets)
+    halves = [
+        gradients(cell, weights, x[:3], state, errors[:3], Truncation(3, 3)),
+        gradients(cell, weights, x[3:], zero, errors[3:], Truncation(3, 3)),
+    ]
+    for key in weights:
+        np.testing.assert_allclose(whole.weights[key], sum(half.weights[key] for half in halves))
+
+
+def test_bad_input():
+    cell, weights, x, state, errors = problem("rnn", 3, 2, 2, 2, 0)
+    with pytest.raises(ValueError, match=r"errors must be \(steps, batch, hidden\) = \(3, 2, 2\)"):
+        gradients(cell, weights, x, state, errors[:2], Truncation(1, 2))
+    with pytest.raises(ValueError, match=r"state must be a tuple .* batch 2"):
+        run(cell, weights, x, (state[0][:1],))
+    with pytest.raises(ValueError, match=r"resets must be bool .* \(3, 2\), got float64"):
+        run(cell, weights, x, state, resets=np.zeros((3, 2)))
+    with pytest.raises(ValueError, match="inputs must have at least 3"):
+        run(cell, weights, x[0], state)
