@@ -91,7 +91,11 @@ BackwardPass(start=2, first_loss=6, stop=8)]
 
     @classmethod
     def epochwise(cls, k: int) -> Truncation:
-        """Return epochwise truncation, ``k1 = k2 = k``: chunks laid end to end."""
+        """Return epochwise truncation, ``k1 = k2 = k``: chunks laid end to end.
+
+        Where `k` does not divide the length, the last pass still starts `k` steps before the end,
+        and so reaches further back than the short last chunk of a plain loop would.
+        """
         return cls(k, k)
 
     def passes(self, steps: int) -> list[BackwardPass]:

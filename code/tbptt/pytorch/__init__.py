@@ -1,0 +1,10 @@
+"""Truncated backpropagation through time in PyTorch: any cell, any `Truncation`, exact."""
+
+try:
+    import torch as _  # noqa: F401
+except ImportError as error:
+    raise ImportError("tbptt.pytorch needs PyTorch: pip install 'tbptt[torch]'") from error
+
+from tbptt.pytorch.engine import backward
+
+__all__ = ["backward"]
