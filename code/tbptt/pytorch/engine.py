@@ -12,9 +12,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from tbptt.pytorch import adjoints
 from tbptt.schedule import Truncation
 
 State = Tensor | tuple[Tensor, ...]
@@ -121,36 +123,29 @@ def _carry_back(
     resets: Tensor | None,
     state: State,
 ) -> None:
-    steps, batch = inputs.shape[:2]
-    # One application of the cell to all steps at once, (steps * batch, ...): the graph of every
-    # vector-Jacobian product below.
-    leaves = tuple(part.flatten(0, 1).requires_grad_() for part in before)
-    again = _tuple(cell(inputs.flatten(0, 1), leaves if isinstance(state, tuple) else leaves[0]))
-    _check_repeats(again, after)
-    reach = torch.from_numpy(truncation.reach(steps)).to(inputs.device)
-    # adjoints[s]: of the state after step s, for the error at s + lag.
-    adjoints = (errors, *(torch.zeros_like(part) for part in after[1:]))
-    sums = adjoints
+    steps, is_tuple = len(inputs), isinstance(state, tuple)
+    by_hand = adjoints.derived(cell)
+    step: adjoints.Adjoint
+    if by_hand is not None:
+        step = by_hand(cell, inputs, before, after)
+    else:
+        step = adjoints.Generic(cell, inputs, before, is_tuple)
+        _check_repeats(step.after, after)
+    reach = truncation.reach(steps)
+    # moving[s]: of the state after step s, for the error at s + lag.
+    moving = (errors, *(torch.zeros_like(part) for part in after[1:]))
+    sums = tuple(part.clone() for part in moving)
     for lag in range(1, min(truncation.k2, steps)):
-        back = torch.autograd.grad(
-            again,
-            leaves,
-            tuple(part.flatten(0, 1) for part in adjoints),
-            retain_graph=True,
-            materialize_grads=True,
-        )
         # The state before step s + 1 is the state after step s, unless a reset lies between.
-        open_ways = torch.zeros(steps, batch, dtype=torch.bool, device=inputs.device)
-        open_ways[: steps - lag] = reach.diagonal(-lag)[:, None]
+        moving = tuple(part[1:] for part in step.back(moving))
+        ways = torch.from_numpy(np.diagonal(reach, -lag).copy())[:, None].to(inputs.device)
         if resets is not None:
-            open_ways[:-1] &= ~resets[1:]
-        adjoints = tuple(
-            torch.cat([part[batch:], torch.zeros_like(part[:batch])]).reshape(steps, batch, -1)
-            * open_ways[..., None]
-            for part in back
-        )
-        sums = tuple(total + part for total, part in zip(sums, adjoints, strict=True))
-    torch.autograd.backward(again, tuple(part.flatten(0, 1) for part in sums))
+            ways = ways & ~resets[1 : steps - lag + 1]
+        if not ways.all():
+            moving = tuple(part * ways[..., None] for part in moving)
+        for total, part in zip(sums, moving, strict=True):
+            total[: steps - lag] += part
+    step.finish(sums)
 
 
 def _check_repeats(again: tuple[Tensor, ...], after: tuple[Tensor, ...]) -> None:

@@ -41,18 +41,30 @@ def bare(state):
     return state if len(state) > 1 else state[0]
 
 
+class Own(nn.Module):
+    """A reader's own cell, as far as the engine can tell: it takes the generic route."""
+
+    def __init__(self, cell):
+        super().__init__()
+        self.cell = cell
+
+    def forward(self, x, state):
+        return self.cell(x, state)
+
+
+@pytest.mark.parametrize("route", [lambda cell: cell, Own], ids=["by hand", "generic"])
 @pytest.mark.parametrize("name", CELLS)
-@settings(max_examples=170)
+@settings(max_examples=100)
 @given(
     st.integers(1, 12), st.integers(1, 3), st.integers(1, 3), st.integers(1, 4),
     st.integers(1, 14), st.integers(1, 14), st.booleans(), st.integers(0, 999),
 )  # fmt: skip
-def test_the_engine_is_the_oracle(name, steps, batch, features, hidden, a, b, begin, seed):
+def test_the_engine_is_the_oracle(route, name, steps, batch, features, hidden, a, b, begin, seed):
     truncation = Truncation(min(a, b), max(a, b))
     cell, oracle, x, state, errors, resets = problem(name, steps, batch, features, hidden, seed)
     resets = resets if begin else None
     loss, outputs, last = backward(
-        cell, lambda out: (errors * out).sum(), x, bare(state), truncation, resets=resets
+        route(cell), lambda out: (errors * out).sum(), x, bare(state), truncation, resets=resets
     )
     wanted = gradients(
         oracle,
@@ -162,6 +174,55 @@ def test_a_stack_of_ones_own(truncation):
         (errors[t] * now[0]).sum().backward()
     for mine, weight in zip(ours, cell.parameters(), strict=True):
         torch.testing.assert_close(mine, weight.grad, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("truncation", [Truncation(1, 4), Truncation(2, 3)])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: nn.RNNCell(2, 3, nonlinearity="relu"),
+        lambda: nn.RNNCell(2, 3, bias=False),
+        lambda: nn.GRUCell(2, 3, bias=False),
+        lambda: nn.LSTMCell(2, 3, bias=False),
+    ],
+)
+def test_variants_of_the_cells_agree_with_the_generic_route(make, truncation):
+    torch.manual_seed(0)
+    cell, x, errors = make(), torch.randn(9, 2, 2, requires_grad=True), torch.randn(9, 2, 3)
+    parts = 2 if isinstance(cell, nn.LSTMCell) else 1
+    state = bare(tuple(torch.randn(2, 3) for _ in range(parts)))
+    found = []
+    for route in (cell, Own(cell)):
+        x.grad = None
+        cell.zero_grad()
+        backward(route, lambda out: (errors * out).sum(), x, state, truncation)
+        found.append([weight.grad.clone() for weight in (*cell.parameters(), x)])
+    for mine, theirs in zip(*found, strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-10, atol=1e-12)
+
+
+def test_a_hooked_or_reparametrised_cell_takes_the_generic_route():
+    torch.manual_seed(0)
+    cell = nn.utils.parametrizations.weight_norm(nn.RNNCell(2, 3), "weight_hh")
+    x, zero = torch.randn(5, 2, 2), torch.zeros(2, 3)
+    backward(cell, lambda out: out.square().sum(), x, zero, Truncation(5, 5))
+    ours = {name: weight.grad.clone() for name, weight in cell.named_parameters()}
+    cell.zero_grad()
+    now, loss = zero, 0.0
+    for step in x:
+        now = cell(step, now)
+        loss = loss + now.square().sum()
+    loss.backward()
+    for name, weight in cell.named_parameters():
+        torch.testing.assert_close(ours[name], weight.grad, rtol=1e-10, atol=1e-12)
+
+
+def test_frozen_weights_get_no_gradient():
+    cell, _, x, state, errors, _ = problem("gru", 5, 2, 2, 3, 0)
+    cell.weight_ih.requires_grad_(False)
+    backward(cell, lambda out: (errors * out).sum(), x, state[0], Truncation(1, 2))
+    assert cell.weight_ih.grad is None
+    assert cell.weight_hh.grad is not None
 
 
 def test_gradients_accumulate():
