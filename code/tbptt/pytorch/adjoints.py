@@ -121,21 +121,23 @@ class GatedAdjoint(_Derived):
         n = torch.tanh(x_n + r * h_n)
         new = (1 - z) * (1 - n * n)
         self._reset, self._keep = r, z
-        # Errors of the reset, update and new gates, for an error of 1 in the state after.
-        self._ih = torch.cat([new * h_n * r * (1 - r), (before[0] - n) * z * (1 - z), new], dim=2)
-        self._recurrent = torch.cat([*self._ih.chunk(3, dim=2)[:2], new * r], dim=2)
+        # Errors of the reset, update and new gates, for an error of 1 in the state after:
+        # (steps, batch, gates, hidden), so that they are multiplied by an error without copies.
+        reset, update = new * h_n * r * (1 - r), (before[0] - n) * z * (1 - z)
+        self._ih = torch.stack([reset, update, new], dim=2)
+        self._recurrent = torch.stack([reset, update, new * r], dim=2)
 
     def back(self, errors: Parts) -> Parts:
         """Through the gates, and past them by what is kept."""
         (error,) = errors
         n = len(error)
-        gates = self._recurrent[:n] * error.repeat(1, 1, 3)
+        gates = (self._recurrent[:n] * error.unsqueeze(2)).flatten(2)
         return (torch.addcmul(gates @ self._hh, error, self._keep[:n]),)
 
     def finish(self, sums: Parts) -> None:
         """Accumulate; the recurrent map sees the new gate through the reset gate."""
-        threefold = sums[0].repeat(1, 1, 3)
-        self._give(self._ih * threefold, self._recurrent * threefold)
+        error = sums[0].unsqueeze(2)
+        self._give((self._ih * error).flatten(2), (self._recurrent * error).flatten(2))
 
 
 class LongAdjoint(_Derived):
@@ -148,20 +150,22 @@ class LongAdjoint(_Derived):
         i, f, g, o = torch.sigmoid(i), torch.sigmoid(f), torch.tanh(g), torch.sigmoid(o)
         t = torch.tanh(after[1])
         self._into_cell, self._keep = o * (1 - t * t), f
-        # Errors of the gates, for an error of 1 in the cell (input, forget, new) or output.
-        self._of_cell = torch.cat(
+        # Errors of the gates, for an error of 1 in the cell (input, forget, new) or the output:
+        # (steps, batch, gates, hidden), and a buffer of that shape that every lag writes anew.
+        self._of_cell = torch.stack(
             [g * i * (1 - i), before[1] * f * (1 - f), i * (1 - g * g)], dim=2
         )
         self._of_output = t * o * (1 - o)
+        self._buffer = g.new_empty(*g.shape[:2], 4, g.shape[2])
 
     def _gates(self, errors: Parts) -> tuple[Tensor, Tensor]:
         output, cell = errors
         n = len(output)
         cell = torch.addcmul(cell, output, self._into_cell[:n])
-        gates = torch.cat(
-            [self._of_cell[:n] * cell.repeat(1, 1, 3), self._of_output[:n] * output], dim=2
-        )
-        return gates, cell
+        gates = self._buffer[:n]
+        torch.mul(self._of_cell[:n], cell.unsqueeze(2), out=gates[:, :, :3])
+        torch.mul(self._of_output[:n], output, out=gates[:, :, 3])
+        return gates.flatten(2), cell
 
     def back(self, errors: Parts) -> Parts:
         """Through the four gates to the output, and by the forget gate to the cell."""
