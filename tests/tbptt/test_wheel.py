@@ -50,6 +50,10 @@ def test_the_wheel_holds_the_package_and_its_data_alone(installed):
     assert (installed / "tbptt" / "py.typed").is_file()
 
 
-def test_a_missing_library_is_named_with_its_extra(installed):
-    told = run("import sys; sys.modules['ipywidgets'] = None; import tbptt.explorers", installed)
-    assert "pip install 'tbptt[pictures]'" in told.stderr
+@pytest.mark.parametrize(
+    ("library", "room", "extra"),
+    [("ipywidgets", "explorers", "pictures"), ("torch", "pytorch", "torch")],
+)
+def test_a_missing_library_is_named_with_its_extra(installed, library, room, extra):
+    told = run(f"import sys; sys.modules['{library}'] = None; import tbptt.{room}", installed)
+    assert f"pip install 'tbptt[{extra}]'" in told.stderr

@@ -6,5 +6,6 @@ except ImportError as error:
     raise ImportError("tbptt.pytorch needs PyTorch: pip install 'tbptt[torch]'") from error
 
 from tbptt.pytorch.engine import backward
+from tbptt.pytorch.readout import chunked_loss
 
-__all__ = ["backward"]
+__all__ = ["backward", "chunked_loss"]

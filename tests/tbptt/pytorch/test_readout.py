@@ -1,0 +1,60 @@
+import pytest
+import torch
+from torch import nn
+
+from tbptt import Truncation
+from tbptt.pytorch import backward, chunked_loss
+
+
+def summed(logits, targets):
+    return nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="sum")
+
+
+def mean(logits, targets):
+    return nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten())
+
+
+@pytest.mark.parametrize("chunk", [1, 3, 4, 11, 50])
+def test_chunks_give_the_gradients_of_the_whole(chunk):
+    torch.manual_seed(0)
+    cell, readout = nn.GRUCell(2, 5).double(), nn.Linear(5, 9).double()
+    x, zero = torch.randn(11, 3, 2).double(), torch.zeros(3, 5).double()
+    targets = torch.randint(9, (11, 3))
+    weights = [*cell.parameters(), *readout.parameters()]
+    found, losses = [], []
+    in_chunks = chunked_loss(readout, summed, targets, chunk=chunk, scale=1 / 33)
+    for loss_fn in (in_chunks, lambda out: mean(readout(out), targets)):
+        for weight in weights:
+            weight.grad = None
+        losses.append(backward(cell, loss_fn, x, zero, Truncation(1, 4))[0])
+        found.append([weight.grad for weight in weights])
+    torch.testing.assert_close(*losses, rtol=1e-12, atol=1e-12)
+    for mine, theirs in zip(*found, strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-10, atol=1e-12)
+
+
+def test_no_more_than_a_chunk_of_logits_is_ever_made():
+    readout, rows = nn.Linear(5, 9), []
+    readout.register_forward_hook(lambda module, args, out: rows.append(len(out)))
+    outputs = torch.randn(10, 2, 5, requires_grad=True)
+    targets = torch.randint(9, (10, 2))
+    chunked_loss(readout, summed, targets, chunk=4)(outputs).backward()
+    assert rows == [4, 4, 2]
+
+
+def test_a_frozen_readout_passes_errors_on():
+    readout = nn.Linear(5, 9).requires_grad_(False)
+    outputs = torch.randn(4, 2, 5, requires_grad=True)
+    chunked_loss(readout, summed, torch.randint(9, (4, 2)), chunk=3)(outputs).backward()
+    assert readout.weight.grad is None
+    assert outputs.grad.abs().sum() > 0
+
+
+def test_bad_input():
+    readout, targets = nn.Linear(5, 9), torch.randint(9, (4, 2))
+    with pytest.raises(ValueError, match="chunk must be at least 1, got 0"):
+        chunked_loss(readout, summed, targets, chunk=0)
+    with pytest.raises(ValueError, match="outputs hold 5 steps, but targets hold 4"):
+        chunked_loss(readout, summed, targets, chunk=2)(torch.zeros(5, 2, 5))
+    with pytest.raises(ValueError, match=r"scalar for 2 steps, got shape \(2, 2\)"):
+        chunked_loss(readout, lambda out, _: out[..., 0], targets, chunk=2)(torch.zeros(4, 2, 5))
