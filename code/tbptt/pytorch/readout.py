@@ -65,7 +65,9 @@ def chunked_loss(
                 f"outputs hold {len(outputs)} steps, but targets hold {len(targets)}. Pass the "
                 "targets of this sequence."
             )
-        found: Tensor = _Chunked.apply(outputs, part, chunk, *weights)
+        found: Tensor = _Chunked.apply(  # type: ignore[no-untyped-call]
+            outputs, part, chunk, *weights
+        )
         return found
 
     return loss_fn
