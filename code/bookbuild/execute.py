@@ -6,14 +6,17 @@ well, so every state of them has a cache of its own (`Book.cache`).
 
 from __future__ import annotations
 
-import logging
 import os
 import shutil
+from concurrent.futures import ProcessPoolExecutor
+from itertools import repeat
+from pathlib import Path
 
 import click
 from jupyter_cache import get_cache
-from jupyter_cache.cache.db import NbProjectRecord
-from jupyter_cache.executors import load_executor
+from jupyter_cache.base import CacheBundleIn, ProjectNb
+from jupyter_cache.executors.utils import single_nb_execution
+from nbformat import NotebookNode
 
 from bookbuild.book import Book
 
@@ -57,26 +60,41 @@ def execute(book: Book, *, timeout: int = 900) -> list[str]:
     for chapter in chapters:
         cache.add_nb_to_project(chapter, read_data={"name": "myst_nb_md", "type": "plugin"})
     waiting = [record.uri for record in cache.list_unexecuted(filter_uris=chapters)]
-    if waiting:
-        logger = logging.getLogger("bookbuild.execute")
-        result = load_executor("local-parallel", cache, logger=logger).run_and_cache(
-            filter_uris=waiting, timeout=timeout
-        )
-        broken = result.excepted + result.errored
-        if broken:
-            raise ChapterError("\n\n".join(_report(book, uri, cache.db) for uri in broken))
+    notebooks = [cache.get_project_notebook(uri) for uri in waiting]
+    failed = []
+    with ProcessPoolExecutor() as pool:
+        for notebook, (executed, seconds, traceback) in zip(
+            notebooks, pool.map(_execute, notebooks, repeat(timeout)), strict=True
+        ):
+            if traceback:
+                failed.append(_report(os.path.relpath(notebook.uri, book.root), traceback))
+            else:
+                cache.cache_notebook_bundle(
+                    CacheBundleIn(executed, notebook.uri, data={"execution_seconds": seconds}),
+                    check_validity=False,
+                    overwrite=True,
+                )
+    if failed:
+        raise ChapterError("\n\n".join(failed))
     _prune(book)
     return sorted(os.path.relpath(uri, book.root) for uri in waiting)
 
 
-def _report(book: Book, uri: str, db: object) -> str:
-    traceback = NbProjectRecord.record_from_uri(uri, db).traceback
-    if not traceback:
-        return f"{os.path.relpath(uri, book.root)} could not be run; the log above says why."
+def _execute(notebook: ProjectNb, timeout: int) -> tuple[NotebookNode, float, str | None]:
+    """Execute a chapter beside its file, in a process of its own.
+
+    Only the parent writes to the cache: jupyter-cache's own parallel executor writes from every
+    process, and one of them then meets the half-written record of another.
+    """
+    folder = str(Path(notebook.uri).parent)
+    result = single_nb_execution(notebook.nb, cwd=folder, timeout=timeout, allow_errors=False)
+    return result.nb, result.time, result.exc_string
+
+
+def _report(chapter: str, traceback: str) -> str:
     # nbclient's message holds the cell's source and the traceback, after its own frames.
     _, _, told = traceback.partition("CellExecutionError: ")
-    plain = click.unstyle(told or traceback)
-    return f"A cell of {os.path.relpath(uri, book.root)} failed.\n{plain}"
+    return f"A cell of {chapter} failed.\n{click.unstyle(told or traceback)}"
 
 
 def _prune(book: Book) -> None:

@@ -161,6 +161,21 @@ def test_chapters_are_executed_at_the_same_time(copy):
     assert told.returncode == 0, told.stderr
 
 
+def test_many_chapters_that_end_together_are_all_kept(copy):
+    # The first two have the same cells, and so the same place in the cache.
+    names = [f"part{number}" for number in range(6)]
+    for number, name in enumerate(names):
+        write(copy, name, chapter(name, f"print('told ' * {max(number, 1)})"))
+    (copy / "_toc.yml").write_text(
+        "format: jb-book\nroot: chapters/index\nchapters:\n"
+        + "".join(f"  - file: chapters/{name}\n" for name in names)
+    )
+    told = build(copy)
+    assert told.returncode == 0, told.stderr
+    assert all("told" in page(copy, name) for name in names)
+    assert "Executed: nothing" in build(copy).stdout
+
+
 def test_old_caches_are_cleared_away(copy):
     for number in range(5):
         (copy / "data" / "number.txt").write_text(str(number))

@@ -185,6 +185,25 @@ _DERIVED: dict[type[nn.Module], Callable[..., Adjoint]] = {
 }
 
 
+def fused_outputs(cell: nn.RNNCell | nn.GRUCell, inputs: Tensor, state: Tensor) -> Tensor:
+    """Run a plain or gated cell over all steps in one call of PyTorch's own fused loop."""
+    weights = [cell.weight_ih, cell.weight_hh]
+    if cell.bias:
+        weights += [cell.bias_ih, cell.bias_hh]
+    if isinstance(cell, nn.GRUCell):
+        loop = torch.gru
+    else:
+        loop = torch.rnn_tanh if cell.nonlinearity == "tanh" else torch.rnn_relu
+    layers, dropout = 1, 0.0
+    training = bidirectional = batch_first = False
+    outputs: Tensor
+    outputs, _ = loop(
+        inputs, state[None], weights, cell.bias, layers, dropout, training, bidirectional,
+        batch_first,
+    )  # fmt: skip
+    return outputs
+
+
 def derived(cell: Any) -> Callable[..., Adjoint] | None:
     """Return the hand-derived adjoint of a cell, or None where only the generic one is safe.
 

@@ -102,6 +102,10 @@ def _forward(
     is_tuple: bool,
 ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
     """Return the states before and after every step, each part ``(steps, batch, hidden)``."""
+    if resets is None and adjoints.derived(cell) and not is_tuple:
+        with torch.no_grad():
+            outputs = adjoints.fused_outputs(cell, inputs, parts[0])  # type: ignore[arg-type]
+        return (torch.cat([parts[0][None], outputs[:-1]]),), (outputs,)
     before, after = [], []
     with torch.no_grad():
         for t, x in enumerate(inputs):
