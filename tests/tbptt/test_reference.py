@@ -27,14 +27,15 @@ def problem(name, steps, batch, features, hidden, seed):
     return cell, weights, x, state, errors
 
 
-def seen_loss(cell, weights, x, states, errors, truncation, resets):
+def seen_loss(cell, weights, x, states, errors, truncation, resets, mask):
     """Sum the losses, each run again from the state where its reach begins."""
     total = 0.0
     reach = truncation.reach(len(x))
     for t in range(len(x)):
         first = int(np.argmax(reach[t]))
-        again = run(cell, weights, x[first : t + 1], states[first], resets=resets[first : t + 1])
-        total += float((errors[t] * again[-1][0]).sum())
+        seen = slice(first, t + 1)
+        again = run(cell, weights, x[seen], states[first], resets=resets[seen], mask=mask[seen])
+        total += float((errors[t] * again[-1][0])[mask[t]].sum())
     return total
 
 
@@ -46,16 +47,17 @@ def seen_loss(cell, weights, x, states, errors, truncation, resets):
 def test_gradients_are_finite_differences(name, steps, batch, k1, k2, seed):
     truncation = Truncation(min(k1, k2), max(k1, k2))
     cell, weights, x, state, errors = problem(name, steps, batch, 2, 2, seed)
-    resets = np.random.default_rng(seed).random((steps, batch)) < 0.2
-    found = gradients(cell, weights, x, state, errors, truncation, resets=resets)
+    resets, mask = np.random.default_rng(seed).random((2, steps, batch)) < [[[0.2]], [[0.8]]]
+    flags = {"resets": resets, "mask": mask}
+    found = gradients(cell, weights, x, state, errors, truncation, **flags)
     # A state carried into a reach is a constant: it comes from the weights as they were.
-    states = run(cell, weights, x, state, resets=resets)
+    states = run(cell, weights, x, state, **flags)
 
     def slope(array, index):
         tiny, sides = 1e-5, []
         for sign in (1, -1):
             array[index] += sign * tiny
-            sides.append(seen_loss(cell, weights, x, states, errors, truncation, resets))
+            sides.append(seen_loss(cell, weights, x, states, errors, truncation, **flags))
             array[index] -= sign * tiny
         return (sides[0] - sides[1]) / (2 * tiny)
 
@@ -98,5 +100,7 @@ def test_bad_input():
         run(cell, weights, x, (state[0][:1],))
     with pytest.raises(ValueError, match=r"resets must be bool .* \(3, 2\), got float64"):
         run(cell, weights, x, state, resets=np.zeros((3, 2)))
+    with pytest.raises(ValueError, match=r"mask must be bool .* \(3, 2\), got bool \(2, 2\)"):
+        run(cell, weights, x, state, mask=np.zeros((2, 2), dtype=bool))
     with pytest.raises(ValueError, match="inputs must have at least 3"):
         run(cell, weights, x[0], state)

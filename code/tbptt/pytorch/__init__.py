@@ -7,5 +7,6 @@ except ImportError as error:
 
 from tbptt.pytorch.engine import backward
 from tbptt.pytorch.readout import chunked_loss
+from tbptt.pytorch.stream import Block, online
 
-__all__ = ["backward", "chunked_loss"]
+__all__ = ["Block", "backward", "chunked_loss", "online"]

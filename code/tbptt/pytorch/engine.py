@@ -2,25 +2,33 @@
 
 A loop over errors walks each one back by itself, ``steps * k2`` small steps one after another.
 Here all errors move together, one lag at a time. Keep every state of one forward run; at lag `j`
-a single vector-Jacobian product takes the adjoint of every error `t` from step ``t - j`` to the one
-before; sum the adjoints that land on each step; at the end one more product turns the sums into the
-gradients of weights and inputs. The chain of dependent operations is `k2` long.
+a single vector-Jacobian product takes what every pass has gathered from the step ``j`` before its
+last to the one before that; sum the adjoints that land on each step; at the end one more product
+turns the sums into the gradients of weights and inputs. The chain of dependent operations is `k2`
+long, and the work ``k2 / k1`` backward sweeps.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from tbptt.pytorch import adjoints
+from tbptt.pytorch.adjoints import Adjoint, Generic
+from tbptt.pytorch.checks import (
+    Cell,
+    Parts,
+    State,
+    check_cell,
+    check_flags,
+    check_inputs,
+    parts_of,
+    scalar_loss,
+)
+from tbptt.pytorch.derived import derived
+from tbptt.pytorch.rows import Rows
 from tbptt.schedule import Truncation
-
-State = Tensor | tuple[Tensor, ...]
-Cell = Callable[[Tensor, Any], State]
 
 
 def backward(
@@ -31,6 +39,7 @@ def backward(
     truncation: Truncation,
     *,
     resets: Tensor | None = None,
+    mask: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, State]:
     """Run a cell over a sequence and accumulate truncated gradients as ``loss.backward()`` does.
 
@@ -54,6 +63,9 @@ def backward(
         Which error reaches which step.
     resets : Tensor of bool, shape (steps, batch), optional
         Where True, the row's state is zero before the step, and no gradient crosses.
+    mask : Tensor of bool, shape (steps, batch), optional
+        False where a row has no step, as where it is padded: its state waits there, whatever the
+        inputs are, and errors of such a step are left out. `k2` counts these steps too.
 
     Returns
     -------
@@ -67,136 +79,75 @@ def backward(
     Raises
     ------
     TypeError
-        If `inputs`, `state` or `resets` are no tensors of the right kind, or the loss is none.
+        If `inputs`, `state`, `resets`, `mask`, what the cell returns, or the loss are no tensors
+        of the right kind, dtype or device.
     ValueError
-        If shapes do not fit, the loss is not a scalar, or the cell does not repeat itself.
+        If shapes do not fit, a value is NaN or infinite, the loss is not a scalar, or the cell
+        does not repeat itself. No gradient has been accumulated then.
 
     References
     ----------
     .. [1] R. J. Williams and J. Peng, "An efficient gradient-based algorithm for on-line training
        of recurrent network trajectories", Neural Computation 2(4), 1990.
     """
-    parts = _checked(inputs, state, resets)
-    before, after = _forward(cell, inputs, parts, resets, isinstance(state, tuple))
-    outputs = after[0].clone().requires_grad_()
-    loss = loss_fn(outputs)
-    if not isinstance(loss, Tensor):
-        raise TypeError(f"loss_fn must return a scalar Tensor, got {type(loss).__name__}.")
-    if loss.ndim:
-        raise ValueError(
-            f"loss_fn must return a scalar, got shape {tuple(loss.shape)}: sum over the steps."
-        )
+    first = tuple(part.detach() for part in parts_of(state))
+    check_inputs(inputs, first)
+    check_flags("resets", resets, inputs)
+    check_flags("mask", mask, inputs)
+    rows, is_tuple = Rows(resets, mask), isinstance(state, tuple)
+    by_hand = derived(cell)
+    step: Adjoint
+    if by_hand is not None:
+        check_cell(cell, inputs, first, is_tuple)
+        step = by_hand(cell, inputs, first, rows)
+    else:
+        stride = truncation.k1
+        step = Generic(cell, inputs, first, rows, stride=stride, is_tuple=is_tuple)
+    outputs = step.after[0].clone().requires_grad_()
+    loss = scalar_loss(loss_fn(outputs))
     if loss.requires_grad:
         loss.backward()  # type: ignore[no-untyped-call]
     if outputs.grad is not None:
-        _carry_back(cell, inputs, before, after, outputs.grad, truncation, resets, state)
-    last = tuple(part[-1] for part in after)
-    return loss.detach(), after[0], last if isinstance(state, tuple) else last[0]
+        _carry_back(step, rows.own(outputs.grad), truncation, rows)
+    last = tuple(part[-1].clone() for part in step.after)
+    return loss.detach(), step.after[0], last if is_tuple else last[0]
 
 
-def _forward(
-    cell: Cell,
-    inputs: Tensor,
-    parts: tuple[Tensor, ...],
-    resets: Tensor | None,
-    is_tuple: bool,
-) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-    """Return the states before and after every step, each part ``(steps, batch, hidden)``."""
-    if resets is None and adjoints.derived(cell) and not is_tuple:
-        with torch.no_grad():
-            outputs = adjoints.fused_outputs(cell, inputs, parts[0])  # type: ignore[arg-type]
-        return (torch.cat([parts[0][None], outputs[:-1]]),), (outputs,)
-    before, after = [], []
-    with torch.no_grad():
-        for t, x in enumerate(inputs):
-            if resets is not None:
-                parts = tuple(part.masked_fill(resets[t][:, None], 0) for part in parts)
-            before.append(parts)
-            parts = _tuple(cell(x, parts if is_tuple else parts[0]))
-            after.append(parts)
-    return _over_time(before), _over_time(after)
+def _carry_back(step: Adjoint, errors: Tensor, truncation: Truncation, rows: Rows) -> None:
+    """Move the errors of all passes back together, and give the cell their sums."""
+    sums = tuple(torch.zeros_like(part) for part in step.after)
+    for stops, owned in _groups(truncation, len(errors)):
+        at = _behind(stops, 0)
+        moving = tuple(part[at].clone() for part in (errors, *sums[1:]))
+        _add(sums, at, moving)
+        for lag in range(1, min(truncation.k2, stops[-1])):
+            after = moving if rows.mask is None else tuple(part.clone() for part in moving)
+            moving = rows.back(at, step.back(moving, at), after)
+            at = _behind(stops, lag)
+            # Passes that have arrived at the first step go no further.
+            arrived = len(moving[0]) - len(range(len(errors))[at])
+            moving = tuple(part[arrived:] for part in moving)
+            if lag < owned:
+                moving[0].add_(errors[at])
+            _add(sums, at, moving)
+    step.finish(tuple(rows.own(part) for part in sums))
 
 
-def _carry_back(
-    cell: Cell,
-    inputs: Tensor,
-    before: tuple[Tensor, ...],
-    after: tuple[Tensor, ...],
-    errors: Tensor,
-    truncation: Truncation,
-    resets: Tensor | None,
-    state: State,
-) -> None:
-    steps, is_tuple = len(inputs), isinstance(state, tuple)
-    by_hand = adjoints.derived(cell)
-    step: adjoints.Adjoint
-    if by_hand is not None:
-        step = by_hand(cell, inputs, before, after)
-    else:
-        step = adjoints.Generic(cell, inputs, before, is_tuple)
-        _check_repeats(step.after, after)
-    reach = truncation.reach(steps)
-    # moving[s]: of the state after step s, for the error at s + lag.
-    moving = (errors, *(torch.zeros_like(part) for part in after[1:]))
-    sums = tuple(part.clone() for part in moving)
-    for lag in range(1, min(truncation.k2, steps)):
-        # The state before step s + 1 is the state after step s, unless a reset lies between.
-        moving = tuple(part[1:] for part in step.back(moving))
-        ways = torch.from_numpy(np.diagonal(reach, -lag).copy())[:, None].to(inputs.device)
-        if resets is not None:
-            ways = ways & ~resets[1 : steps - lag + 1]
-        if not ways.all():
-            moving = tuple(part * ways[..., None] for part in moving)
-        for total, part in zip(sums, moving, strict=True):
-            total[: steps - lag] += part
-    step.finish(sums)
+def _groups(truncation: Truncation, steps: int) -> Iterator[tuple[range, int]]:
+    """Yield ends of passes, evenly spaced, and the number of losses that each pass owns."""
+    k1 = truncation.k1
+    if steps >= k1:
+        yield range(k1, steps + 1, k1), k1
+    if steps % k1:
+        yield range(steps, steps + 1), steps % k1
 
 
-def _check_repeats(again: tuple[Tensor, ...], after: tuple[Tensor, ...]) -> None:
-    for one, other in zip(again, after, strict=True):
-        tolerance = 1e3 * torch.finfo(other.dtype).eps
-        if not torch.allclose(one.detach(), other.flatten(0, 1), tolerance, tolerance):
-            raise ValueError(
-                "The cell gave another answer when it was applied to all steps at once. Take "
-                "dropout and batch normalisation out of it: before the inputs or in loss_fn they "
-                "do no harm."
-            )
+def _behind(stops: range, lag: int) -> slice:
+    """Return the steps that lie `lag` before the last steps of the passes, as a slice."""
+    last = range(stops.start - 1 - lag, stops.stop - 1 - lag, stops.step)
+    return slice(last.start if last.start >= 0 else last.start % last.step, last.stop, last.step)
 
 
-def _checked(inputs: Tensor, state: State, resets: Tensor | None) -> tuple[Tensor, ...]:
-    if not isinstance(inputs, Tensor) or not inputs.is_floating_point():
-        raise TypeError("inputs must be a floating-point Tensor (steps, batch, features).")
-    if inputs.ndim != 3 or not inputs.shape[0]:
-        raise ValueError(
-            f"inputs must be (steps, batch, features) with at least one step, got shape "
-            f"{tuple(inputs.shape)}."
-        )
-    batch = inputs.shape[1]
-    parts = _tuple(state)
-    for part in parts:
-        if not isinstance(part, Tensor):
-            raise TypeError(
-                f"state must be a Tensor or a tuple of them, got {type(part).__name__}."
-            )
-        if part.ndim != 2 or part.shape[0] != batch:
-            raise ValueError(
-                f"state must be (batch, hidden) with batch {batch}, the second axis of inputs; got "
-                f"shape {tuple(part.shape)}."
-            )
-    if resets is not None:
-        if not isinstance(resets, Tensor) or resets.dtype != torch.bool:
-            raise TypeError("resets must be a Tensor of bool (steps, batch).")
-        if resets.shape != inputs.shape[:2]:
-            raise ValueError(
-                f"resets must be (steps, batch) = {tuple(inputs.shape[:2])}, got shape "
-                f"{tuple(resets.shape)}."
-            )
-    return tuple(part.detach() for part in parts)
-
-
-def _tuple(state: State) -> tuple[Tensor, ...]:
-    return tuple(state) if isinstance(state, tuple | list) else (state,)
-
-
-def _over_time(states: list[tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
-    return tuple(torch.stack(part) for part in zip(*states, strict=True))
+def _add(sums: Parts, at: slice, moving: Parts) -> None:
+    for total, part in zip(sums, moving, strict=True):
+        total[at] += part

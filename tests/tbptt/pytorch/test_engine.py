@@ -33,8 +33,8 @@ def problem(name, steps, batch, features, hidden, seed):
     x = torch.randn(steps, batch, features, requires_grad=True)
     state = tuple(torch.randn(batch, hidden) for _ in range(parts))
     errors = torch.randn(steps, batch, hidden)
-    resets = torch.rand(steps, batch) < 0.2
-    return cell, oracle, x, state, errors, resets
+    resets, mask = torch.rand(2, steps, batch) < torch.tensor([0.2, 0.7])[:, None, None]
+    return cell, oracle, x, state, errors, resets, mask
 
 
 def bare(state):
@@ -57,14 +57,18 @@ class Own(nn.Module):
 @settings(max_examples=100)
 @given(
     st.integers(1, 12), st.integers(1, 3), st.integers(1, 3), st.integers(1, 4),
-    st.integers(1, 14), st.integers(1, 14), st.booleans(), st.integers(0, 999),
+    st.integers(1, 14), st.integers(1, 14), st.booleans(), st.booleans(), st.integers(0, 999),
 )  # fmt: skip
-def test_the_engine_is_the_oracle(route, name, steps, batch, features, hidden, a, b, begin, seed):
+def test_the_engine_is_the_oracle(
+    route, name, steps, batch, features, hidden, a, b, begin, wait, seed
+):
     truncation = Truncation(min(a, b), max(a, b))
-    cell, oracle, x, state, errors, resets = problem(name, steps, batch, features, hidden, seed)
-    resets = resets if begin else None
+    cell, oracle, x, state, errors, resets, mask = problem(
+        name, steps, batch, features, hidden, seed
+    )
+    flags = ({"resets": resets} if begin else {}) | ({"mask": mask} if wait else {})
     loss, outputs, last = backward(
-        route(cell), lambda out: (errors * out).sum(), x, bare(state), truncation, resets=resets
+        route(cell), lambda out: (errors * out).sum(), x, bare(state), truncation, **flags
     )
     wanted = gradients(
         oracle,
@@ -73,7 +77,7 @@ def test_the_engine_is_the_oracle(route, name, steps, batch, features, hidden, a
         tuple(part.numpy() for part in state),
         errors.numpy(),
         truncation,
-        resets=None if resets is None else resets.numpy(),
+        **{key: flag.numpy() for key, flag in flags.items()},
     )
     for key, weight in cell.named_parameters():
         np.testing.assert_allclose(weight.grad.numpy(), wanted.weights[key], **CLOSE)
@@ -85,7 +89,7 @@ def test_the_engine_is_the_oracle(route, name, steps, batch, features, hidden, a
 
 @pytest.mark.parametrize("name", CELLS)
 def test_one_long_pass_is_full_backpropagation(name):
-    cell, _, x, state, errors, _ = problem(name, 9, 3, 2, 4, 0)
+    cell, _, x, state, errors, *_ = problem(name, 9, 3, 2, 4, 0)
     backward(cell, lambda out: (errors * out).sum(), x, bare(state), Truncation(9, 20))
     ours = [weight.grad.clone() for weight in (*cell.parameters(), x)]
     now, outputs = bare(state), []
@@ -101,7 +105,7 @@ def test_one_long_pass_is_full_backpropagation(name):
 def test_epochwise_is_the_chunked_loop(name):
     # Of a length that k divides: the last pass of any other reaches back over k2 steps all the
     # same, where the loop's last chunk is merely short.
-    cell, _, x, state, errors, _ = problem(name, 12, 3, 2, 4, 0)
+    cell, _, x, state, errors, *_ = problem(name, 12, 3, 2, 4, 0)
     backward(cell, lambda out: (errors * out).sum(), x, bare(state), Truncation.epochwise(4))
     ours = [weight.grad.clone() for weight in cell.parameters()]
     cell.zero_grad()
@@ -218,7 +222,7 @@ def test_a_hooked_or_reparametrised_cell_takes_the_generic_route():
 
 
 def test_frozen_weights_get_no_gradient():
-    cell, _, x, state, errors, _ = problem("gru", 5, 2, 2, 3, 0)
+    cell, _, x, state, errors, *_ = problem("gru", 5, 2, 2, 3, 0)
     cell.weight_ih.requires_grad_(False)
     backward(cell, lambda out: (errors * out).sum(), x, state[0], Truncation(1, 2))
     assert cell.weight_ih.grad is None
@@ -226,7 +230,7 @@ def test_frozen_weights_get_no_gradient():
 
 
 def test_gradients_accumulate():
-    cell, _, x, state, errors, _ = problem("rnn", 5, 2, 2, 3, 0)
+    cell, _, x, state, errors, *_ = problem("rnn", 5, 2, 2, 3, 0)
     for _ in range(2):
         backward(cell, lambda out: (errors * out).sum(), x.detach(), state[0], Truncation(1, 2))
     twice = cell.weight_hh.grad.clone()
@@ -237,7 +241,7 @@ def test_gradients_accumulate():
 
 def test_the_oracle_tells_a_wrong_truncation_apart():
     # The chunked loop is not true truncation, though both "backpropagate 4 steps".
-    cell, _, x, state, errors, _ = problem("gru", 12, 2, 2, 3, 0)
+    cell, _, x, state, errors, *_ = problem("gru", 12, 2, 2, 3, 0)
     found = []
     for truncation in (Truncation.true(4), Truncation.epochwise(4)):
         cell.zero_grad()
@@ -253,23 +257,54 @@ def test_the_oracle_tells_a_wrong_truncation_apart():
         ({"inputs": torch.zeros(3, 2)}, ValueError, r"inputs must be \(steps, batch, features\)"),
         ({"inputs": torch.zeros(3, 2, 2, dtype=torch.long)}, TypeError, "floating-point"),
         ({"state": torch.zeros(5, 3)}, ValueError, r"batch 2.*got shape \(5, 3\)"),
-        ({"state": (torch.zeros(2, 3), None)}, TypeError, "got NoneType"),
+        ({"state": (torch.zeros(2, 3), None)}, TypeError, "got Tensor, NoneType"),
         ({"resets": torch.zeros(3, 2)}, TypeError, "resets must be a Tensor of bool"),
         ({"resets": torch.zeros(2, 2, dtype=torch.bool)}, ValueError, r"= \(3, 2\), got shape"),
+        ({"resets": None, "mask": torch.zeros(3, 2)}, TypeError, "mask must be a Tensor of bool"),
+        ({"state": torch.zeros(2, 4).double()}, ValueError, r"hidden 3, got shape \(2, 4\)"),
+        ({"state": torch.zeros(2, 3)}, TypeError, "state is torch.float32 on cpu, but inputs are"),
+        (
+            {"state": (torch.zeros(2, 3).double(),)},
+            TypeError,
+            "must be one Tensor, got a tuple of 1",
+        ),
+        ({"cell": nn.LSTMCell(2, 3)}, TypeError, r"must be a tuple \(h, c\), got a Tensor"),
+        (
+            {"cell": nn.RNNCell(2, 3, dtype=torch.float32)},
+            TypeError,
+            "but the cell is torch.float32",
+        ),
+        (
+            {"cell": nn.RNNCell(5, 3).double()},
+            ValueError,
+            r"must have 5 features, got shape \(3, 2, 2\)",
+        ),
+        ({"inputs": torch.full((3, 2, 2), np.nan).double()}, ValueError, "inputs must be finite"),
+        ({"state": torch.full((2, 3), np.inf).double()}, ValueError, "state must be finite"),
+        ({"loss_fn": lambda out: out.sum() / 0}, ValueError, "no gradient was accumulated"),
+        ({"cell": lambda x, h: (h, h)}, TypeError, "must return a state like the one it is given"),
+        ({"cell": lambda x, h: h[:, :2]}, ValueError, "must return a state like the one"),
+        ({"cell": lambda x, h: h.detach()}, ValueError, "as far as autograd can tell"),
+        ({"cell": lambda x, h: None}, TypeError, "The cell's state must be a Tensor .*NoneType"),
         ({"loss_fn": lambda out: out}, ValueError, "must return a scalar, got shape"),
         ({"loss_fn": lambda out: 1.0}, TypeError, "must return a scalar Tensor, got float"),
     ],
 )
 def test_bad_input(change, error, words):
+    weight = torch.zeros((), requires_grad=True)
     arguments = {
         "cell": nn.RNNCell(2, 3).double(),
-        "loss_fn": lambda out: out.sum(),
-        "inputs": torch.zeros(3, 2, 2, dtype=torch.float64),
-        "state": torch.zeros(2, 3, dtype=torch.float64),
+        "loss_fn": lambda out: out.sum() * weight,
+        "inputs": torch.zeros(3, 2, 2).double(),
+        "state": torch.zeros(2, 3).double(),
         "truncation": Truncation(1, 2),
-    }
+    } | change
     with pytest.raises(error, match=words):
-        backward(**(arguments | change))
+        backward(**arguments)
+    # Nothing is half done: neither the readout nor the cell has a gradient.
+    assert weight.grad is None
+    if isinstance(arguments["cell"], nn.Module):
+        assert all(one.grad is None for one in arguments["cell"].parameters())
 
 
 def test_a_cell_that_does_not_repeat_itself_is_refused():

@@ -1,0 +1,158 @@
+"""What the engines ask of cells, states, inputs and losses, and what they say if it is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+State = Tensor | tuple[Tensor, ...]
+Parts = tuple[Tensor, ...]
+Cell = Callable[[Any, Any], State]
+
+
+def parts_of(state: State, *, like: Parts | None = None) -> Parts:
+    """Return a state as a tuple; `like` is the state that the cell was given.
+
+    Raises
+    ------
+    TypeError
+        If it is not made of Tensors, or of others in number or dtype than `like`.
+    ValueError
+        If a part is not ``(batch, hidden)``, or not shaped as in `like`.
+    """
+    parts = tuple(state) if isinstance(state, tuple | list) else (state,)
+    whose = "state" if like is None else "The cell's state"
+    if not parts or not all(isinstance(part, Tensor) for part in parts):
+        kinds = ", ".join(type(part).__name__ for part in parts)
+        raise TypeError(f"{whose} must be a Tensor or a tuple of them, got {kinds or 'nothing'}.")
+    if like is None:
+        for part in parts:
+            if part.ndim != 2:
+                raise ValueError(f"state must be (batch, hidden), got shape {tuple(part.shape)}.")
+        return parts
+    seen, wanted = ([(tuple(p.shape), p.dtype) for p in some] for some in (parts, like))
+    if seen != wanted:
+        error = ValueError if len(seen) == len(wanted) else TypeError
+        raise error(
+            f"The cell must return a state like the one it is given, {wanted}; it returned {seen}. "
+            "cell(x, state) -> state: an output apart from the state belongs in loss_fn."
+        )
+    return parts
+
+
+def check_inputs(inputs: Tensor, parts: Parts) -> None:
+    """Check time-major inputs and the state before them.
+
+    Raises
+    ------
+    TypeError
+        If a dtype or device does not fit.
+    ValueError
+        If a shape does not fit, or the inputs or the state hold NaN or infinity.
+    """
+    if not isinstance(inputs, Tensor) or not inputs.is_floating_point():
+        kind = inputs.dtype if isinstance(inputs, Tensor) else type(inputs).__name__
+        raise TypeError(
+            f"inputs must be a floating-point Tensor (steps, batch, features), got {kind}."
+        )
+    if inputs.ndim != 3 or not inputs.shape[0]:
+        raise ValueError(
+            f"inputs must be (steps, batch, features) with at least one step, got shape "
+            f"{tuple(inputs.shape)}."
+        )
+    for part in parts:
+        if part.shape[0] != inputs.shape[1]:
+            raise ValueError(
+                f"state must be (batch, hidden) with batch {inputs.shape[1]}, the second axis of "
+                f"inputs; got shape {tuple(part.shape)}."
+            )
+        if (part.dtype, part.device) != (inputs.dtype, inputs.device):
+            raise TypeError(
+                f"state is {part.dtype} on {part.device}, but inputs are {inputs.dtype} on "
+                f"{inputs.device}: bring both to one dtype and device."
+            )
+    for name, values in (("inputs", inputs), *(("state", part) for part in parts)):
+        if not torch.isfinite(values.detach()).all():
+            raise ValueError(f"{name} must be finite, but NaN or infinity is among the values.")
+
+
+def check_flags(name: str, flags: Tensor | None, inputs: Tensor) -> None:
+    """Check flags or a mask, bool ``(steps, batch)``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If dtype, device or shape do not fit.
+    """
+    if flags is None:
+        return
+    if not isinstance(flags, Tensor) or flags.dtype != torch.bool:
+        kind = flags.dtype if isinstance(flags, Tensor) else type(flags).__name__
+        raise TypeError(f"{name} must be a Tensor of bool (steps, batch), got {kind}.")
+    if flags.shape != inputs.shape[:2]:
+        raise ValueError(
+            f"{name} must be (steps, batch) = {tuple(inputs.shape[:2])}, got shape "
+            f"{tuple(flags.shape)}."
+        )
+    if flags.device != inputs.device:
+        raise TypeError(f"{name} is on {flags.device}, but inputs are on {inputs.device}.")
+
+
+def check_cell(cell: Any, inputs: Tensor, first: Parts, is_tuple: bool) -> None:
+    """Check that inputs and state fit one of PyTorch's own cells.
+
+    Raises
+    ------
+    TypeError
+        If the state should be a tuple or should not, or the cell has another dtype or device.
+    ValueError
+        If a size does not fit.
+    """
+    name, weight = type(cell).__name__, cell.weight_hh
+    wanted = 2 if isinstance(cell, nn.LSTMCell) else 1
+    if is_tuple != (wanted == 2) or len(first) != wanted:
+        kind = "a tuple (h, c)" if wanted == 2 else "one Tensor"
+        seen = f"a tuple of {len(first)}" if is_tuple else "a Tensor"
+        raise TypeError(f"The state of {name} must be {kind}, got {seen}.")
+    if (weight.dtype, weight.device) != (inputs.dtype, inputs.device):
+        raise TypeError(
+            f"inputs are {inputs.dtype} on {inputs.device}, but the cell is {weight.dtype} on "
+            f"{weight.device}: bring both to one dtype and device."
+        )
+    for part in first:
+        if part.shape[1] != cell.hidden_size:
+            raise ValueError(
+                f"state must be (batch, hidden) with hidden {cell.hidden_size}, got shape "
+                f"{tuple(part.shape)}."
+            )
+    if inputs.shape[2] != cell.input_size:
+        raise ValueError(
+            f"inputs must have {cell.input_size} features, got shape {tuple(inputs.shape)}."
+        )
+
+
+def scalar_loss(loss: Any) -> Tensor:
+    """Check the value of a `loss_fn`.
+
+    Raises
+    ------
+    TypeError
+        If it is no Tensor.
+    ValueError
+        If it is not a finite scalar.
+    """
+    if not isinstance(loss, Tensor):
+        raise TypeError(f"loss_fn must return a scalar Tensor, got {type(loss).__name__}.")
+    if loss.ndim:
+        raise ValueError(
+            f"loss_fn must return a scalar, got shape {tuple(loss.shape)}: sum over the steps."
+        )
+    if not torch.isfinite(loss.detach()):
+        raise ValueError(
+            f"loss_fn returned {loss.item()}; no gradient was accumulated. Look for a learning "
+            "rate that is too high, or for a logarithm of zero."
+        )
+    return loss

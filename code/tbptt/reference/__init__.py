@@ -1,0 +1,6 @@
+"""Truncated gradients straight from the definition, in float64 NumPy: the oracle."""
+
+from tbptt.reference.cells import GRU, LSTM, RNN, Cell
+from tbptt.reference.oracle import Gradients, gradients, run
+
+__all__ = ["GRU", "LSTM", "RNN", "Cell", "Gradients", "gradients", "run"]

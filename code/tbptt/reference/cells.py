@@ -1,0 +1,136 @@
+"""Plain, gated and long short-term memory cells in NumPy: one step, and its adjoint.
+
+The cells and the layout of their weights are PyTorch's: the rows of ``weight_ih``
+``(gates * hidden, features)`` and ``weight_hh`` ``(gates * hidden, hidden)``, and the biases
+``bias_ih`` and ``bias_hh``, hold the gates in the order reset, update, new (GRU) and input,
+forget, cell, output (LSTM).
+
+References
+----------
+.. [1] S. Hochreiter and J. Schmidhuber, "Long short-term memory", Neural Computation 9(8), 1997.
+.. [2] K. Cho et al., "Learning phrase representations using RNN encoder-decoder for statistical
+   machine translation", EMNLP 2014.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+State = tuple[Array, ...]
+Weights = Mapping[str, Array]
+
+
+class Cell(Protocol):
+    """One step forward, and the adjoint of that step."""
+
+    def step(self, w: Weights, x: Array, state: State) -> State:
+        """Return the state after a step; its first part is the output."""
+
+    def adjoint(
+        self, w: Weights, x: Array, state: State, error: State
+    ) -> tuple[dict[str, Array], Array, State]:
+        """Turn the error of the state after a step into those of weights, input and state."""
+
+
+class RNN:
+    r"""Plain cell, ``h' = tanh(W_ih x + b_ih + W_hh h + b_hh)``."""
+
+    def step(self, w: Weights, x: Array, state: State) -> State:
+        """Return the state after a step."""
+        return (np.tanh(_affine(w, "ih", x) + _affine(w, "hh", state[0])),)
+
+    def adjoint(
+        self, w: Weights, x: Array, state: State, error: State
+    ) -> tuple[dict[str, Array], Array, State]:
+        """Turn the error after a step into those of weights, input and state."""
+        (after,) = self.step(w, x, state)
+        before_tanh = error[0] * (1 - after**2)
+        grads, d_x, d_h = _affine_adjoints(w, x, state[0], before_tanh, before_tanh)
+        return grads, d_x, (d_h,)
+
+
+class GRU:
+    r"""Gated recurrent unit [2]_ as PyTorch has it, ``h' = (1 - z) n + z h``."""
+
+    def _gates(self, w: Weights, x: Array, h: Array) -> tuple[Array, Array, Array, Array]:
+        x_r, x_z, x_n = np.split(_affine(w, "ih", x), 3, axis=1)
+        h_r, h_z, h_n = np.split(_affine(w, "hh", h), 3, axis=1)
+        r, z = _sigmoid(x_r + h_r), _sigmoid(x_z + h_z)
+        return r, z, np.tanh(x_n + r * h_n), h_n
+
+    def step(self, w: Weights, x: Array, state: State) -> State:
+        """Return the state after a step."""
+        _, z, n, _ = self._gates(w, x, state[0])
+        return ((1 - z) * n + z * state[0],)
+
+    def adjoint(
+        self, w: Weights, x: Array, state: State, error: State
+    ) -> tuple[dict[str, Array], Array, State]:
+        """Turn the error after a step into those of weights, input and state."""
+        (h,), (d_after,) = state, error
+        r, z, n, h_n = self._gates(w, x, h)
+        d_n = d_after * (1 - z) * (1 - n**2)
+        d_z = d_after * (h - n) * z * (1 - z)
+        d_r = d_n * h_n * r * (1 - r)
+        d_ih = np.concatenate([d_r, d_z, d_n], axis=1)
+        d_hh = np.concatenate([d_r, d_z, d_n * r], axis=1)
+        grads, d_x, d_h = _affine_adjoints(w, x, h, d_ih, d_hh)
+        return grads, d_x, (d_h + d_after * z,)
+
+
+class LSTM:
+    r"""Long short-term memory [1]_ with a forget gate, ``c' = f c + i g``, ``h' = o tanh(c')``."""
+
+    def _gates(self, w: Weights, x: Array, h: Array) -> tuple[Array, Array, Array, Array]:
+        i, f, g, o = np.split(_affine(w, "ih", x) + _affine(w, "hh", h), 4, axis=1)
+        return _sigmoid(i), _sigmoid(f), np.tanh(g), _sigmoid(o)
+
+    def step(self, w: Weights, x: Array, state: State) -> State:
+        """Return the state after a step: output and cell."""
+        i, f, g, o = self._gates(w, x, state[0])
+        c = f * state[1] + i * g
+        return o * np.tanh(c), c
+
+    def adjoint(
+        self, w: Weights, x: Array, state: State, error: State
+    ) -> tuple[dict[str, Array], Array, State]:
+        """Turn the error after a step into those of weights, input and state."""
+        (h, c), (d_h_after, d_c_after) = state, error
+        i, f, g, o = self._gates(w, x, h)
+        t = np.tanh(f * c + i * g)
+        d_c = d_c_after + d_h_after * o * (1 - t**2)
+        gates = [
+            d_c * g * i * (1 - i),
+            d_c * c * f * (1 - f),
+            d_c * i * (1 - g**2),
+            d_h_after * t * o * (1 - o),
+        ]
+        d_gates = np.concatenate(gates, axis=1)
+        grads, d_x, d_h = _affine_adjoints(w, x, h, d_gates, d_gates)
+        return grads, d_x, (d_h, d_c * f)
+
+
+def _affine(w: Weights, which: str, x: Array) -> Array:
+    return x @ w[f"weight_{which}"].T + w[f"bias_{which}"]
+
+
+def _affine_adjoints(
+    w: Weights, x: Array, h: Array, d_ih: Array, d_hh: Array
+) -> tuple[dict[str, Array], Array, Array]:
+    grads = {
+        "weight_ih": d_ih.T @ x,
+        "weight_hh": d_hh.T @ h,
+        "bias_ih": d_ih.sum(axis=0),
+        "bias_hh": d_hh.sum(axis=0),
+    }
+    return grads, d_ih @ w["weight_ih"], d_hh @ w["weight_hh"]
+
+
+def _sigmoid(x: Array) -> Array:
+    # tanh does not overflow for large negative x, as exp(-x) would.
+    return 0.5 * (1 + np.tanh(0.5 * x))

@@ -1,0 +1,167 @@
+"""The oracle: truncated gradients straight from the definition, in float64 NumPy.
+
+One loss at a time: its error walks back step by step, as far as `Truncation.reach` lets it, and
+leaves its share of the gradient at every step on the way [1]_. Nothing is shared between errors and
+nothing is clever, so that every engine can be held against it.
+
+References
+----------
+.. [1] R. J. Williams and J. Peng, "An efficient gradient-based algorithm for on-line training of
+   recurrent network trajectories", Neural Computation 2(4), 1990.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tbptt._checks import numeric_array
+from tbptt.reference.cells import Array, Cell, State, Weights
+from tbptt.schedule import Truncation
+
+
+class Gradients(NamedTuple):
+    """Gradients of a loss that adds up over steps.
+
+    Attributes
+    ----------
+    weights : dict of str to ndarray
+        Shaped as the weights.
+    inputs : ndarray, shape (steps, batch, features)
+        Of the inputs.
+    """
+
+    weights: dict[str, Array]
+    inputs: Array
+
+
+def run(
+    cell: Cell,
+    weights: Weights,
+    inputs: ArrayLike,
+    state: State,
+    *,
+    resets: ArrayLike | None = None,
+    mask: ArrayLike | None = None,
+) -> list[State]:
+    """Run a cell over a sequence.
+
+    Parameters
+    ----------
+    cell : Cell
+        ``RNN()``, ``GRU()``, ``LSTM()`` or one of your own.
+    weights : mapping of str to ndarray
+        See `tbptt.reference.cells`.
+    inputs : array_like, shape (steps, batch, features)
+        The inputs, time-major.
+    state : tuple of ndarray, each (batch, hidden)
+        The state before the first step.
+    resets : array_like of bool, shape (steps, batch), optional
+        Where True, the row's state is zero before the step.
+    mask : array_like of bool, shape (steps, batch), optional
+        False where the row has no step: its state waits.
+
+    Returns
+    -------
+    list of tuple of ndarray
+        ``steps + 1`` states: before each step, as the step uses it, and after the last.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an array does not hold numbers, or shapes do not fit.
+    """
+    x, begins, has = _checked(inputs, state, resets, mask)
+    before: list[State] = []
+    for t in range(len(x)):
+        state = _where(begins[t], _zeros(state), state)
+        before.append(state)
+        state = _where(has[t], cell.step(weights, x[t], state), state)
+    return [*before, state]
+
+
+def gradients(
+    cell: Cell,
+    weights: Weights,
+    inputs: ArrayLike,
+    state: State,
+    errors: ArrayLike,
+    truncation: Truncation,
+    *,
+    resets: ArrayLike | None = None,
+    mask: ArrayLike | None = None,
+) -> Gradients:
+    """Sum, over all losses, each loss's gradient through the steps that it reaches.
+
+    Parameters
+    ----------
+    cell, weights, inputs, state, resets, mask
+        As for :func:`run`. No gradient crosses a reset; steps that a row does not have make no
+        error, and errors pass them unchanged.
+    errors : array_like, shape (steps, batch, hidden)
+        Derivative of the loss by each step's output.
+    truncation : Truncation
+        Which error reaches which step.
+
+    Returns
+    -------
+    Gradients
+        Of weights and inputs.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an array does not hold numbers, or shapes do not fit.
+    """
+    x, begins, has = _checked(inputs, state, resets, mask)
+    out = numeric_array("errors", errors, min_ndim=3).astype(np.float64)
+    if out.shape != (*x.shape[:2], state[0].shape[1]):
+        raise ValueError(
+            f"errors must be (steps, batch, hidden) = {(*x.shape[:2], state[0].shape[1])}, got "
+            f"{out.shape}: the derivative of the loss by each step's output."
+        )
+    states = run(cell, weights, x, state, resets=begins, mask=has)
+    reach = truncation.reach(len(x))
+    grads = {name: np.zeros_like(weight, dtype=np.float64) for name, weight in weights.items()}
+    d_inputs = np.zeros_like(x)
+    for t in range(len(x)):
+        error = _where(has[t], (out[t], *_zeros(state[1:])), _zeros(state))
+        for s in np.flatnonzero(reach[t])[::-1]:
+            at_step = _where(has[s], error, _zeros(state))
+            shares, d_x, back = cell.adjoint(weights, x[s], states[s], at_step)
+            for name, share in shares.items():
+                grads[name] += share
+            d_inputs[s] += d_x
+            error = _where(begins[s], _zeros(state), _where(has[s], back, error))
+    return Gradients(grads, d_inputs)
+
+
+def _checked(
+    inputs: ArrayLike, state: State, resets: ArrayLike | None, mask: ArrayLike | None
+) -> tuple[Array, NDArray[np.bool_], NDArray[np.bool_]]:
+    x = numeric_array("inputs", inputs, min_ndim=3).astype(np.float64)
+    if not isinstance(state, tuple) or any(len(part) != x.shape[1] for part in state):
+        raise ValueError(
+            f"state must be a tuple of (batch, hidden) arrays with batch {x.shape[1]}, the second "
+            "axis of inputs (steps, batch, features)."
+        )
+    flags = []
+    for name, given, default in (("resets", resets, False), ("mask", mask, True)):
+        flag = np.full(x.shape[:2], default) if given is None else np.asarray(given)
+        if flag.shape != x.shape[:2] or flag.dtype != bool:
+            raise ValueError(
+                f"{name} must be bool (steps, batch) = {x.shape[:2]}, got {flag.dtype} "
+                f"{flag.shape}."
+            )
+        flags.append(flag)
+    return x, flags[0], flags[1]
+
+
+def _where(rows: NDArray[np.bool_], yes: State, no: State) -> State:
+    return tuple(np.where(rows[:, None], a, b) for a, b in zip(yes, no, strict=True))
+
+
+def _zeros(state: State) -> State:
+    return tuple(np.zeros_like(part) for part in state)
