@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from tbptt.experiments import results
 
-NAMES = ("sunspots", "text")
+NAMES = ("memory", "sunspots", "text", "timing")
 # Finished runs stay here, so that an interrupted experiment goes on where it was.
 FINISHED = Path("_build/experiments")
 
@@ -37,8 +37,10 @@ def main(arguments: list[str] | None = None) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     began = time.monotonic()
     runs = experiment.grid(**chosen)
-    once = Memory(FINISHED, verbose=0).cache(experiment.run)
-    waiting = Parallel(n_jobs=jobs, return_as="generator")(delayed(once)(**one) for one in runs)
+    timed = getattr(experiment, "TIMED", False)
+    once = experiment.run if timed else Memory(FINISHED, verbose=0).cache(experiment.run)
+    workers = Parallel(n_jobs=1 if timed else jobs, return_as="generator")
+    waiting = workers(delayed(once)(**one) for one in runs)
     rows = list(tqdm(waiting, total=len(runs), desc=name))
     results.write(
         folder / name,

@@ -1,0 +1,87 @@
+"""What the engine is compared with: other ways to a truncated gradient, right and wrong.
+
+All accumulate into ``.grad`` as ``loss.backward()`` does. ``loss_at(t, output)`` is the loss of one
+step, and its gradient is the error that travels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from tbptt.schedule import Truncation
+
+Loss = Callable[[int, Tensor], Tensor]
+
+
+def detached(state: Any) -> Any:
+    """Cut a state, or every part of a tuple, from its graph."""
+    return tuple(part.detach() for part in state) if isinstance(state, tuple) else state.detach()
+
+
+def output(state: Any) -> Tensor:
+    """Return the part of a state that is read out."""
+    part: Tensor = state[0] if isinstance(state, tuple) else state
+    return part
+
+
+def loop_over_errors(
+    cell: Any, loss_at: Loss, inputs: Tensor, state: Any, truncation: Truncation
+) -> None:
+    """Make one backward pass for each error, over the steps that it reaches: right, and slow."""
+    before = [state]
+    with torch.no_grad():
+        for x in inputs:
+            before.append(cell(x, before[-1]))
+    for t, reached in enumerate(truncation.reach(len(inputs))):
+        first = int(reached.argmax())
+        now = before[first]
+        for x in inputs[first : t + 1]:
+            now = cell(x, now)
+        loss_at(t, output(now)).backward()  # type: ignore[no-untyped-call]
+
+
+def chunked_loop(cell: Any, loss_at: Loss, inputs: Tensor, state: Any, k: int) -> None:
+    """Run `k` steps, one backward pass, detach, go on: epochwise truncation."""
+    for begin in range(0, len(inputs), k):
+        total = torch.zeros((), dtype=inputs.dtype, device=inputs.device)
+        for t in range(begin, min(begin + k, len(inputs))):
+            state = cell(inputs[t], state)
+            total = total + loss_at(t, output(state))
+        total.backward()  # type: ignore[no-untyped-call]
+        state = detached(state)
+
+
+def forum_recipe(
+    cell: Any, loss_at: Loss, inputs: Tensor, state: Tensor, truncation: Truncation,
+    *, forget: bool = False,
+) -> None:  # fmt: skip
+    """Walk each error back by hand over states that are leaves: the recipe of the PyTorch forum.
+
+    The source is discuss.pytorch.org, topic 15500. As it is copied, the leaves keep the ``.grad``
+    of the pass before, so errors are counted again and again; with `forget` they do not, and it is
+    right for ``k1 = 1``. For ``k1 > 1`` it takes the loss of every `k1`-th step and no other.
+
+    Parameters
+    ----------
+    cell, loss_at, inputs, state, truncation
+        As for the others; one Tensor of state.
+    forget : bool
+        Zero each leaf's gradient before an error walks over it.
+    """
+    trail: list[tuple[Tensor, Tensor]] = []  # (leaf before, state after), the last k2 steps
+    for t, x in enumerate(inputs):
+        leaf = state.detach().requires_grad_()
+        state = cell(x, leaf)
+        trail = [*trail, (leaf, state)][-truncation.k2 :]
+        if (t + 1) % truncation.k1:
+            continue
+        if forget:
+            for one, _ in trail:
+                one.grad = None
+        loss_at(t, state).backward(retain_graph=True)  # type: ignore[no-untyped-call]
+        for (later, _), (_, earlier) in zip(trail[:0:-1], trail[-2::-1], strict=True):
+            earlier.backward(later.grad, retain_graph=True)  # type: ignore[no-untyped-call]
