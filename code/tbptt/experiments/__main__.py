@@ -7,13 +7,14 @@ import importlib
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 from joblib import Memory, Parallel, delayed
 from tqdm import tqdm
 
 from tbptt.experiments import results
 
-NAMES = ("memory", "sunspots", "text", "timing")
+NAMES = ("bias", "language", "memory", "sunspots", "text", "timing", "vanishing")
 # Finished runs stay here, so that an interrupted experiment goes on where it was.
 FINISHED = Path("_build/experiments")
 
@@ -41,7 +42,9 @@ def main(arguments: list[str] | None = None) -> None:
     once = experiment.run if timed else Memory(FINISHED, verbose=0).cache(experiment.run)
     workers = Parallel(n_jobs=1 if timed else jobs, return_as="generator")
     waiting = workers(delayed(once)(**one) for one in runs)
-    rows = list(tqdm(waiting, total=len(runs), desc=name))
+    rows: list[dict[str, Any]] = []
+    for found in tqdm(waiting, total=len(runs), desc=name):
+        rows += found if isinstance(found, list) else [found]
     results.write(
         folder / name,
         rows,

@@ -64,8 +64,11 @@ def grid(seeds: int, repeats: int = 15, device: str = "cpu") -> list[dict[str, A
         *((work, "whole", 1, "errors") for work in (PLAIN, GATED, LONG)),
         (PLAIN, "whole", 1, "recipe"),
         # Work k2 / k1: the same reach, fewer passes.
-        *((LONG, "whole", k1, "fused") for k1 in (2, 4, 5, 10, 20)),
-        *((PLAIN, "whole", k1, "fused") for k1 in (2, 4, 5, 10, 20)),
+        *(
+            (work, "whole", k1, "fused")
+            for work in (PLAIN, GATED, LONG)
+            for k1 in (2, 4, 5, 10, 20)
+        ),
     ]
     return [
         {**work._asdict(), "readout": readout, "k1": k1, "baseline": baseline,

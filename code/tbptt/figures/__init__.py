@@ -1,7 +1,20 @@
 """Pictures of windows and truncation, as SVG strings that the explorers show."""
 
+from tbptt.figures.cost import cost_by_interval
 from tbptt.figures.forecasting import split_picture
+from tbptt.figures.measured import gradient_bias, gradient_by_lag, learning_curves
 from tbptt.figures.one_picture import one_picture
+from tbptt.figures.reach import reach_triangle
 from tbptt.figures.windowing import ceiling_curve, labelled_windows
 
-__all__ = ["ceiling_curve", "labelled_windows", "one_picture", "split_picture"]
+__all__ = [
+    "ceiling_curve",
+    "cost_by_interval",
+    "gradient_bias",
+    "gradient_by_lag",
+    "labelled_windows",
+    "learning_curves",
+    "one_picture",
+    "reach_triangle",
+    "split_picture",
+]

@@ -34,6 +34,9 @@ class _Derived:
             self._maps = nn.functional.linear(inputs, cell.weight_ih, cell.bias_ih)
             if cell.bias and self._joined:
                 self._maps += cell.bias_hh
+            # The same memory by gate and step: slicing in the loop would cost as much as the steps.
+            gates = len(cell.weight_hh) // cell.hidden_size
+            self._gates = [gate.unbind() for gate in self._maps.chunk(gates, dim=2)]
             self.after = tuple(part.new_empty(steps, batch, cell.hidden_size) for part in first)
             for t in range(steps):
                 used = rows.enter(t, first)
@@ -74,12 +77,19 @@ class _Derived:
             (cell.weight_hh, hh.T @ h.flatten(0, 1)),
         ]
         if cell.bias:
-            shares += [(cell.bias_ih, ih.sum(0)), (cell.bias_hh, hh.sum(0))]
+            of_ih = ih.sum(0)
+            of_hh = of_ih.clone() if self._joined else hh.sum(0)
+            shares += [(cell.bias_ih, of_ih), (cell.bias_hh, of_hh)]
         for weight, share in shares:
             if weight.requires_grad:
                 weight.grad = share if weight.grad is None else weight.grad + share
         if x.requires_grad:
             x.backward((ih @ cell.weight_ih.detach()).view_as(x))  # type: ignore[no-untyped-call]
+
+
+# In one pass over memory each: an error times the slope of a function, given the function's value.
+_sigmoid_back: Callable[[Tensor, Tensor], Tensor] = torch.ops.aten.sigmoid_backward
+_tanh_back: Callable[[Tensor, Tensor], Tensor] = torch.ops.aten.tanh_backward
 
 
 class PlainAdjoint(_Derived):
@@ -122,21 +132,20 @@ class GatedAdjoint(_Derived):
         (self._before,) = rows.used(first, self.after)
         r, z, n = self._maps.chunk(3, dim=2)
         through = self._from_h.chunk(3, dim=2)[2]
-        new = (1 - z) * (1 - n * n)
+        new = _tanh_back(1 - z, n)
         self._keep = z.contiguous()
         # Errors of the reset, update and new gates, for an error of 1 in the state after.
-        update = (self._before - n) * z * (1 - z)
-        self._recurrent = [new * through * r * (1 - r), update, new * r]
+        update = _sigmoid_back(self._before - n, z)
+        self._recurrent = [_sigmoid_back(new * through, r), update, new * r]
         self._new = new
 
     def _step(self, t: int, used: Parts, after: Parts) -> None:
-        a, from_h = self._maps[t], self._from_h[t]
+        from_h, size = self._from_h[t], self._cell.hidden_size
         from_h.addmm_(used[0], self._cell.weight_hh.T)
-        size = self._cell.hidden_size
-        gates, n = a[:, : 2 * size], a[:, 2 * size :]
-        gates.add_(from_h[:, : 2 * size]).sigmoid_()
-        n.addcmul_(gates[:, :size], from_h[:, 2 * size :]).tanh_()
-        torch.lerp(n, used[0], gates[:, size:], out=after[0])
+        self._maps[t, :, : 2 * size].add_(from_h[:, : 2 * size]).sigmoid_()
+        r, z, n = (gate[t] for gate in self._gates)
+        n.addcmul_(r, from_h[:, 2 * size :]).tanh_()
+        torch.lerp(n, used[0], z, out=after[0])
 
     def back(self, errors: Parts, at: slice) -> Parts:
         """Through the gates, and past them by what is kept."""
@@ -160,23 +169,20 @@ class LongAdjoint(_Derived):
         self._before, cells = rows.used(first, self.after)
         i, f, g, o = self._maps.chunk(4, dim=2)
         t = self._tanh
-        self._into_cell, self._keep = o * (1 - t * t), f.contiguous()
+        self._into_cell, self._keep = _tanh_back(o, t), f.contiguous()
         # Errors of the gates, for an error of 1 in the cell (input, forget, new) or the output.
         self._slopes = [
-            g * i * (1 - i), cells * f * (1 - f), i * (1 - g * g), t * o * (1 - o)
+            _sigmoid_back(g, i), _sigmoid_back(cells, f), _tanh_back(i, g), _sigmoid_back(t, o)
         ]  # fmt: skip
 
     def _step(self, t: int, used: Parts, after: Parts) -> None:
-        a, (h, c), tanh = self._maps[t], used, self._tanh[t]
-        a.addmm_(h, self._cell.weight_hh.T)
-        size = self._cell.hidden_size
-        a[:, : 2 * size].sigmoid_()
-        i, f, g, o = a.chunk(4, dim=1)
-        g.tanh_()
-        o.sigmoid_()
-        torch.mul(f, c, out=after[1]).addcmul_(i, g)
-        torch.tanh(after[1], out=tanh)
-        torch.mul(o, tanh, out=after[0])
+        (h, c), (out, cell) = used, after
+        self._maps[t].addmm_(h, self._cell.weight_hh.T)
+        i, f, g, o = (gate[t] for gate in self._gates)
+        i.sigmoid_(), f.sigmoid_(), g.tanh_(), o.sigmoid_()
+        torch.mul(f, c, out=cell).addcmul_(i, g)
+        torch.tanh(cell, out=self._tanh[t])
+        torch.mul(o, self._tanh[t], out=out)
 
     def back(self, errors: Parts, at: slice) -> Parts:
         """Through the four gates to the output, and by the forget gate to the cell."""

@@ -1,6 +1,7 @@
 """Data to learn from: tasks with a known answer, and real series that ship with libraries."""
 
+from tbptt.tasks.echo import echo_floors, echo_language
 from tbptt.tasks.memory import first_step_memory
 from tbptt.tasks.series import digits, sunspots
 
-__all__ = ["digits", "first_step_memory", "sunspots"]
+__all__ = ["digits", "echo_floors", "echo_language", "first_step_memory", "sunspots"]

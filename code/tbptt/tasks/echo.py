@@ -1,0 +1,84 @@
+"""The echo language: the next word repeats the one `lag` steps before it, most of the time.
+
+Nothing nearer says anything about it, so what a model can know is known exactly: the entropy of the
+echo if it remembers `lag` steps, and a fair guess if it remembers fewer.
+"""
+
+from __future__ import annotations
+
+from math import log
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tbptt._checks import positive_int
+
+
+def echo_language(
+    steps: int, batch: int, *, lag: int, seed: int, words: int = 2, keep: float = 0.9
+) -> NDArray[np.int64]:
+    """Draw streams of the language.
+
+    Parameters
+    ----------
+    steps, batch : int
+        Length and number of the streams.
+    lag : int
+        Distance between a word and the one that it echoes. To predict the word after step `t`, an
+        error must reach step ``t - (lag - 1)``: that takes ``k2 >= lag``.
+    seed : int
+        Decides every draw.
+    words : int
+        Size of the vocabulary.
+    keep : float
+        Probability of an echo; otherwise the word is drawn fairly, and may be the echo by chance.
+
+    Returns
+    -------
+    ndarray of int, shape (steps + 1, batch)
+        Time-major; inputs are all but the last row, targets all but the first.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a size is not an integer of at least 1, or `keep` is not a probability.
+    """
+    steps, batch = positive_int("steps", steps), positive_int("batch", batch)
+    lag, words = positive_int("lag", lag), positive_int("words", words)
+    _check_probability(keep)
+    rng = np.random.default_rng(seed)
+    stream = rng.integers(words, size=(steps + 1, batch))
+    echoes = rng.random((steps + 1, batch)) < keep
+    for t in range(lag, steps + 1):
+        stream[t] = np.where(echoes[t], stream[t - lag], stream[t])
+    return stream
+
+
+def echo_floors(words: int = 2, keep: float = 0.9) -> tuple[float, float]:
+    """Return the lowest mean loss, in nats a word, with and without memory of `lag` steps.
+
+    Parameters
+    ----------
+    words, keep
+        As for :func:`echo_language`.
+
+    Returns
+    -------
+    tuple of float
+        The entropy of the next word given the one it may echo, and given anything nearer.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for :func:`echo_language`.
+    """
+    words = positive_int("words", words)
+    _check_probability(keep)
+    other = (1 - keep) / words
+    chances = [keep + other] + [other] * (words - 1)
+    return -sum(chance * log(chance) for chance in chances if chance), log(words)
+
+
+def _check_probability(keep: float) -> None:
+    if not 0 <= keep <= 1:
+        raise ValueError(f"keep must be a probability, 0 to 1, got {keep}.")
