@@ -9,7 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tbptt import Truncation
-from tbptt.figures import ceiling_curve, labelled_windows, one_picture, split_picture
+from tbptt.figures import (
+    ceiling_curve,
+    cost_by_interval,
+    gradient_bias,
+    gradient_by_lag,
+    labelled_windows,
+    learning_curves,
+    one_picture,
+    reach_triangle,
+    split_picture,
+)
 from tbptt.figures._draw import LOSS, REACH
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -104,3 +114,99 @@ def test_split_picture_tells_the_sides_apart():
 def test_bad_input(figure, arguments, words):
     with pytest.raises(ValueError, match=words):
         figure(*arguments)
+
+
+@settings(max_examples=40)
+@given(st.sampled_from([6, 49]), st.integers(1, 7), st.integers(1, 7))
+def test_the_triangle_says_what_the_schedule_says(steps, k2, k1):
+    svg = reach_triangle(steps, k2, k1)
+    assert title(svg).startswith(f"{steps} steps, k2 = {k2}, k1 = {k1}. ")
+    if k1 > k2:
+        assert f"{k1 - k2} of every {k1} losses would get no gradient" in title(svg)
+        return
+    reach = Truncation(k1, k2).reach(steps)
+    full = int((reach.sum(axis=1) == k2).sum())
+    assert re.search(rf"\. {full} of {steps} errors travels? the full {k2} steps?;", title(svg))
+    bars = sum(
+        path.get("d").count("M")
+        for path in parsed(svg).iter(f"{SVG}path")
+        if path.get("stroke") == REACH and "h" in path.get("d")
+    )
+    assert bars == steps  # one row an error
+    words = "".join(parsed(svg).itertext())
+    work = sum(one.stop - one.start for one in Truncation(k1, k2).passes(steps))
+    assert f"{work} backward steps of work" in words
+
+
+def test_the_published_counts():
+    assert "7 of 49 errors travel the full 7 steps" in title(reach_triangle(49, 7, 7))
+    assert "43 of 49 errors travel the full 7 steps" in title(reach_triangle(49, 7, 1))
+    assert "2 of 6 errors travel the full 3 steps" in title(reach_triangle(6, 3, 3))
+    assert "4 of 6 errors travel the full 3 steps" in title(reach_triangle(6, 3, 1))
+
+
+def lines(svg, colour):
+    """Return the points of the open lines of one colour."""
+    return [
+        [tuple(map(float, point)) for point in re.findall(r"([-\d.]+) ([-\d.]+)", path.get("d"))]
+        for path in parsed(svg).iter(f"{SVG}path")
+        if path.get("stroke") == colour and path.get("fill") == "none"
+    ]
+
+
+def test_a_steady_fall_is_a_straight_line_of_its_factor():
+    rows = [
+        {"cell": "GRU", "scale": "1.0", "seed": str(seed), "lag": str(lag), "norm": str(5 / 2**lag)}
+        for seed in range(3)
+        for lag in range(20)
+    ]
+    svg = gradient_by_lag("GRU", "1.0", rows=rows, published=[1.0, 0.1])
+    assert title(svg).startswith("GRU, scale 1.0. GRU: the gradient shrinks 2.0 times a step")
+    (curve,) = lines(svg, REACH)
+    falls = np.diff([y for _, y in curve])
+    assert falls == pytest.approx([falls.mean()] * 19, abs=0.15)
+    assert falls.mean() > 0  # downwards
+    with pytest.raises(ValueError, match="no run of LSTM with scale"):
+        gradient_by_lag("LSTM", "1.0", rows=rows, published=[1.0])
+
+
+@pytest.mark.parametrize(("low", "words"), [(0.2, "every style learns"), (0.69, "no style learns")])
+def test_learning_curves_say_who_learns(low, words):
+    rows = [
+        {"style": style, "k2": "5", "seed": seed, "updates": updates, "loss": str(loss)}
+        for style in ("true", "epochwise")
+        for seed in "01"
+        for updates, loss in (("20", 0.69), ("40", low))
+    ]
+    svg = learning_curves(5, rows=rows, floor=0.2, guess=0.69)
+    assert title(svg).startswith(f"k2 = 5. Reach 5: {words} the language")
+    (true,), (epochwise,) = lines(svg, REACH), lines(svg, LOSS)
+    assert true == epochwise
+    assert (true[1][1] > true[0][1]) == (low < 0.69)
+    with pytest.raises(ValueError, match="no reach of 6 steps"):
+        learning_curves(6, rows=rows, floor=0.2, guess=0.69)
+
+
+def test_bias_shows_direction_and_length():
+    rows = [
+        {"cell": "RNN", "weights": "fresh", "seed": "0", "style": style, "k2": str(k2),
+         "cosine": str(cosine), "length": "1"}
+        for style, cosine in (("true", 0.99), ("epochwise", 0.5)) for k2 in (1, 5, 48)
+    ]  # fmt: skip
+    svg = gradient_bias("RNN", "fresh", rows=rows)
+    assert "at k2 = 5 a cosine of 0.99 when true, 0.50 epochwise" in title(svg)
+    assert [len(line) for line in lines(svg, REACH)] == [3, 3]
+    with pytest.raises(ValueError, match="no GRU with fresh weights"):
+        gradient_bias("GRU", "fresh", rows=rows)
+
+
+def test_cost_stands_beside_what_is_counted():
+    rows = [
+        {"cell": "LSTM", "baseline": "fused", "k1": k1, "k2": "20", "ratio": ratio}
+        for k1, ratio in (("1", "3.5"), ("20", "1.1"))
+    ]
+    svg = cost_by_interval("LSTM", rows=rows)
+    assert "LSTM: true truncation takes 3.5 times one fused full pass" in title(svg)
+    assert f"by counting operations {(2 + 20) / 3:.1f}" in title(svg)
+    with pytest.raises(ValueError, match=r"one reach of GRU, got \[\]"):
+        cost_by_interval("GRU", rows=rows)

@@ -3,7 +3,7 @@ import sys
 import numpy as np
 import pytest
 
-from tbptt.tasks import digits, first_step_memory, sunspots
+from tbptt.tasks import digits, echo_floors, echo_language, first_step_memory, sunspots
 
 
 def test_memory_has_exactly_half_ones_at_one_place():
@@ -64,3 +64,29 @@ def test_a_missing_library_is_named_with_its_extra(load, library, monkeypatch):
     monkeypatch.setitem(sys.modules, library, None)
     with pytest.raises(ImportError, match=r"pip install 'tbptt\[series\]'"):
         load()
+
+
+def test_an_echo_is_all_there_is_to_know():
+    stream = echo_language(20_000, 4, lag=5, seed=0, words=3, keep=0.7)
+    assert stream.shape == (20_001, 4)
+    assert set(np.unique(stream)) == {0, 1, 2}
+    for lag in range(1, 10):
+        same = (stream[lag:] == stream[:-lag]).mean()
+        assert same == pytest.approx(0.7 + 0.1 if lag == 5 else 1 / 3, abs=0.01)
+    again = echo_language(20_000, 4, lag=5, seed=0, words=3, keep=0.7)
+    assert (stream == again).all()
+
+
+def test_the_floor_is_the_entropy_of_the_echo():
+    floor, guess = echo_floors(words=3, keep=0.7)
+    chances = np.array([0.8, 0.1, 0.1])
+    assert floor == pytest.approx(-(chances * np.log(chances)).sum(), rel=1e-12)
+    assert guess == pytest.approx(np.log(3), rel=1e-12)
+    assert echo_floors(keep=1.0) == (0, pytest.approx(np.log(2)))
+
+
+def test_a_language_that_cannot_be():
+    with pytest.raises(ValueError, match="keep must be a probability, 0 to 1, got"):
+        echo_language(5, 1, lag=2, seed=0, keep=1.5)
+    with pytest.raises(ValueError, match="lag must be at least 1, got 0"):
+        echo_language(5, 1, lag=0, seed=0)

@@ -72,7 +72,7 @@ def forum_recipe(
     forget : bool
         Zero each leaf's gradient before an error walks over it.
     """
-    trail: list[tuple[Tensor, Tensor]] = []  # (leaf before, state after), the last k2 steps
+    trail: list[tuple[Tensor, Tensor]] = []  # (leaf before, state after)
     for t, x in enumerate(inputs):
         leaf = state.detach().requires_grad_()
         state = cell(x, leaf)
@@ -82,6 +82,7 @@ def forum_recipe(
         if forget:
             for one, _ in trail:
                 one.grad = None
-        loss_at(t, state).backward(retain_graph=True)  # type: ignore[no-untyped-call]
-        for (later, _), (_, earlier) in zip(trail[:0:-1], trail[-2::-1], strict=True):
-            earlier.backward(later.grad, retain_graph=True)  # type: ignore[no-untyped-call]
+        torch.autograd.backward(loss_at(t, state), retain_graph=True)
+        for step in range(len(trail) - 1, 0, -1):
+            error, earlier = trail[step][0].grad, trail[step - 1][1]
+            torch.autograd.backward(earlier, error, retain_graph=True)

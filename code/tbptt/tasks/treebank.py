@@ -7,6 +7,7 @@ Interspeech 2010.
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -64,7 +65,9 @@ def words(name: str, folder: Path | None = None) -> list[str]:
     return text.replace("\n", f" {END} ").split()
 
 
-def numbered(training: list[str], *others: list[str]) -> tuple[int, list[NDArray[np.int64]]]:
+def numbered(
+    training: list[str], *others: list[str], least: int = 1
+) -> tuple[int, list[NDArray[np.int64]]]:
     """Give words numbers, by the vocabulary of the first text.
 
     Parameters
@@ -73,6 +76,8 @@ def numbered(training: list[str], *others: list[str]) -> tuple[int, list[NDArray
         Its words are the vocabulary.
     *others : list of str
         Texts whose words outside the vocabulary become ``<unk>``.
+    least : int
+        Words that the training text holds less often become ``<unk>`` too.
 
     Returns
     -------
@@ -86,12 +91,13 @@ def numbered(training: list[str], *others: list[str]) -> tuple[int, list[NDArray
     ValueError
         If a word must become ``<unk>`` and the training text has none.
     """
-    index = {word: number for number, word in enumerate(sorted(set(training)))}
-    missing = {word for text in others for word in text} - index.keys()
+    often = [word for word, count in Counter(training).items() if count >= least]
+    index = {word: number for number, word in enumerate(sorted(often))}
+    missing = {word for text in (training, *others) for word in text} - index.keys()
     if missing and UNKNOWN not in index:
         raise ValueError(
-            f"{len(missing)} words, {sorted(missing)[0]!r} for one, are not in the training text, "
-            f"and it has no {UNKNOWN!r} to stand for them."
+            f"{len(missing)} words, {sorted(missing)[0]!r} for one, are not in the vocabulary, and "
+            f"the training text has no {UNKNOWN!r} to stand for them."
         )
     unknown = index.get(UNKNOWN, -1)
     return len(index), [
