@@ -11,7 +11,7 @@ import tensorflow as tf
 from tbptt.tensorflow.checks import Parts, State, Tensor
 from tbptt.tensorflow.lags import every_step, passes
 from tbptt.tensorflow.rows import Rows
-from tbptt.tensorflow.steps import Steps, run, step
+from tbptt.tensorflow.steps import Steps, probe, run
 
 _KEPT = 8
 
@@ -28,14 +28,7 @@ class Compiled:
     def __init__(self, cell: Any, inputs: Tensor, state: State) -> None:
         # What is kept for a cell must not keep the cell.
         self._cell = weakref.ref(cell)
-        with tf.init_scope():
-            # One row of zeros builds what is not built yet, tells how wide the output is, and
-            # shows outside of any graph what the cell does with it.
-            used = tuple(
-                tf.zeros((1, part.shape[1]), part.dtype) for part in tf.nest.flatten(state)
-            )
-            output, _ = step(cell, tf.zeros((1, inputs.shape[2]), inputs.dtype), used, state)
-        self._output_size = output.shape[1]
+        self._output_size = probe(cell, inputs, state)
         self.forward = _compile(self._forward)
         self._backs: dict[tuple[int, ...], Callable[..., Any]] = {}
 
@@ -84,7 +77,7 @@ def _backward(
             whose(), inputs, used, rows,
             like=state, variables=variables, wants_inputs=wants_inputs,
         )  # fmt: skip
-        errors, zeros = rows.own(errors), tuple(tf.zeros_like(part) for part in after)
+        zeros = tuple(tf.zeros_like(part) for part in after)
         if single:
             sums = every_step(steps, errors, zeros, k2)
         else:

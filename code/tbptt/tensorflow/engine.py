@@ -110,14 +110,15 @@ def gradients(
     Examples
     --------
     >>> cell, readout = keras.layers.GRUCell(8), keras.layers.Dense(1)
-    >>> cell.build((None, 1)), readout.build((None, None, 8))
+    >>> cell.build((None, 1))
+    >>> readout.build((None, None, 8))
     >>> variables = cell.trainable_variables + readout.trainable_variables
-    >>> x = tf.zeros((100, 4, 1))
-    >>> error = lambda outputs: tf.reduce_mean(tf.square(readout(outputs) - x))
+    >>> x, y, zero = tf.zeros((100, 4, 1)), tf.zeros((100, 4, 1)), tf.zeros((4, 8))
+    >>> error = lambda outputs: tf.reduce_mean(tf.square(readout(outputs) - y))
     >>> loss, grads, outputs, state = gradients(
-    ...     cell, error, x, tf.zeros((4, 8)), Truncation(k1=5, k2=20), variables
+    ...     cell, error, x, zero, Truncation(k1=5, k2=20), variables
     ... )
-    >>> keras.optimizers.Adam().apply_gradients(zip(grads, variables))
+    >>> keras.optimizers.Adam().apply(grads, variables)
     """
     check_cell(cell)
     if not isinstance(truncation, Truncation):

@@ -16,7 +16,7 @@ def every_step(steps: Steps, errors: Tensor, zeros: Parts, k2: Tensor) -> Parts:
     steps : Steps
         The steps and their adjoints.
     errors : Tensor, shape (steps, batch, hidden)
-        Of the outputs, zero where a row has no step.
+        Of the outputs.
     zeros : tuple of Tensor, each (steps, batch, hidden)
         As many and as large as the states.
     k2 : Tensor of int32, ()

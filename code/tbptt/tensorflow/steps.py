@@ -27,6 +27,23 @@ def step(cell: Any, x: Tensor, used: Parts, like: State) -> tuple[Tensor, Parts]
     return output, after
 
 
+def probe(cell: Any, inputs: Tensor, state: State) -> int:
+    """Apply a cell to one row of zeros, and return how wide its output is.
+
+    This builds what is not built yet, and shows outside of any graph what the cell does.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for :func:`step`.
+    """
+    with tf.init_scope():
+        x = tf.zeros((1, inputs.shape[2]), inputs.dtype)
+        used = tuple(tf.zeros((1, part.shape[1]), part.dtype) for part in tf.nest.flatten(state))
+        output, _ = step(cell, x, used, state)
+    return int(output.shape[1])
+
+
 def run(
     cell: Any, inputs: Tensor, state: State, rows: Rows, output_size: int
 ) -> tuple[Tensor, Parts]:
@@ -60,10 +77,10 @@ def run(
 class Steps:
     """All steps of a run as one batch, and the adjoint of each of them.
 
-    Attributes
-    ----------
-    rows : Rows
-        Resets and mask of all steps.
+    Raises
+    ------
+    ValueError
+        If no gradient goes through the cell, from one state to the next.
     """
 
     def __init__(
@@ -77,7 +94,7 @@ class Steps:
         variables: Sequence[Any],
         wants_inputs: bool,
     ) -> None:
-        self.rows = rows
+        self._rows = rows
         self._cell, self._inputs, self._states, self._like = cell, inputs, used, like
         x, self._used = _flat(inputs), tuple(_flat(part) for part in used)
         self._wants_inputs = wants_inputs
@@ -89,6 +106,12 @@ class Steps:
             self._tape.watch(self._used)
             self._last.watch(self._sources)
             self._output, self._made = step(cell, x, self._used, like)
+        shares = self._tape.gradient((self._output, *self._made), self._used)
+        if all(share is None for share in shares):
+            raise ValueError(
+                "The cell's output and state do not depend on the state before, as far as the "
+                "tape can tell: take tf.stop_gradient and tape.stop_recording() out of the cell."
+            )
 
     def back(self, errors: Tensor | None, parts: Parts) -> Parts:
         """Take errors of every step's output and state to the state before it.
@@ -97,27 +120,29 @@ class Steps:
         """
         after = self._made if errors is None else (self._output, *self._made)
         given = parts if errors is None else (errors, *parts)
-        found = self._tape.gradient(
-            after, self._used, [_flat(self.rows.own(part)) for part in given]
-        )
-        return self._past(self.rows, found, parts)
+        found = self._tape.gradient(after, self._used, [_flat(part) for part in given])
+        return self._past(self._rows, found, parts)
 
     def back_at(self, at: Tensor, errors: Tensor, parts: Parts) -> Parts:
         """Do the same for the steps `at` alone, ``(n,)``; all parts are ``(n, batch, hidden)``.
 
         The rows are run again: what a tape has kept cannot be picked from.
         """
-        rows = self.rows.at(at)
+        rows = self._rows.at(at)
         x, *used = (_flat(tf.gather(part, at)) for part in (self._inputs, *self._states))
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(used)
             output, made = step(self._cell, x, tuple(used), self._like)
-        given = [_flat(rows.own(part)) for part in (errors, *parts)]
+        given = [_flat(part) for part in (errors, *parts)]
         return self._past(rows, tape.gradient((output, *made), used, given), parts)
 
     def finish(self, errors: Tensor, parts: Parts) -> list[Tensor | None]:
-        """Turn sums of errors into gradients of the variables, then, if wanted, of the inputs."""
-        given = [_flat(self.rows.own(part)) for part in (errors, *parts)]
+        """Turn sums of errors into gradients of the variables, then, if wanted, of the inputs.
+
+        This is where errors of steps that a row does not have are left out; on the way back they
+        do not get past such a step.
+        """
+        given = [_flat(self._rows.own(part)) for part in (errors, *parts)]
         found = list(self._last.gradient((self._output, *self._made), self._sources, given))
         if self._wants_inputs and found[-1] is not None:
             found[-1] = tf.reshape(found[-1], tf.shape(self._inputs))
@@ -127,18 +152,13 @@ class Steps:
         """Say whether the batch gave what the run gave: a scalar bool."""
         same = []
         for once, again in zip((outputs, *after), (self._output, *self._made), strict=True):
-            apart = tf.abs(self.rows.own(tf.reshape(again, tf.shape(once)) - once))
+            apart = tf.abs(self._rows.own(tf.reshape(again, tf.shape(once)) - once))
             tolerance = tf.cast(_tolerance(once.dtype), once.dtype)
             same.append(tf.reduce_all(apart <= tolerance * (1 + tf.abs(once))))
         return tf.reduce_all(same)
 
     def _past(self, rows: Rows, found: Sequence[Tensor | None], after: Parts) -> Parts:
         """Carry errors past the mask and the resets; `found` have passed the cell."""
-        if all(part is None for part in found):
-            raise ValueError(
-                "The cell's output and state do not depend on the state before, as far as the "
-                "tape can tell: take tf.stop_gradient and tape.stop_recording() out of the cell."
-            )
         before = tuple(
             tf.zeros_like(like) if part is None else tf.reshape(part, tf.shape(like))
             for part, like in zip(found, after, strict=True)
