@@ -52,7 +52,12 @@ def test_the_wheel_holds_the_package_and_its_data_alone(installed):
 
 @pytest.mark.parametrize(
     ("library", "room", "extra"),
-    [("ipywidgets", "explorers", "pictures"), ("torch", "pytorch", "torch")],
+    [
+        ("ipywidgets", "explorers", "pictures"),
+        ("torch", "pytorch", "torch"),
+        ("keras", "tensorflow", "tensorflow"),
+        ("tensorflow", "tensorflow", "tensorflow"),
+    ],
 )
 def test_a_missing_library_is_named_with_its_extra(installed, library, room, extra):
     told = run(f"import sys; sys.modules['{library}'] = None; import tbptt.{room}", installed)

@@ -1,0 +1,243 @@
+"""What the engine asks of cells, states, inputs and losses, and what it says if it is missing.
+
+Ranks, dtypes and the sizes that are known are checked in every call; values only when the call is
+eager, because a graph that is being traced has none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+Tensor = Any  # tf.Tensor: TensorFlow comes without types.
+Parts = tuple[Tensor, ...]
+State = Any  # A tensor, or a list or tuple of states.
+
+_KERAS = (keras.layers.SimpleRNNCell, keras.layers.GRUCell, keras.layers.LSTMCell)
+
+
+def check_cell(cell: Any) -> None:
+    """Check that a cell is a Keras layer, on TensorFlow and without dropout.
+
+    Raises
+    ------
+    TypeError
+        If it is no ``keras.Layer``, or a whole recurrent layer.
+    ValueError
+        If Keras runs on another backend, or the cell drops out.
+    """
+    if keras.backend.backend() != "tensorflow":
+        raise ValueError(
+            f"Keras runs on {keras.backend.backend()}: set KERAS_BACKEND=tensorflow before Keras "
+            "is imported."
+        )
+    if not isinstance(cell, keras.Layer):
+        raise TypeError(
+            f"cell must be a keras.Layer with cell(x, states) -> (output, states), got "
+            f"{type(cell).__name__}."
+        )
+    if isinstance(cell, keras.layers.RNN):
+        raise TypeError(
+            f"cell must be a cell, got the whole layer {type(cell).__name__}: pass layer.cell."
+        )
+    # Keras has no public way to list the layers within a layer.
+    for one in cell._flatten_layers():
+        is_dropout = isinstance(one, keras.layers.Dropout)
+        for name in ("rate",) if is_dropout else ("dropout", "recurrent_dropout"):
+            rate = getattr(one, name, 0)
+            if isinstance(rate, int | float) and rate > 0:
+                raise ValueError(
+                    f"{type(one).__name__} has {name}={rate}, and so gives another answer each "
+                    "time. Set it to 0: dropout before the inputs or in loss_fn does no harm."
+                )
+
+
+def parts_of(state: State) -> Parts:
+    """Return the tensors of a state in order, however nested it is.
+
+    Raises
+    ------
+    TypeError
+        If it is not made of tensors.
+    ValueError
+        If one is not ``(batch, hidden)``.
+    """
+    parts = tf.nest.flatten(state)
+    if not parts or not all(tf.is_tensor(part) for part in parts):
+        kinds = ", ".join(type(part).__name__ for part in parts)
+        raise TypeError(
+            f"state must be a tensor, or a list or tuple of them, got {kinds or 'nothing'}."
+        )
+    for part in parts:
+        if part.shape.rank != 2:
+            raise ValueError(f"state must be (batch, hidden), got shape {part.shape}.")
+    return tuple(tf.convert_to_tensor(part) for part in parts)
+
+
+def check_inputs(cell: Any, inputs: Any, parts: Parts) -> None:
+    """Check time-major inputs and the state before them, and that both fit the cell.
+
+    Raises
+    ------
+    TypeError
+        If a dtype does not fit, or the number of the state's parts.
+    ValueError
+        If a shape does not fit.
+    """
+    if not tf.is_tensor(inputs) or not inputs.dtype.is_floating:
+        kind = inputs.dtype.name if tf.is_tensor(inputs) else type(inputs).__name__
+        raise TypeError(
+            f"inputs must be a floating-point tensor (steps, batch, features), got {kind}."
+        )
+    shape = inputs.shape
+    if shape.rank != 3 or shape[0] == 0 or shape[2] is None:
+        raise ValueError(
+            f"inputs must be (steps, batch, features) with at least one step and a known number "
+            f"of features, got shape {shape}."
+        )
+    for part in parts:
+        if not part.shape[:1].is_compatible_with(shape[1:2]):
+            raise ValueError(
+                f"state must be (batch, hidden) with batch {shape[1]}, the second axis of inputs; "
+                f"got shape {part.shape}."
+            )
+        if part.dtype != inputs.dtype:
+            raise TypeError(
+                f"state is {part.dtype.name}, but inputs are {inputs.dtype.name}: bring both to "
+                "one dtype."
+            )
+    if cell.compute_dtype != inputs.dtype.name:
+        raise TypeError(
+            f"inputs are {inputs.dtype.name}, but the cell computes in {cell.compute_dtype}: cast "
+            f"the inputs, or make the cell with dtype={inputs.dtype.name!r}."
+        )
+    _check_sizes(cell, inputs, parts)
+
+
+def check_flags(name: str, flags: Any, inputs: Tensor) -> None:
+    """Check resets or a mask, bool ``(steps, batch)``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If dtype or shape do not fit.
+    """
+    if flags is None:
+        return
+    if not tf.is_tensor(flags) or flags.dtype != tf.bool:
+        kind = flags.dtype.name if tf.is_tensor(flags) else type(flags).__name__
+        raise TypeError(f"{name} must be a tensor of bool (steps, batch), got {kind}.")
+    if flags.shape.rank != 2 or not flags.shape.is_compatible_with(inputs.shape[:2]):
+        raise ValueError(
+            f"{name} must be (steps, batch) = {inputs.shape[:2]}, got shape {flags.shape}."
+        )
+
+
+def check_variables(variables: Any, inputs: Any) -> None:
+    """Check the list of what gradients are wanted of.
+
+    Raises
+    ------
+    TypeError
+        If it is no list or tuple of variables; the inputs themselves may be among them.
+    ValueError
+        If it is empty.
+    """
+    if not isinstance(variables, list | tuple):
+        raise TypeError(
+            f"variables must be a list, such as cell.trainable_variables, got "
+            f"{type(variables).__name__}."
+        )
+    if not variables:
+        raise ValueError(
+            "variables is empty. A cell has none before it is built: cell.build((None, features))."
+        )
+    for place, one in enumerate(variables):
+        if one is not inputs and not isinstance(one, tf.Variable | keras.Variable):
+            raise TypeError(
+                f"variables[{place}] must be a variable, or the inputs themselves; got "
+                f"{type(one).__name__}."
+            )
+
+
+def scalar_loss(loss: Any) -> Tensor:
+    """Check the value of a `loss_fn`.
+
+    Raises
+    ------
+    TypeError
+        If it is no floating-point tensor.
+    ValueError
+        If it is no scalar, or, in an eager call, not finite.
+    """
+    if not tf.is_tensor(loss) or not loss.dtype.is_floating:
+        kind = loss.dtype.name if tf.is_tensor(loss) else type(loss).__name__
+        raise TypeError(f"loss_fn must return a scalar tensor of floating point, got {kind}.")
+    if loss.shape.rank:
+        raise ValueError(
+            f"loss_fn must return a scalar, got shape {loss.shape}: sum over the steps."
+        )
+    if tf.executing_eagerly() and not tf.math.is_finite(loss):
+        raise ValueError(
+            f"loss_fn returned {float(loss)}. Look for a learning rate that is too high, or for a "
+            "logarithm of zero."
+        )
+    return loss
+
+
+def check_made(output: Any, made: Sequence[Any], x: Tensor, used: Parts) -> None:
+    """Check what a cell returned, given the input and the state it was given.
+
+    Raises
+    ------
+    TypeError
+        If the output is no tensor, or the state's parts differ in kind, number or dtype.
+    ValueError
+        If a shape differs.
+    """
+    if not tf.is_tensor(output) or output.shape.rank != 2 or output.dtype != x.dtype:
+        seen = f"{output.dtype.name} {output.shape}" if tf.is_tensor(output) else repr(output)
+        raise TypeError(
+            f"The cell's output must be a tensor {x.dtype.name} (batch, hidden), got {seen}."
+        )
+    if len(made) != len(used) or not all(tf.is_tensor(part) for part in made):
+        kinds = ", ".join(type(part).__name__ for part in made)
+        raise TypeError(
+            f"The cell must return a state of {len(used)} tensor(s), like the one it is given; it "
+            f"returned {len(made)}: {kinds}."
+        )
+    for part, like in zip(made, used, strict=True):
+        if part.dtype != like.dtype:
+            raise TypeError(
+                f"The cell was given a state of {like.dtype.name}, and returned {part.dtype.name}."
+            )
+        if not part.shape.is_compatible_with(like.shape):
+            raise ValueError(
+                f"The cell must return a state like the one it is given, {like.shape}; it returned "
+                f"{part.shape}."
+            )
+
+
+def _check_sizes(cell: Any, inputs: Tensor, parts: Parts) -> None:
+    """Compare with the sizes that Keras's cells, and most others, declare."""
+    sizes = tf.nest.flatten(getattr(cell, "state_size", None))
+    if all(isinstance(size, int) for size in sizes):
+        if len(sizes) != len(parts):
+            raise TypeError(
+                f"The state of {type(cell).__name__} must have {len(sizes)} tensor(s), got "
+                f"{len(parts)}."
+            )
+        for part, size in zip(parts, sizes, strict=True):
+            if not part.shape[1:].is_compatible_with([size]):
+                raise ValueError(
+                    f"state must be (batch, hidden) with hidden {size}, got shape {part.shape}."
+                )
+    while isinstance(cell, keras.layers.StackedRNNCells):
+        cell = cell.cells[0]
+    if isinstance(cell, _KERAS) and cell.built and cell.kernel.shape[0] != inputs.shape[2]:
+        raise ValueError(
+            f"inputs must have {cell.kernel.shape[0]} features, got shape {inputs.shape}."
+        )

@@ -1,0 +1,112 @@
+"""A cell's compiled graphs, kept as long as the cell."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from tbptt.tensorflow.checks import Parts, State, Tensor
+from tbptt.tensorflow.lags import every_step, passes
+from tbptt.tensorflow.rows import Rows
+from tbptt.tensorflow.steps import Steps, probe, run
+
+_KEPT = 8
+
+
+class Compiled:
+    """The two graphs of a cell: forward over a sequence, and back.
+
+    The loss stands between them and is in neither, so whatever it closes over, such as the targets
+    of this batch, is what it is at the moment. A graph is traced anew for another dtype or nesting
+    of the state; once more when the length or the batch changes, and then for no further length or
+    batch. `k1` and `k2` are tensors; only ``k1 = 1`` has a graph of its own.
+    """
+
+    def __init__(self, cell: Any, inputs: Tensor, state: State) -> None:
+        # What is kept for a cell must not keep the cell.
+        self._cell = weakref.ref(cell)
+        self._output_size = probe(cell, inputs, state)
+        self.forward = _compile(self._forward)
+        self._backs: dict[tuple[int, ...], Callable[..., Any]] = {}
+
+    def backward(self, variables: list[Any], *, wants_inputs: bool) -> Callable[..., Any]:
+        """Return the compiled way back to some variables and, last, the inputs.
+
+        It maps ``inputs, state, resets, mask, outputs, after, errors, k1, k2, k1 == 1`` to the list
+        of gradients, None where there is none, and to whether the cell repeats itself. The few
+        lists of variables that came last have their graphs kept.
+        """
+        key = (wants_inputs, *(id(one) for one in variables))
+        if key not in self._backs:
+            if len(self._backs) == _KEPT:
+                del self._backs[next(iter(self._backs))]
+            self._backs[key] = _compile(_backward(self._cell, variables, wants_inputs))
+        return self._backs[key]
+
+    def _forward(
+        self, inputs: Tensor, state: State, resets: Tensor | None, mask: Tensor | None
+    ) -> tuple[Tensor, Parts, Parts, Tensor, Tensor]:
+        """Return outputs, all states, the last ones, and whether inputs and state are finite."""
+        outputs, after = run(self._cell(), inputs, state, Rows(resets, mask), self._output_size)
+        last = tuple(part[-1] for part in after)
+        return outputs, after, last, _finite([inputs]), _finite(tf.nest.flatten(state))
+
+
+def _backward(
+    whose: weakref.ref[Any], variables: list[Any], wants_inputs: bool
+) -> Callable[..., Any]:
+    # The function keeps the variables, so that their ids stay theirs.
+    def back(
+        inputs: Tensor,
+        state: State,
+        resets: Tensor | None,
+        mask: Tensor | None,
+        outputs: Tensor,
+        after: Parts,
+        errors: Tensor,
+        k1: Tensor,
+        k2: Tensor,
+        single: bool,
+    ) -> tuple[list[Tensor | None], Tensor]:
+        rows = Rows(resets, mask)
+        used = rows.used(tuple(tf.nest.flatten(state)), after)
+        steps = Steps(
+            whose(), inputs, used, rows,
+            like=state, variables=variables, wants_inputs=wants_inputs,
+        )  # fmt: skip
+        zeros = tuple(tf.zeros_like(part) for part in after)
+        if single:
+            sums = every_step(steps, errors, zeros, k2)
+        else:
+            sums = passes(steps, errors, zeros, k1, k2)
+        return steps.finish(errors, sums), steps.repeats(outputs, after)
+
+    return back
+
+
+def _compile(function: Callable[..., Any]) -> Callable[..., Any]:
+    compiled: Callable[..., Any] = tf.function(function, autograph=False, reduce_retracing=True)
+    return compiled
+
+
+def _finite(parts: list[Tensor]) -> Tensor:
+    return tf.reduce_all([tf.reduce_all(tf.math.is_finite(part)) for part in parts])
+
+
+_COMPILED: weakref.WeakKeyDictionary[Any, Compiled] = weakref.WeakKeyDictionary()
+
+
+def compiled(cell: Any, inputs: Tensor, state: State) -> Compiled:
+    """Return a cell's graphs; an unbuilt cell is built.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the cell does not return an output and a state like the one it is given.
+    """
+    if cell not in _COMPILED:
+        _COMPILED[cell] = Compiled(cell, inputs, state)
+    return _COMPILED[cell]

@@ -1,0 +1,176 @@
+"""Exact truncated gradients, batched by lag: no loop over errors.
+
+A loop over errors walks each one back by itself, ``steps * k2`` small steps one after another.
+Here all errors move together, one lag at a time. Keep every state of one forward run; at lag `j`
+a single vector-Jacobian product takes what every pass has gathered from the step ``j`` before its
+last to the one before that; sum the adjoints that land on each step; at the end one more product
+turns the sums into the gradients of weights and inputs. The chain of dependent operations is `k2`
+long, and the work ``k2 / k1`` backward sweeps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tbptt.schedule import Truncation
+from tbptt.tensorflow.checks import (
+    State,
+    Tensor,
+    check_cell,
+    check_flags,
+    check_inputs,
+    check_variables,
+    parts_of,
+    scalar_loss,
+)
+from tbptt.tensorflow.compiled import compiled
+
+
+def gradients(
+    cell: Any,
+    loss_fn: Callable[[Tensor], Tensor],
+    inputs: Tensor,
+    state: State,
+    truncation: Truncation,
+    variables: Sequence[Any],
+    *,
+    resets: Tensor | None = None,
+    mask: Tensor | None = None,
+) -> tuple[Tensor, list[Tensor | None], Tensor, State]:
+    """Run a cell over a sequence and return truncated gradients.
+
+    The gradient is the sum, over all losses, of that loss's gradient through the steps that
+    ``truncation.reach`` allows and no others [1]_.
+
+    The run and the way back are compiled once for a cell and used again; `loss_fn` is called as
+    it stands, so that it sees the targets of the moment. Decorate it with ``tf.function`` if it is
+    slow. All this may also be called inside a ``tf.function`` of your own, and is then part of
+    that graph; values cannot be looked at there, so that NaN, infinity and cells that do not repeat
+    themselves go unnoticed. Call it outside of your own tapes, which would record all of it for
+    nothing.
+
+    Parameters
+    ----------
+    cell : keras.Layer
+        ``cell(x, states) -> (output, states)`` for one step: ``SimpleRNNCell``, ``GRUCell``,
+        ``LSTMCell``, ``StackedRNNCells``, or a layer of your own. It must treat the rows of a
+        batch alike and each by itself, and give the same answer twice (no dropout). It is built if
+        it has not been. What it computes must not change later, but for its variables.
+    loss_fn : callable
+        Called once with all outputs, ``(steps, batch, hidden)``; returns a scalar that adds up
+        over steps.
+    inputs : tf.Tensor, shape (steps, batch, features)
+        Time-major, of the dtype that the cell computes in.
+    state : tf.Tensor (batch, hidden), or a list or tuple of states
+        The state before the first step, nested as the cell wants it. Treated as a constant.
+    truncation : Truncation
+        Which error reaches which step.
+    variables : list of tf.Variable or keras.Variable
+        What gradients are wanted of: the cell's variables and those that `loss_fn` uses. The tensor
+        `inputs` itself may be among them; its gradient is what an embedding below goes on with,
+        as ``output_gradients`` of its tape.
+    resets : tf.Tensor of bool, shape (steps, batch), optional
+        Where True, the row's state is zero before the step, and no gradient crosses.
+    mask : tf.Tensor of bool, shape (steps, batch), optional
+        False where a row has no step, as where it is padded: its state waits there, whatever the
+        inputs are, its output is the last one again (zero before the first), and errors of such a
+        step are left out. `k2` counts these steps too.
+
+    Returns
+    -------
+    loss : tf.Tensor
+        Scalar.
+    grads : list of tf.Tensor, tf.IndexedSlices or None
+        In the order of `variables`; None where a variable has no part, or is one that tapes do not
+        watch (``tf.Variable(..., trainable=False)``), as from ``tf.GradientTape.gradient``.
+    outputs : tf.Tensor, shape (steps, batch, hidden)
+        Of the cell. No gradient of yours flows into these, the loss or the state.
+    state : tf.Tensor, or list or tuple
+        After the last step, nested as it was given, ready for the next chunk.
+
+    Raises
+    ------
+    TypeError
+        If `cell` is no cell, or if `inputs`, `state`, `resets`, `mask`, `variables`, what the cell
+        returns, or the loss are not of the right kind or dtype.
+    ValueError
+        If shapes do not fit, the cell has dropout, or the loss is not a scalar; in an eager call
+        also if `inputs`, `state` or the loss are NaN or infinite, or the cell does not repeat
+        itself.
+
+    References
+    ----------
+    .. [1] R. J. Williams and J. Peng, "An efficient gradient-based algorithm for on-line training
+       of recurrent network trajectories", Neural Computation 2(4), 1990.
+
+    Examples
+    --------
+    >>> cell, readout = keras.layers.GRUCell(8), keras.layers.Dense(1)
+    >>> cell.build((None, 1))
+    >>> readout.build((None, None, 8))
+    >>> variables = cell.trainable_variables + readout.trainable_variables
+    >>> x, y, zero = tf.zeros((100, 4, 1)), tf.zeros((100, 4, 1)), tf.zeros((4, 8))
+    >>> error = lambda outputs: tf.reduce_mean(tf.square(readout(outputs) - y))
+    >>> loss, grads, outputs, state = gradients(
+    ...     cell, error, x, zero, Truncation(k1=5, k2=20), variables
+    ... )
+    >>> keras.optimizers.Adam().apply(grads, variables)
+    """
+    check_cell(cell)
+    if not isinstance(truncation, Truncation):
+        raise TypeError(f"truncation must be a Truncation, got {type(truncation).__name__}.")
+    parts = parts_of(state)
+    check_inputs(cell, inputs, parts)
+    check_flags("resets", resets, inputs)
+    check_flags("mask", mask, inputs)
+    check_variables(variables, inputs)
+    x = tf.convert_to_tensor(inputs)
+    given = (x, tf.nest.pack_sequence_as(state, parts), resets, mask)
+    graphs = compiled(cell, *given[:2])
+
+    outputs, after, last, *finite = graphs.forward(*given)
+    outputs, last = tf.nest.map_structure(tf.stop_gradient, (outputs, last))
+    if tf.executing_eagerly():
+        for name, fine in zip(("inputs", "state"), finite, strict=True):
+            if not fine:
+                raise ValueError(f"{name} must be finite, but NaN or infinity is among the values.")
+
+    sources = [x if one is inputs else _bare(one) for one in variables]
+    with tf.GradientTape() as tape:
+        tape.watch([outputs, x])
+        loss = scalar_loss(loss_fn(outputs))
+    errors, *grads = tape.gradient(loss, [outputs, *sources])
+
+    if errors is not None:
+        wanted = [one for one in sources if one is not x and one.trainable]
+        wants_inputs = any(one is x for one in sources)
+        back = graphs.backward(wanted, wants_inputs=wants_inputs)
+        k1, k2 = (tf.constant(k) for k in (truncation.k1, truncation.k2))
+        found, repeats = back(
+            *given, outputs, after, tf.convert_to_tensor(errors), k1, k2, truncation.k1 == 1
+        )
+        if tf.executing_eagerly() and not repeats:
+            raise ValueError(
+                "The cell gave another answer when it was applied to many steps at once. Take "
+                "noise and batch normalisation out of it: before the inputs or in loss_fn they do "
+                "no harm."
+            )
+        below = {id(one): share for one, share in zip([*wanted, x], found, strict=False)}
+        grads = [_sum(g, below.get(id(one))) for g, one in zip(grads, sources, strict=True)]
+    return tf.stop_gradient(loss), grads, outputs, tf.nest.pack_sequence_as(state, last)
+
+
+def _bare(variable: Any) -> Any:
+    """Return TensorFlow's variable behind one of Keras's."""
+    return variable.value if isinstance(variable, keras.Variable) else variable
+
+
+def _sum(one: Tensor | None, other: Tensor | None) -> Tensor | None:
+    """Add two gradients; None is none."""
+    if one is None or other is None:
+        return one if other is None else other
+    return tf.convert_to_tensor(one) + tf.convert_to_tensor(other)

@@ -1,0 +1,66 @@
+"""Rows of a batch that begin anew, or wait: resets and masks, on the way forward and back."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from tbptt.tensorflow.checks import Parts, Tensor
+
+
+class Rows(NamedTuple):
+    """Where rows begin anew and where they have no step.
+
+    All methods take tensors ``(..., hidden)`` that fit these flags ``(...)``.
+
+    Attributes
+    ----------
+    resets : Tensor of bool, shape (steps, batch), or None
+        The row's state is zero before the step.
+    mask : Tensor of bool, shape (steps, batch), or None
+        False where the row has no step: its state waits.
+    """
+
+    resets: Tensor | None = None
+    mask: Tensor | None = None
+
+    def at(self, steps: Tensor) -> Rows:
+        """Return the flags of one step, or of several."""
+        return Rows(*(None if flags is None else tf.gather(flags, steps) for flags in self))
+
+    def enter(self, parts: Parts) -> Parts:
+        """Return the states that steps use, given the states after the steps before.
+
+        Errors come back through a reset in the same way: those of rows that begin are zero.
+        """
+        if self.resets is None:
+            return parts
+        begins = self.resets[..., None]
+        return tuple(tf.where(begins, tf.zeros_like(part), part) for part in parts)
+
+    def leave(self, before: Parts, after: Parts) -> Parts:
+        """Return the states after steps, given what they used and what the cell made.
+
+        Errors come back past a step that a row does not have in the same way, with the two
+        exchanged.
+        """
+        if self.mask is None:
+            return after
+        has = self.mask[..., None]
+        return tuple(tf.where(has, new, old) for new, old in zip(after, before, strict=True))
+
+    def own(self, errors: Tensor) -> Tensor:
+        """Leave out errors of steps that a row does not have."""
+        if self.mask is None:
+            return errors
+        return tf.where(self.mask[..., None], errors, tf.zeros_like(errors))
+
+    def used(self, first: Parts, after: Parts) -> Parts:
+        """Return the states that all steps used, given the first and those after all steps."""
+        return self.enter(
+            tuple(
+                tf.concat([one[None], rest[:-1]], axis=0)
+                for one, rest in zip(first, after, strict=True)
+            )
+        )
