@@ -23,7 +23,7 @@ def pages(book):
 
 
 def test_every_chapter_of_the_table_of_contents_is_there(book, pages):
-    for name in ("chapters/index", "chapters/windowing", "chapters/bibliography"):
+    for name in ("chapters/index", "chapters/bptt", "chapters/windowing", "chapters/bibliography"):
         assert book.html / f"{name}.html" in pages
 
 
