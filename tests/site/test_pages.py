@@ -23,8 +23,8 @@ def pages(book):
 
 
 def test_every_chapter_of_the_table_of_contents_is_there(book, pages):
-    for name in ("chapters/index", "chapters/windowing", "chapters/bibliography"):
-        assert book.html / f"{name}.html" in pages
+    for name in ("index", "bptt", "windowing", "truncation", "bibliography"):
+        assert book.html / f"chapters/{name}.html" in pages
 
 
 def test_every_link_within_the_book_leads_somewhere(book, pages):

@@ -14,6 +14,7 @@ from tbptt.figures import (
     cost_by_interval,
     gradient_bias,
     gradient_by_lag,
+    jacobian_chain,
     labelled_windows,
     learning_curves,
     one_picture,
@@ -102,9 +103,71 @@ def test_split_picture_tells_the_sides_apart():
     assert LOSS in [path.get("stroke") for path in parsed(draw([2])).iter(f"{SVG}path")]
 
 
+SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆", "0123456")
+
+
+def products(svg):
+    """Read the table of a chain: what stands beside each step, from left to right."""
+    placed = {}
+    for text in parsed(svg).iter(f"{SVG}text"):
+        for span in text.iter(f"{SVG}tspan"):
+            if span.get("y"):  # in a column; names in the drawing stand in rows
+                line = placed.setdefault(float(span.get("y")), {})
+                line[float(span.get("x"))] = span.text.translate(SUBSCRIPTS)
+    lines = [[line[x] for x in sorted(line)] for line in placed.values()]
+    return {int(step): " ".join(words) for step, *words in lines}
+
+
+@settings(max_examples=40)
+@given(st.integers(1, 6), st.integers(1, 6), st.integers(0, 5))
+def test_jacobian_chain_writes_the_products_that_matter(steps, loss_at, cut):
+    loss_at, cut = min(loss_at, steps), min(cut, steps - 1)
+    svg = jacobian_chain(loss_at, cut or "none", steps=steps)
+    # Move each state in turn, and see through which Jacobians the loss moves.
+    wanted = {}
+    for moved in range(1, steps + 1):
+        factors, alive = [], True
+        for step in range(moved + 1, loss_at + 1):
+            alive = alive and (not cut or step != cut + 1)
+            factors.insert(0, f"J{step}")
+        if moved > loss_at:
+            wanted[moved] = "later than the loss"
+        else:
+            wanted[moved] = " ".join([f"e{loss_at}", *factors]) if alive else "nothing"
+    assert products(svg) == wanted
+    reached = sum(words.startswith("e") for words in wanted.values())
+    named = re.match(rf"Loss at step {loss_at}, detach after(: none| step {cut})\. ", title(svg))
+    assert named
+    assert f"reaches step {loss_at - reached + 1} " in title(svg)
+    # One teal arrow for each Jacobian on the way.
+    arrows = [p.get("d") for p in parsed(svg).iter(f"{SVG}path") if p.get("stroke-width") == "2.5"]
+    assert arrows[0].count("M") == 1  # the loss's own
+    assert sum(arrow.count("M") for arrow in arrows[1:]) == reached - 1
+    assert ("detach" in [text.text for text in parsed(svg).iter(f"{SVG}text")]) == bool(cut)
+
+
+def test_jacobian_chain_draws_sizes_on_one_scale():
+    sizes = [[0.4], [0.2, 0.4], [0.1, 0.2, 0.3]]
+    (bars,) = [
+        path.get("d")
+        for path in parsed(jacobian_chain(3, 1, steps=3, sizes=sizes)).iter(f"{SVG}path")
+        if path.get("stroke-width") == "9"
+    ]
+    lengths = [float(length) for length in re.findall(r"h([\d.]+)", bars)]
+    assert lengths == pytest.approx([104 * 0.3 / 0.4, 104 * 0.2 / 0.4], abs=0.1)
+    assert products(jacobian_chain(3, 1, steps=3, sizes=sizes)) == {
+        3: "e3 0.300",
+        2: "e3 J3 0.200",
+        1: "nothing",
+    }
+
+
 @pytest.mark.parametrize(
     ("figure", "arguments", "words"),
     [
+        (jacobian_chain, (6,), "loss_at must be a step from 1 to 5, got 6"),
+        (jacobian_chain, (0,), "loss_at must be at least 1"),
+        (jacobian_chain, (2, 5), "detach_after must be a step from 1 to 4, got 5"),
         (one_picture, (0, 1), "window must be at least 1"),
         (labelled_windows, (21, 1, 1), "longer than the sequence"),
         (labelled_windows, (10, 1, 21), "position must be a step"),

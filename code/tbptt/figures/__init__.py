@@ -5,6 +5,7 @@ from tbptt.figures.forecasting import split_picture
 from tbptt.figures.measured import gradient_bias, gradient_by_lag, learning_curves
 from tbptt.figures.one_picture import one_picture
 from tbptt.figures.reach import reach_triangle
+from tbptt.figures.unrolled import jacobian_chain
 from tbptt.figures.windowing import ceiling_curve, labelled_windows
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "cost_by_interval",
     "gradient_bias",
     "gradient_by_lag",
+    "jacobian_chain",
     "labelled_windows",
     "learning_curves",
     "one_picture",
