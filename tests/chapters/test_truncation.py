@@ -58,6 +58,16 @@ def test_trained_networks_lose_more_by_the_same_cut(said):
     assert said["cosine_trained"] < said["cosine_five"] - 0.05
 
 
+def test_the_share_that_is_cut_is_the_one_that_streams_agree_about(said):
+    assert min(said["share_agreements"]) > 0.9
+    for far, near in zip(said["share_agreements"], said["near_agreements"], strict=True):
+        assert near < far - 0.1
+    # At right angles to the rest, and smaller.
+    assert max(map(abs, said["share_across"])) < 0.25
+    assert said["share_sizes"][5] < said["share_sizes"][0]
+    assert said["share_sizes"][6] < said["share_sizes"][5] / 3
+
+
 def test_gradients_by_lag(said):
     assert said["published_smallest"] == pytest.approx(2.5, abs=0.05)
     assert said["published_largest"] == pytest.approx(4.3, abs=0.05)

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from tbptt import Truncation
-from tbptt.experiments.recipes import chunked_loop, forum_recipe, loop_over_errors
+from tbptt.experiments.recipes import chunked_loop, forget, forum_recipe, loop_over_errors
 from tbptt.reference import GRU, gradients
 
 STEPS = 24
@@ -46,10 +46,10 @@ def test_the_chunked_loop_is_epochwise_and_not_true(problem):
 def test_the_copied_recipe_counts_errors_again_and_again(problem):
     true = Truncation.true(8)
     assert relative_error(problem, true, forum_recipe, true) > 1
-    assert relative_error(problem, true, forum_recipe, true, forget=True) < 1e-12
+    assert relative_error(problem, true, forum_recipe, true, before_walk=forget) < 1e-12
     # Where passes do not overlap nothing is counted twice, but losses in between are left out.
     apart = Truncation.epochwise(8)
-    assert relative_error(problem, apart, forum_recipe, apart, forget=True) > 0.3
+    assert relative_error(problem, apart, forum_recipe, apart, before_walk=forget) > 0.3
 
 
 def test_the_copied_recipe_fails_when_weights_move_inside_the_window(problem):

@@ -15,6 +15,7 @@ from torch import Tensor
 from tbptt.schedule import Truncation
 
 Loss = Callable[[int, Tensor], Tensor]
+Trail = list[tuple[Tensor, Tensor]]
 
 
 def detached(state: Any) -> Any:
@@ -57,32 +58,37 @@ def chunked_loop(cell: Any, loss_at: Loss, inputs: Tensor, state: Any, k: int) -
 
 def forum_recipe(
     cell: Any, loss_at: Loss, inputs: Tensor, state: Tensor, truncation: Truncation,
-    *, forget: bool = False,
+    *, before_walk: Callable[[Trail], None] | None = None,
 ) -> None:  # fmt: skip
     """Walk each error back by hand over states that are leaves: the recipe of the PyTorch forum.
 
     The source is discuss.pytorch.org, topic 15500. As it is copied, the leaves keep the ``.grad``
-    of the pass before, so errors are counted again and again; with `forget` they do not, and it is
-    right for ``k1 = 1``. For ``k1 > 1`` it takes the loss of every `k1`-th step and no other.
+    of the pass before, so errors are counted again and again. With :func:`forget` before each walk
+    it is right for ``k1 = 1``. For ``k1 > 1`` it takes the loss of every `k1`-th step and no other.
 
     Parameters
     ----------
     cell, loss_at, inputs, state, truncation
         As for the others; one Tensor of state.
-    forget : bool
-        Zero each leaf's gradient before an error walks over it.
+    before_walk : callable, optional
+        Called with the trail of leaves and states before an error walks over it.
     """
-    trail: list[tuple[Tensor, Tensor]] = []  # (leaf before, state after)
+    trail: Trail = []  # (leaf before, state after) of the last k2 steps
     for t, x in enumerate(inputs):
         leaf = state.detach().requires_grad_()
         state = cell(x, leaf)
         trail = [*trail, (leaf, state)][-truncation.k2 :]
         if (t + 1) % truncation.k1:
             continue
-        if forget:
-            for one, _ in trail:
-                one.grad = None
+        if before_walk:
+            before_walk(trail)
         torch.autograd.backward(loss_at(t, state), retain_graph=True)
         for step in range(len(trail) - 1, 0, -1):
             error, earlier = trail[step][0].grad, trail[step - 1][1]
             torch.autograd.backward(earlier, error, retain_graph=True)
+
+
+def forget(trail: Trail) -> None:
+    """Set the gradients of the leaves back: the line that the copied recipe lacks."""
+    for leaf, _ in trail:
+        leaf.grad = None

@@ -44,8 +44,8 @@ def cost_by_interval(cell: str, *, rows: Sequence[Mapping[str, str]]) -> str:
     intervals = sorted(ratios)
     measured = [median(ratios[k1]) for k1 in intervals]
     counted = [(2 + k2 / k1) / 3 for k1 in intervals]
-    headline = f"{cell}: true truncation takes {measured[0]:.1f} times one fused full pass"
-    detail = f"by counting operations {counted[0]:.1f} (dashed); k2 = {k2}, as k1 grows"
+    headline = f"{cell}: {measured[0]:.1f} times a fused full pass at k1 = 1"
+    detail = f"by counting operations {counted[0]:.1f} (dashed); k2 = {k2} throughout"
     drawing = Drawing(360, 230, f"{cell}. {headline}; {detail}.")
     drawing.text(0, 12, headline, font_weight="700")
     drawing.text(0, 27, detail, font_size="10", opacity=".8")

@@ -120,7 +120,7 @@ def _draw_cost(drawing: Drawing, steps: int, truncation: Truncation) -> None:
     work = sum(one.stop - one.start for one in truncation.passes(steps))
     reach = min(truncation.k2, steps)
     words = [
-        f"{work} backward steps of work",
+        f"{work} backward steps",
         f"({number(work / steps)} times one pass)",
         f"longest chain: {reach}",
         f"a stream keeps {reach} state{'s'[: reach > 1]}",

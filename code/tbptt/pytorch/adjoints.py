@@ -35,6 +35,17 @@ class Adjoint(Protocol):
         """
 
 
+def forward(cell: Cell, inputs: Tensor, first: Parts, rows: Rows, *, is_tuple: bool) -> Parts:
+    """Run a cell over a sequence; return the states after every step."""
+    parts, after = first, []
+    for t, x in enumerate(inputs):
+        used = rows.enter(t, parts)
+        made = parts_of(cell(x, used if is_tuple else used[0]), like=first)
+        parts = rows.leave(t, used, made)
+        after.append(parts)
+    return tuple(torch.stack(part) for part in zip(*after, strict=True))
+
+
 class Generic:
     """Any cell: its graph over all steps is kept, and one vector-Jacobian product makes a lag.
 
@@ -45,15 +56,8 @@ class Generic:
     def __init__(
         self, cell: Cell, inputs: Tensor, first: Parts, rows: Rows, *, stride: int, is_tuple: bool
     ) -> None:
-        after = []
         with torch.no_grad():
-            parts = first
-            for t, x in enumerate(inputs):
-                used = rows.enter(t, parts)
-                made = parts_of(cell(x, used if is_tuple else used[0]), like=first)
-                parts = rows.leave(t, used, made)
-                after.append(parts)
-        self.after = tuple(torch.stack(part) for part in zip(*after, strict=True))
+            self.after = forward(cell, inputs, first, rows, is_tuple=is_tuple)
         self._stride = min(stride, len(inputs))
         self._leaves: list[Parts] = []
         self._made: list[Parts] = []

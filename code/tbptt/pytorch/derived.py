@@ -1,4 +1,4 @@
-"""PyTorch's own cells by hand: forward once, and adjoints that are a few products a lag.
+"""PyTorch's own cells by hand: a fused run forward, and adjoints that are a few products a lag.
 
 What carries an adjoint through a step depends on the step and not on the lag. So its coefficients
 are worked out once for all steps; a lag is then a few elementwise products and a matrix
@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tbptt.pytorch.adjoints import Adjoint
+from tbptt.pytorch.adjoints import Adjoint, forward
 from tbptt.pytorch.checks import Parts
 from tbptt.pytorch.rows import Rows
 
@@ -22,34 +22,34 @@ class _Derived:
     """What the three share: two affine maps in PyTorch's layout, and room that lags reuse."""
 
     after: Parts
-    # Both maps are only ever added up, so one may carry both biases.
+    # Both maps are only ever added up, so their errors are the same.
     _joined = True
 
     def __init__(self, cell: nn.RNNCellBase, inputs: Tensor, first: Parts, rows: Rows) -> None:
         self._cell, self._inputs = cell, inputs
         self._hh = cell.weight_hh.detach()
-        steps, batch = inputs.shape[:2]
         with torch.no_grad():
-            # (steps, batch, gates * hidden); the steps add the recurrent map, and make gates of it.
-            self._maps = nn.functional.linear(inputs, cell.weight_ih, cell.bias_ih)
-            if cell.bias and self._joined:
-                self._maps += cell.bias_hh
-            # The same memory by gate and step: slicing in the loop would cost as much as the steps.
-            gates = len(cell.weight_hh) // cell.hidden_size
-            self._gates = [gate.unbind() for gate in self._maps.chunk(gates, dim=2)]
-            self.after = tuple(part.new_empty(steps, batch, cell.hidden_size) for part in first)
-            for t in range(steps):
-                used = rows.enter(t, first)
-                first = tuple(part[t] for part in self.after)
-                self._step(t, used, first)
-                if rows.mask is not None:
-                    for part, kept in zip(first, rows.leave(t, used, first), strict=True):
-                        part.copy_(kept)
+            if rows.resets is None and rows.mask is None:
+                self.after = (_fused(cell, inputs, first),)  # an LSTM's cells are still to come
+            else:
+                self.after = forward(cell, inputs, first, rows, is_tuple=len(first) > 1)
+            (self._before,) = rows.used(first[:1], self.after[:1])
+            self._work_out(first, rows)
         self._room = [torch.empty_like(self.after[0]) for _ in range(3)]
 
-    def _step(self, t: int, used: Parts, after: Parts) -> None:
-        """Write the state after step `t`, and turn ``self._maps[t]`` into the gates."""
+    def _work_out(self, first: Parts, rows: Rows) -> None:
+        """Work out, for all steps at once, what carries errors through a step."""
         raise NotImplementedError
+
+    def _from_inputs(self) -> Tensor:
+        cell = self._cell
+        return nn.functional.linear(self._inputs, cell.weight_ih, cell.bias_ih)
+
+    def _add_from_state(self, onto: Tensor) -> None:
+        cell = self._cell
+        onto.flatten(0, 1).addmm_(self._before.flatten(0, 1), cell.weight_hh.T)
+        if cell.bias:
+            onto += cell.bias_hh
 
     def _through(self, errors: list[Tensor], slopes: list[Tensor]) -> Tensor:
         """Sum over gates ``(error * slope) @ weights``: through the gates and recurrent weights."""
@@ -68,9 +68,9 @@ class _Derived:
                 torch.mm(product.view_as(flat), weight, out=flat)
         return found
 
-    def _give(self, before: Tensor, ih: Tensor, hh: Tensor) -> None:
+    def _give(self, ih: Tensor, hh: Tensor) -> None:
         """Turn the errors of the two affine maps into gradients, as autograd accumulates them."""
-        cell, x, h = self._cell, self._inputs, before
+        cell, x, h = self._cell, self._inputs, self._before
         ih, hh = ih.flatten(0, 1), hh.flatten(0, 1)
         shares = [
             (cell.weight_ih, ih.T @ x.detach().flatten(0, 1)),
@@ -87,6 +87,26 @@ class _Derived:
             x.backward((ih @ cell.weight_ih.detach()).view_as(x))  # type: ignore[no-untyped-call]
 
 
+def _fused(cell: nn.RNNCellBase, inputs: Tensor, first: Parts) -> Tensor:
+    """Run a cell over all steps in one call of PyTorch's own fused loop; return the outputs."""
+    weights = [cell.weight_ih, cell.weight_hh]
+    if cell.bias:
+        weights += [cell.bias_ih, cell.bias_hh]
+    layers, dropout = 1, 0.0
+    training = bidirectional = batch_first = False
+    options = (cell.bias, layers, dropout, training, bidirectional, batch_first)
+    outputs: Tensor
+    if isinstance(cell, nn.LSTMCell):
+        outputs, *_ = torch.lstm(inputs, [part[None] for part in first], weights, *options)
+        return outputs
+    if isinstance(cell, nn.GRUCell):
+        loop = torch.gru
+    else:
+        loop = torch.rnn_relu if cell.nonlinearity == "relu" else torch.rnn_tanh
+    outputs, _ = loop(inputs, first[0][None], weights, *options)
+    return outputs
+
+
 # In one pass over memory each: an error times the slope of a function, given the function's value.
 _sigmoid_back: Callable[[Tensor, Tensor], Tensor] = torch.ops.aten.sigmoid_backward
 _tanh_back: Callable[[Tensor, Tensor], Tensor] = torch.ops.aten.tanh_backward
@@ -95,17 +115,13 @@ _tanh_back: Callable[[Tensor, Tensor], Tensor] = torch.ops.aten.tanh_backward
 class PlainAdjoint(_Derived):
     """``nn.RNNCell``: ``h' = tanh(...)`` or ``relu(...)``."""
 
-    def __init__(self, cell: nn.RNNCell, inputs: Tensor, first: Parts, rows: Rows) -> None:
-        self._relu = cell.nonlinearity == "relu"
-        super().__init__(cell, inputs, first, rows)
-        (self._before,) = rows.used(first, self.after)
-        a = self._maps
-        self._slope = (a > 0).to(a.dtype) if self._relu else 1 - a * a
-
-    def _step(self, t: int, used: Parts, after: Parts) -> None:
-        a = self._maps[t]
-        a.addmm_(used[0], self._cell.weight_hh.T)
-        after[0].copy_(a.relu_() if self._relu else a.tanh_())
+    def _work_out(self, first: Parts, rows: Rows) -> None:
+        (h,) = self.after
+        if rows.mask is not None:  # a row that waits shows its last state, not this step's
+            h = self._from_inputs()
+            self._add_from_state(h)
+            h = h.relu_() if self._cell.nonlinearity == "relu" else h.tanh_()
+        self._slope = (h > 0).to(h.dtype) if self._cell.nonlinearity == "relu" else 1 - h * h
 
     def back(self, errors: Parts, at: slice) -> Parts:
         """Through the nonlinearity, then the recurrent weights."""
@@ -114,7 +130,7 @@ class PlainAdjoint(_Derived):
     def finish(self, sums: Parts) -> None:
         """Accumulate; both affine maps see the same error."""
         through = sums[0] * self._slope
-        self._give(self._before, through, through)
+        self._give(through, through)
 
 
 class GatedAdjoint(_Derived):
@@ -122,30 +138,21 @@ class GatedAdjoint(_Derived):
 
     _joined = False
 
-    def __init__(self, cell: nn.GRUCell, inputs: Tensor, first: Parts, rows: Rows) -> None:
-        self._from_h = inputs.new_empty(*inputs.shape[:2], 3 * cell.hidden_size)
-        if cell.bias:
-            self._from_h[:] = cell.bias_hh.detach()
-        else:
-            self._from_h.zero_()
-        super().__init__(cell, inputs, first, rows)
-        (self._before,) = rows.used(first, self.after)
-        r, z, n = self._maps.chunk(3, dim=2)
-        through = self._from_h.chunk(3, dim=2)[2]
+    def _work_out(self, first: Parts, rows: Rows) -> None:
+        gates = self._from_inputs()
+        from_h = torch.zeros_like(gates)
+        self._add_from_state(from_h)
+        size = self._cell.hidden_size
+        gates[..., : 2 * size].add_(from_h[..., : 2 * size]).sigmoid_()
+        r, z, n = gates.chunk(3, dim=2)
+        through = from_h[..., 2 * size :]
+        n.addcmul_(r, through).tanh_()
         new = _tanh_back(1 - z, n)
         self._keep = z.contiguous()
         # Errors of the reset, update and new gates, for an error of 1 in the state after.
         update = _sigmoid_back(self._before - n, z)
         self._recurrent = [_sigmoid_back(new * through, r), update, new * r]
         self._new = new
-
-    def _step(self, t: int, used: Parts, after: Parts) -> None:
-        from_h, size = self._from_h[t], self._cell.hidden_size
-        from_h.addmm_(used[0], self._cell.weight_hh.T)
-        self._maps[t, :, : 2 * size].add_(from_h[:, : 2 * size]).sigmoid_()
-        r, z, n = (gate[t] for gate in self._gates)
-        n.addcmul_(r, from_h[:, 2 * size :]).tanh_()
-        torch.lerp(n, used[0], z, out=after[0])
 
     def back(self, errors: Parts, at: slice) -> Parts:
         """Through the gates, and past them by what is kept."""
@@ -157,32 +164,32 @@ class GatedAdjoint(_Derived):
         """Accumulate; the recurrent map sees the new gate through the reset gate."""
         reset, update, new = (sums[0] * slope for slope in self._recurrent)
         ih = torch.cat([reset, update, sums[0] * self._new], dim=2)
-        self._give(self._before, ih, torch.cat([reset, update, new], dim=2))
+        self._give(ih, torch.cat([reset, update, new], dim=2))
 
 
 class LongAdjoint(_Derived):
     """``nn.LSTMCell``: ``c' = f c + i g``, ``h' = o tanh(c')``."""
 
-    def __init__(self, cell: nn.LSTMCell, inputs: Tensor, first: Parts, rows: Rows) -> None:
-        self._tanh = inputs.new_empty(*inputs.shape[:2], cell.hidden_size)
-        super().__init__(cell, inputs, first, rows)
-        self._before, cells = rows.used(first, self.after)
-        i, f, g, o = self._maps.chunk(4, dim=2)
-        t = self._tanh
+    def _work_out(self, first: Parts, rows: Rows) -> None:
+        self._gates = self._from_inputs()
+        self._add_from_state(self._gates)
+        i, f, g, o = self._gates.chunk(4, dim=2)
+        i.sigmoid_(), f.sigmoid_(), g.tanh_(), o.sigmoid_()
+        new = i * g
+        if len(self.after) == 1:
+            # The fused loop tells its outputs only.
+            cells, c = torch.empty_like(self.after[0]), first[1]
+            for after, kept, added in zip(cells, f, new, strict=True):
+                c = torch.addcmul(added, kept, c, out=after)
+            self.after = (*self.after, cells)
+        (used,) = rows.used(first[1:], self.after[1:])
+        # Not `after`, which shows the last cell again where a row waits.
+        t = new.addcmul_(f, used).tanh_()
         self._into_cell, self._keep = _tanh_back(o, t), f.contiguous()
         # Errors of the gates, for an error of 1 in the cell (input, forget, new) or the output.
         self._slopes = [
-            _sigmoid_back(g, i), _sigmoid_back(cells, f), _tanh_back(i, g), _sigmoid_back(t, o)
+            _sigmoid_back(g, i), _sigmoid_back(used, f), _tanh_back(i, g), _sigmoid_back(t, o)
         ]  # fmt: skip
-
-    def _step(self, t: int, used: Parts, after: Parts) -> None:
-        (h, c), (out, cell) = used, after
-        self._maps[t].addmm_(h, self._cell.weight_hh.T)
-        i, f, g, o = (gate[t] for gate in self._gates)
-        i.sigmoid_(), f.sigmoid_(), g.tanh_(), o.sigmoid_()
-        torch.mul(f, c, out=cell).addcmul_(i, g)
-        torch.tanh(cell, out=self._tanh[t])
-        torch.mul(o, self._tanh[t], out=out)
 
     def back(self, errors: Parts, at: slice) -> Parts:
         """Through the four gates to the output, and by the forget gate to the cell."""
@@ -196,12 +203,12 @@ class LongAdjoint(_Derived):
         """Accumulate; both affine maps see the same errors."""
         output, cell = sums
         cell = torch.addcmul(cell, output, self._into_cell)
-        gates = self._maps  # already turned into slopes, and large: used again
+        gates = self._gates  # already turned into slopes, and large: used again
         for error, slope, gate in zip(
             [cell, cell, cell, output], self._slopes, gates.chunk(4, dim=2), strict=True
         ):
             torch.mul(error, slope, out=gate)
-        self._give(self._before, gates, gates)
+        self._give(gates, gates)
 
 
 _DERIVED: dict[type[nn.Module], Callable[..., Adjoint]] = {
