@@ -58,10 +58,10 @@ def test_trained_networks_lose_more_by_the_same_cut(said):
     assert said["cosine_trained"] < said["cosine_five"] - 0.05
 
 
-def test_the_share_that_is_cut_is_the_one_that_streams_agree_about(said):
+def test_streams_agree_about_the_share_that_is_cut_in_every_network(said):
     assert min(said["share_agreements"]) > 0.9
-    for far, near in zip(said["share_agreements"], said["near_agreements"], strict=True):
-        assert near < far - 0.1
+    assert said["near_lowest"] < 0.5
+    assert said["near_highest"] > 0.9
     # At right angles to the rest, and smaller.
     assert max(map(abs, said["share_across"])) < 0.25
     assert said["share_sizes"][5] < said["share_sizes"][0]
