@@ -3,8 +3,10 @@
 import doctest
 import re
 from pathlib import Path
+from statistics import median
 
 from tbptt import schedule
+from tbptt.shipped import table
 
 ROOT = Path(__file__).parents[1]
 
@@ -36,3 +38,27 @@ def test_versions_agree():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     assert project["version"] == citation["version"] == tbptt.__version__
+
+
+def test_the_readme_quotes_the_benchmark_as_it_was_measured():
+    timing = table("results/timing/results.csv")
+
+    def ratio(cell, baseline, k1):
+        return median(
+            float(row["ratio"])
+            for row in timing
+            if (row["cell"], row["baseline"], row["k1"], row["steps"])
+            == (cell, baseline, str(k1), "200")
+        )
+
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for k1 in (1, 10):
+        told = ", ".join(f"{ratio(cell, 'fused', k1):.1f}" for cell in ("RNN", "GRU", "LSTM"))
+        assert f"| {told} times |" in readme
+    assert f"| {1 / ratio('LSTM', 'errors', 1):.0f} times faster |" in readme
+    peaks = {}
+    for row in table("results/memory/results.csv"):
+        peaks.setdefault(row["steps"], []).append(float(row["peak_mib"]))
+    ends = [median(peaks[steps]) for steps in ("10000", "1000000")]
+    assert "the same within 0.1%" in readme
+    assert abs(ends[1] / ends[0] - 1) < 0.001
