@@ -47,8 +47,7 @@ def cost_by_interval(cell: str, *, rows: Sequence[Mapping[str, str]]) -> str:
     headline = f"{cell}: {measured[0]:.1f} times a fused full pass at k1 = 1"
     detail = f"by counting operations {counted[0]:.1f} (dashed); k2 = {k2} throughout"
     drawing = Drawing(360, 230, f"{cell}. {headline}; {detail}.")
-    drawing.text(0, 12, headline, font_weight="700")
-    drawing.text(0, 27, detail, font_size="10", opacity=".8")
+    drawing.heading(headline, detail)
     chart = Chart(drawing, Axis(1, k2, 44, 350, log=True), Axis(0, 8, 196, 40))
     chart.grid([(k1, str(k1)) for k1 in intervals], [(n, f"{n}×") for n in (0, 1, 2, 4, 6, 8)])
     chart.line(intervals, counted, stroke=INK, opacity=".6", stroke_dasharray="5 4")

@@ -56,8 +56,7 @@ def gradient_by_lag(cell: str, scale: str, *, rows: Rows, published: Sequence[fl
     headline = f"{cell}: the gradient {verb} times a step"
     detail = f"L1 norm by lag, beside lag 0: median of {len(runs)} seeds; dashed: published"
     drawing = Drawing(_WIDTH, 230, f"{cell}, scale {scale}. {headline}; {detail}.")
-    drawing.text(0, 12, headline, font_weight="700")
-    drawing.text(0, 27, detail, font_size="10", opacity=".8")
+    drawing.heading(headline, detail)
     chart = Chart(drawing, Axis(0, last, _LEFT, _WIDTH - 6), Axis(1e-10, 10, 200, 40, log=True))
     chart.grid(
         [(lag, str(lag)) for lag in range(0, last + 1, 5)],
@@ -113,8 +112,7 @@ def learning_curves(k2: int, *, rows: Rows, floor: float, guess: float) -> str:
     headline = f"reach {k2}: {verdict.get(learned, f'{learned} styles learn')} the language"
     detail = f"loss in nats by update, {low:.2f} to {high:.2f} at the end; pale: all seeds"
     drawing = Drawing(_WIDTH, 230, f"k2 = {k2}. {headline.capitalize()}; {detail}.")
-    drawing.text(0, 12, headline, font_weight="700")
-    drawing.text(0, 27, detail, font_size="10", opacity=".8")
+    drawing.heading(headline, detail)
     last = max(max(curve) for curve in found.values())
     chart = Chart(drawing, Axis(0, last, _LEFT, _WIDTH - 10), Axis(0.1, 0.8, 196, 40))
     chart.grid(
@@ -165,8 +163,7 @@ def gradient_bias(cell: str, weights: str, *, rows: Rows) -> str:
     headline = f"{cell}, {weights}: at k2 = 5 a cosine of {at_five['true']:.2f} when true,"
     detail = f"{at_five['epochwise']:.2f} epochwise. Above the direction, below the length; lag 6"
     drawing = Drawing(_WIDTH, 264, f"{cell}, {weights}. {headline} {detail}.")
-    drawing.text(0, 12, headline, font_weight="700")
-    drawing.text(0, 27, detail, font_size="10", opacity=".8")
+    drawing.heading(headline, detail)
     last = max(max(curve) for curve in found.values())
     for part, (top, name) in enumerate(((40.0, "cosine"), (142.0, "length"))):
         chart = Chart(

@@ -39,8 +39,7 @@ def reach_triangle(steps: int, k2: int, k1: int) -> str:
         headline, detail = _summary(steps, Truncation(k1, k2))
     title = f"{steps} steps, k2 = {k2}, k1 = {k1}. {headline}; {detail}."
     drawing = Drawing(_WIDTH, _TOP + _SIDE + 34, title)
-    drawing.text(0, 12, headline, font_weight="700")
-    drawing.text(0, 27, detail, font_size="10", opacity=".8")
+    drawing.heading(headline, detail)
     if k1 <= k2:
         _draw_triangle(drawing, steps, Truncation(k1, k2))
         _draw_lags(drawing, steps, Truncation(k1, k2))

@@ -61,8 +61,7 @@ def jacobian_chain(
         _ROWS + steps * _ROW - 6,
         f"Loss at step {loss_at}, {setting}. {headline}; {detail}.",
     )
-    drawing.text(0, 12, headline, font_weight="700")
-    drawing.text(0, 26, detail, font_size="10", opacity=".8")
+    drawing.heading(headline, detail)
     middles = _draw_network(drawing, steps)
     _draw_error(drawing, middles, loss_at, first, cut)
     _draw_products(drawing, steps, loss_at, first, sizes)

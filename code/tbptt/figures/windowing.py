@@ -124,8 +124,7 @@ def ceiling_curve(increment: int | str, step: int, *, steps: int = 20) -> str:
     def at(share: Fraction | float) -> float:
         return top + height * 2 * (1 - float(share))
 
-    drawing.text(0, 12, headline, font_weight="700")
-    drawing.text(0, 26, detail, font_size="10", opacity=".8")
+    drawing.heading(headline, detail)
     for share in (0.5, 0.75, 1.0):
         y = at(share)
         drawing.path(f"M{number(left)} {number(y)}H360", stroke=INK, opacity=".2")
