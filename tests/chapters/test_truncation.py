@@ -36,6 +36,8 @@ def test_the_published_counts(said):
 def test_ben_learns_and_ada_does_not(said):
     middle = (said["floor"] + said["guess"]) / 2
     assert min(said["ada"] + said["five"]) > middle + 0.1
+    assert min(said["ada_longer"]) > middle + 0.1
+    assert sum(said["ben_updates"]) > 1.5 * sum(said["six_updates"])
     assert max(said["ben"] + said["six"]) < said["floor"] + 0.05
     # Diluted, and so slower: for every seed.
     for diluted, undiluted in zip(said["ben_updates"], said["six_updates"], strict=True):
@@ -88,6 +90,7 @@ def test_the_cost(said):
     assert said["gru_fused"] < 2.5
     assert said["lstm_fused"] < 4.5
     assert said["lstm_ten"] < said["lstm_fused"] / 1.5
+    assert 1.5 < said["rnn_own"] < 4
     assert min(said["lstm_errors"], said["rnn_errors"]) > 8
     assert said["source_chunked"] < 0.7
     assert said["source_whole"] < said["published_timing"]

@@ -254,11 +254,11 @@ def test_bias_shows_direction_and_length():
     rows = [
         {"cell": "RNN", "weights": "fresh", "seed": "0", "style": style, "k2": str(k2),
          "cosine": str(cosine), "length": "1"}
-        for style, cosine in (("true", 0.99), ("epochwise", 0.5)) for k2 in (1, 5, 48)
+        for style, cosine in (("true", 0.99), ("epochwise", 0.5)) for k2 in (1, 5, 6, 48)
     ]  # fmt: skip
     svg = gradient_bias("RNN", "fresh", rows=rows)
-    assert "at k2 = 5 a cosine of 0.99 when true, 0.50 epochwise" in title(svg)
-    assert [len(line) for line in lines(svg, REACH)] == [3, 3]
+    assert "cosine 0.99 at true 5, 0.50 at epochwise 6" in title(svg)
+    assert [len(line) for line in lines(svg, REACH)] == [4, 4]
     with pytest.raises(ValueError, match="no GRU with fresh weights"):
         gradient_bias("GRU", "fresh", rows=rows)
 

@@ -110,14 +110,14 @@ def learning_curves(k2: int, *, rows: Rows, floor: float, guess: float) -> str:
     learned = sum(median(curve[max(curve)]) < (floor + guess) / 2 for curve in found.values())
     verdict = {0: "no style learns", len(found): "every style learns"}
     headline = f"reach {k2}: {verdict.get(learned, f'{learned} styles learn')} the language"
-    detail = f"loss in nats by update, {low:.2f} to {high:.2f} at the end; pale: all seeds"
+    detail = f"loss in nats by update, {low:.2f} to {high:.2f} at the end; shaded: all seeds"
     drawing = Drawing(_WIDTH, 230, f"k2 = {k2}. {headline.capitalize()}; {detail}.")
     drawing.heading(headline, detail)
     last = max(max(curve) for curve in found.values())
-    chart = Chart(drawing, Axis(0, last, _LEFT, _WIDTH - 10), Axis(0.1, 0.8, 196, 40))
+    chart = Chart(drawing, Axis(0, last, _LEFT + 12, _WIDTH - 10), Axis(0.1, 0.8, 196, 40))
     chart.grid(
         [(updates, str(updates)) for updates in range(0, last + 1, 100)],
-        [(guess, "guess"), (floor, "floor")],
+        [(guess, f"guess {guess:.1f}"), (floor, f"floor {floor:.1f}")],
     )
     for style, curve in found.items():
         updates = [point - 10 for point in curve]  # each is a mean over the 20 before it
@@ -159,10 +159,13 @@ def gradient_bias(cell: str, weights: str, *, rows: Rows) -> str:
             points.append((float(row["cosine"]), float(row["length"])))
     if not found:
         raise ValueError(f"The rows hold no {cell} with {weights} weights.")
-    at_five = {style: median(cosine for cosine, _ in curve[5]) for style, curve in found.items()}
-    headline = f"{cell}, {weights}: at k2 = 5 a cosine of {at_five['true']:.2f} when true,"
-    detail = f"{at_five['epochwise']:.2f} epochwise. Above the direction, below the length; lag 6"
-    drawing = Drawing(_WIDTH, 264, f"{cell}, {weights}. {headline} {detail}.")
+    true, chunks = (
+        median(cosine for cosine, _ in found[style][k2])
+        for style, k2 in (("true", 5), ("epochwise", 6))
+    )
+    headline = f"{cell}, {weights}: cosine {true:.2f} at true 5, {chunks:.2f} at epochwise 6"
+    detail = "beside the full gradient, over the reach k2: above direction, below length"
+    drawing = Drawing(_WIDTH, 264, f"{cell}, {weights}. {headline}; {detail}.")
     drawing.heading(headline, detail)
     last = max(max(curve) for curve in found.values())
     for part, (top, name) in enumerate(((40.0, "cosine"), (142.0, "length"))):
