@@ -7,6 +7,6 @@ except ImportError as error:
 
 from tbptt.pytorch.engine import backward
 from tbptt.pytorch.readout import chunked_loss
-from tbptt.pytorch.stream import Block, online
+from tbptt.pytorch.stream import Block, Pass, online
 
-__all__ = ["Block", "backward", "chunked_loss", "online"]
+__all__ = ["Block", "Pass", "backward", "chunked_loss", "online"]

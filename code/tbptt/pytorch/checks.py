@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from tbptt.schedule import Truncation
+
 State = Tensor | tuple[Tensor, ...]
 Parts = tuple[Tensor, ...]
 Cell = Callable[[Any, Any], State]
@@ -43,7 +45,25 @@ def parts_of(state: State, *, like: Parts | None = None) -> Parts:
     return parts
 
 
-def check_inputs(inputs: Tensor, parts: Parts) -> None:
+def check_call(truncation: Any) -> None:
+    """Check that this is a truncation, and that there are gradients to truncate.
+
+    Raises
+    ------
+    TypeError
+        If it is no `Truncation`.
+    RuntimeError
+        If gradients are switched off.
+    """
+    if not isinstance(truncation, Truncation):
+        raise TypeError(
+            f"truncation must be a Truncation, got {truncation!r}; Truncation.true(20), say."
+        )
+    if not torch.is_grad_enabled():
+        raise RuntimeError("Gradients are switched off: leave torch.no_grad() or inference_mode().")
+
+
+def check_shapes(inputs: Tensor, parts: Parts) -> None:
     """Check time-major inputs and the state before them.
 
     Raises
@@ -51,7 +71,7 @@ def check_inputs(inputs: Tensor, parts: Parts) -> None:
     TypeError
         If a dtype or device does not fit.
     ValueError
-        If a shape does not fit, or the inputs or the state hold NaN or infinity.
+        If a shape does not fit.
     """
     if not isinstance(inputs, Tensor) or not inputs.is_floating_point():
         kind = inputs.dtype if isinstance(inputs, Tensor) else type(inputs).__name__
@@ -74,6 +94,16 @@ def check_inputs(inputs: Tensor, parts: Parts) -> None:
                 f"state is {part.dtype} on {part.device}, but inputs are {inputs.dtype} on "
                 f"{inputs.device}: bring both to one dtype and device."
             )
+
+
+def check_finite(inputs: Tensor, parts: Parts) -> None:
+    """Check the values of inputs and state.
+
+    Raises
+    ------
+    ValueError
+        If NaN or infinity is among them.
+    """
     for name, values in (("inputs", inputs), *(("state", part) for part in parts)):
         if not torch.isfinite(values.detach()).all():
             raise ValueError(f"{name} must be finite, but NaN or infinity is among the values.")

@@ -22,8 +22,6 @@ class _Derived:
     """What the three share: two affine maps in PyTorch's layout, and room that lags reuse."""
 
     after: Parts
-    # Both maps are only ever added up, so their errors are the same.
-    _joined = True
 
     def __init__(self, cell: nn.RNNCellBase, inputs: Tensor, first: Parts, rows: Rows) -> None:
         self._cell, self._inputs = cell, inputs
@@ -68,23 +66,26 @@ class _Derived:
                 torch.mm(product.view_as(flat), weight, out=flat)
         return found
 
-    def _give(self, ih: Tensor, hh: Tensor) -> None:
-        """Turn the errors of the two affine maps into gradients, as autograd accumulates them."""
-        cell, x, h = self._cell, self._inputs, self._before
+    def sources(self) -> tuple[Tensor, ...]:
+        """Return the inputs and the weights."""
+        cell = self._cell
+        biases = (cell.bias_ih, cell.bias_hh) if cell.bias else ()
+        return self._inputs, cell.weight_ih, cell.weight_hh, *biases
+
+    def _gradients(self, ih: Tensor, hh: Tensor) -> tuple[Tensor | None, ...]:
+        """Turn the errors of the two affine maps into gradients of the sources."""
+        cell, x, same = self._cell, self._inputs.detach(), ih is hh
         ih, hh = ih.flatten(0, 1), hh.flatten(0, 1)
-        shares = [
-            (cell.weight_ih, ih.T @ x.detach().flatten(0, 1)),
-            (cell.weight_hh, hh.T @ h.flatten(0, 1)),
+        wanted = self._inputs.requires_grad
+        found = [
+            (ih @ cell.weight_ih.detach()).view_as(x) if wanted else None,
+            ih.T @ x.flatten(0, 1),
+            hh.T @ self._before.flatten(0, 1),
         ]
         if cell.bias:
             of_ih = ih.sum(0)
-            of_hh = of_ih.clone() if self._joined else hh.sum(0)
-            shares += [(cell.bias_ih, of_ih), (cell.bias_hh, of_hh)]
-        for weight, share in shares:
-            if weight.requires_grad:
-                weight.grad = share if weight.grad is None else weight.grad + share
-        if x.requires_grad:
-            x.backward((ih @ cell.weight_ih.detach()).view_as(x))  # type: ignore[no-untyped-call]
+            found += [of_ih, of_ih.clone() if same else hh.sum(0)]
+        return tuple(found)
 
 
 def _fused(cell: nn.RNNCellBase, inputs: Tensor, first: Parts) -> Tensor:
@@ -127,16 +128,14 @@ class PlainAdjoint(_Derived):
         """Through the nonlinearity, then the recurrent weights."""
         return (self._through([errors[0]], [self._slope[at]]),)
 
-    def finish(self, sums: Parts) -> None:
-        """Accumulate; both affine maps see the same error."""
+    def finish(self, sums: Parts) -> tuple[Tensor | None, ...]:
+        """Return the gradients; both affine maps see the same error."""
         through = sums[0] * self._slope
-        self._give(through, through)
+        return self._gradients(through, through)
 
 
 class GatedAdjoint(_Derived):
     """``nn.GRUCell``: ``h' = (1 - z) n + z h``."""
-
-    _joined = False
 
     def _work_out(self, first: Parts, rows: Rows) -> None:
         gates = self._from_inputs()
@@ -160,11 +159,11 @@ class GatedAdjoint(_Derived):
         found = self._through([error] * 3, [slope[at] for slope in self._recurrent])
         return (found.addcmul_(error, self._keep[at]),)
 
-    def finish(self, sums: Parts) -> None:
-        """Accumulate; the recurrent map sees the new gate through the reset gate."""
+    def finish(self, sums: Parts) -> tuple[Tensor | None, ...]:
+        """Return the gradients; the recurrent map sees the new gate through the reset gate."""
         reset, update, new = (sums[0] * slope for slope in self._recurrent)
         ih = torch.cat([reset, update, sums[0] * self._new], dim=2)
-        self._give(ih, torch.cat([reset, update, new], dim=2))
+        return self._gradients(ih, torch.cat([reset, update, new], dim=2))
 
 
 class LongAdjoint(_Derived):
@@ -199,8 +198,8 @@ class LongAdjoint(_Derived):
         found = self._through([cell, cell, cell, output], slopes)
         return found, cell.mul_(self._keep[at])
 
-    def finish(self, sums: Parts) -> None:
-        """Accumulate; both affine maps see the same errors."""
+    def finish(self, sums: Parts) -> tuple[Tensor | None, ...]:
+        """Return the gradients; both affine maps see the same errors."""
         output, cell = sums
         cell = torch.addcmul(cell, output, self._into_cell)
         gates = self._gates  # already turned into slopes, and large: used again
@@ -208,7 +207,7 @@ class LongAdjoint(_Derived):
             [cell, cell, cell, output], self._slopes, gates.chunk(4, dim=2), strict=True
         ):
             torch.mul(error, slope, out=gate)
-        self._give(gates, gates)
+        return self._gradients(gates, gates)
 
 
 _DERIVED: dict[type[nn.Module], Callable[..., Adjoint]] = {
@@ -221,9 +220,14 @@ _DERIVED: dict[type[nn.Module], Callable[..., Adjoint]] = {
 def derived(cell: Any) -> Callable[..., Adjoint] | None:
     """Return the hand-derived adjoint of a cell, or None where only the generic one is safe.
 
-    A subclass, a hook or a parametrisation may change what the cell computes.
+    A subclass, a hook, a forward of the instance's own, a parametrisation or autocast may change
+    what the cell computes.
     """
-    hooked = getattr(cell, "_forward_hooks", None) or getattr(cell, "_forward_pre_hooks", None)
-    if hooked or getattr(cell, "parametrizations", None):
+    if type(cell) not in _DERIVED or "forward" in vars(cell):
         return None
-    return _DERIVED.get(type(cell))
+    if torch.is_autocast_enabled(cell.weight_hh.device.type):
+        return None
+    hooks = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+    if any(getattr(cell, name, None) for name in (*hooks, "parametrizations")):
+        return None
+    return _DERIVED[type(cell)]

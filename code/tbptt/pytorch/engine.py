@@ -11,18 +11,22 @@ long, and the work ``k2 / k1`` backward sweeps.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from tbptt.pytorch.adjoints import Adjoint, Generic
 from tbptt.pytorch.checks import (
     Cell,
     Parts,
     State,
+    check_call,
     check_cell,
+    check_finite,
     check_flags,
-    check_inputs,
+    check_shapes,
     parts_of,
     scalar_loss,
 )
@@ -81,6 +85,8 @@ def backward(
     TypeError
         If `inputs`, `state`, `resets`, `mask`, what the cell returns, or the loss are no tensors
         of the right kind, dtype or device.
+    RuntimeError
+        If gradients are switched off.
     ValueError
         If shapes do not fit, a value is NaN or infinite, the loss is not a scalar, or the cell
         does not repeat itself. No gradient has been accumulated then.
@@ -90,11 +96,16 @@ def backward(
     .. [1] R. J. Williams and J. Peng, "An efficient gradient-based algorithm for on-line training
        of recurrent network trajectories", Neural Computation 2(4), 1990.
     """
+    check_call(truncation)
     first = tuple(part.detach() for part in parts_of(state))
-    check_inputs(inputs, first)
+    check_shapes(inputs, first)
     check_flags("resets", resets, inputs)
     check_flags("mask", mask, inputs)
-    rows, is_tuple = Rows(resets, mask), isinstance(state, tuple)
+    rows, is_tuple = Rows(resets, mask), isinstance(state, tuple | list)
+    if mask is not None:
+        # Padding may hold anything; what it holds must not get into a product with zero.
+        inputs = inputs.masked_fill(~mask[..., None], 0)
+    check_finite(inputs, first)
     by_hand = derived(cell)
     step: Adjoint
     if by_hand is not None:
@@ -103,18 +114,41 @@ def backward(
     else:
         stride = truncation.k1
         step = Generic(cell, inputs, first, rows, stride=stride, is_tuple=is_tuple)
-    outputs = step.after[0].clone().requires_grad_()
+    outputs: Tensor = _Outputs.apply(  # type: ignore[no-untyped-call]
+        step, truncation, rows, *step.sources()
+    )
     loss = scalar_loss(loss_fn(outputs))
     if loss.requires_grad:
         loss.backward()  # type: ignore[no-untyped-call]
-    if outputs.grad is not None:
-        _carry_back(step, rows.own(outputs.grad), truncation, rows)
     last = tuple(part[-1].clone() for part in step.after)
     return loss.detach(), step.after[0], last if is_tuple else last[0]
 
 
-def _carry_back(step: Adjoint, errors: Tensor, truncation: Truncation, rows: Rows) -> None:
-    """Move the errors of all passes back together, and give the cell their sums."""
+class _Outputs(torch.autograd.Function):
+    """A run's outputs, as autograd sees them: their errors go back truncated.
+
+    So one ``loss.backward()`` does everything, and whatever autograd knows about the weights, such
+    as hooks, sharing, or what they are computed from, holds here as well.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, step: Adjoint, truncation: Truncation, rows: Rows, *sources: Tensor
+    ) -> Tensor:
+        ctx.run = step, truncation, rows
+        return step.after[0].clone()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *errors: Tensor) -> tuple[Tensor | None, ...]:
+        step, truncation, rows = ctx.run
+        return None, None, None, *_carry_back(step, rows.own(errors[0]), truncation, rows)
+
+
+def _carry_back(
+    step: Adjoint, errors: Tensor, truncation: Truncation, rows: Rows
+) -> tuple[Tensor | None, ...]:
+    """Move the errors of all passes back together, and turn their sums into gradients."""
     sums = tuple(torch.zeros_like(part) for part in step.after)
     for stops, owned in _groups(truncation, len(errors)):
         at = _behind(stops, 0)
@@ -130,7 +164,7 @@ def _carry_back(step: Adjoint, errors: Tensor, truncation: Truncation, rows: Row
             if lag < owned:
                 moving[0].add_(errors[at])
             _add(sums, at, moving)
-    step.finish(tuple(rows.own(part) for part in sums))
+    return step.finish(tuple(rows.own(part) for part in sums))
 
 
 def _groups(truncation: Truncation, steps: int) -> Iterator[tuple[range, int]]:

@@ -7,6 +7,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+from torch.func import functional_call
 
 from tbptt._checks import positive_int
 
@@ -44,14 +46,21 @@ def chunked_loss(
     Raises
     ------
     TypeError, ValueError
-        If `chunk` is not an integer of at least 1; when called, if outputs and targets differ in
-        steps, or the loss of a chunk is not a scalar.
+        If `chunk` is not an integer of at least 1, `readout` is no module, or `loss` has parameters
+        of its own, which belong into the readout; when called, if outputs and targets differ in
+        steps, or the loss of a chunk is not a scalar Tensor.
     """
     chunk = positive_int("chunk", chunk)
-    weights = tuple(weight for weight in readout.parameters() if weight.requires_grad)
+    if not isinstance(readout, nn.Module):
+        raise TypeError(f"readout must be an nn.Module, got {type(readout).__name__}.")
+    if isinstance(loss, nn.Module) and any(True for _ in loss.parameters()):
+        raise ValueError("loss must have no parameters of its own: make them part of the readout.")
 
-    def part(outputs: Tensor, first: int) -> Tensor:
-        value = loss(readout(outputs), targets[first : first + chunk])
+    def part(weights: dict[str, Tensor], outputs: Tensor, first: int) -> Tensor:
+        logits = functional_call(readout, weights, (outputs,))
+        value = loss(logits, targets[first : first + chunk])
+        if not isinstance(value, Tensor):
+            raise TypeError(f"loss must return a scalar Tensor, got {type(value).__name__}.")
         if value.ndim:
             raise ValueError(
                 f"loss must return a scalar for {chunk} steps, got shape {tuple(value.shape)}: sum "
@@ -65,8 +74,10 @@ def chunked_loss(
                 f"outputs hold {len(outputs)} steps, but targets hold {len(targets)}. Pass the "
                 "targets of this sequence."
             )
+        # At every call: what is frozen may change between two.
+        weights = {name: one for name, one in readout.named_parameters() if one.requires_grad}
         found: Tensor = _Chunked.apply(  # type: ignore[no-untyped-call]
-            outputs, part, chunk, *weights
+            outputs, part, chunk, torch.is_grad_enabled(), tuple(weights), *weights.values()
         )
         return found
 
@@ -80,25 +91,37 @@ class _Chunked(torch.autograd.Function):
     def forward(
         ctx: Any,
         outputs: Tensor,
-        part: Callable[[Tensor, int], Tensor],
+        part: Callable[[dict[str, Tensor], Tensor, int], Tensor],
         chunk: int,
+        wanted: bool,
+        names: tuple[str, ...],
         *weights: Tensor,
     ) -> Tensor:
-        total = outputs.new_zeros(())
-        of_outputs, of_weights = torch.empty_like(outputs), [torch.zeros_like(w) for w in weights]
+        # Sums over many chunks need more places than bfloat16 has.
+        wide = torch.promote_types(outputs.dtype, torch.float32)
+        total = outputs.new_zeros((), dtype=wide)
+        # Twins of the weights, so that hooks on these see the whole gradient, once.
+        twins = [weight.detach().requires_grad_() for weight in weights]
+        of_outputs = torch.zeros_like(outputs)
+        of_weights = [torch.zeros_like(twin, dtype=wide) for twin in twins]
         for first in range(0, len(outputs), chunk):
             piece = outputs[first : first + chunk].detach().requires_grad_()
-            with torch.enable_grad():
-                value = part(piece, first)
-            shares = torch.autograd.grad(value, (piece, *weights), materialize_grads=True)
+            with torch.set_grad_enabled(wanted):
+                # A copy of the piece, for a readout that works in place.
+                value = part(dict(zip(names, twins, strict=True)), piece.clone(), first)
+            total += value.detach()
+            if not value.requires_grad:
+                continue
+            shares = torch.autograd.grad(value, (piece, *twins), materialize_grads=True)
             of_outputs[first : first + chunk] = shares[0]
             for sum_, share in zip(of_weights, shares[1:], strict=True):
                 sum_ += share
-            total += value.detach()
+        of_weights = [s.to(weight.dtype) for s, weight in zip(of_weights, weights, strict=True)]
         ctx.save_for_backward(of_outputs, *of_weights)
-        return total
+        return total.to(outputs.dtype)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *factors: Tensor) -> Any:
         of_outputs, *of_weights = (saved * factors[0] for saved in ctx.saved_tensors)
-        return of_outputs, None, None, *of_weights
+        return of_outputs, None, None, None, None, *of_weights

@@ -61,4 +61,5 @@ class Rows:
 
     def own(self, errors: Tensor) -> Tensor:
         """Leave out errors of steps that a row does not have."""
-        return errors if self.mask is None else errors * self.mask[..., None]
+        # Filled and not multiplied: what a loss makes of padding may be infinite.
+        return errors if self.mask is None else errors.masked_fill(~self.mask[..., None], 0)

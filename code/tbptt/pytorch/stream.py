@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from tbptt.pytorch.checks import Cell, Parts, State, check_flags, parts_of, scalar_loss
+from tbptt.pytorch.checks import Cell, Parts, State, check_call, check_flags, parts_of, scalar_loss
 from tbptt.schedule import Truncation
 
 
@@ -24,8 +24,8 @@ class Block(NamedTuple):
     Attributes
     ----------
     inputs : Tensor, shape (steps, batch, ...)
-        At most `k1` steps; only the last block of a stream may be shorter. Token numbers are fine
-        if the cell embeds them.
+        At most `k1` steps; only the last block of a stream may be shorter. They require no
+        gradients: token numbers are fine, and the cell embeds them.
     targets : Any
         Whatever the loss wants beside the outputs.
     resets : Tensor of bool, shape (steps, batch), optional
@@ -111,8 +111,10 @@ def online(
     >>> for loss, outputs, state in passes:
     ...     pass  # optimizer.step(); optimizer.zero_grad()
     """
-    is_tuple = isinstance(state, tuple)
-    parts = parts_of(state)
+    check_call(truncation)
+    is_tuple = isinstance(state, tuple | list)
+    # Copies, here and of the blocks: the caller may write over buffers in between.
+    parts = tuple(part.detach().clone() for part in parts_of(state))
     past = _Past(truncation.k2 - 1)
     ended = False
     for item in blocks:
@@ -130,12 +132,14 @@ def online(
             now = parts_of(cell(x[t], now if is_tuple else now[0]), like=parts)
             outputs.append(now[0])
         owned = torch.stack(outputs[-steps:])
+        seen = owned.detach().clone()  # the loss may work in place
         loss = scalar_loss(loss_fn(owned, block.targets))
         if loss.requires_grad:
             loss.backward()  # type: ignore[no-untyped-call]
         parts = tuple(part.detach() for part in now)
         past.keep(x, resets, states)
-        yield Pass(loss.detach(), owned.detach(), parts if is_tuple else parts[0])
+        last = tuple(part.clone() for part in parts)
+        yield Pass(loss.detach(), seen, last if is_tuple else last[0])
 
 
 class _Past:
@@ -167,8 +171,8 @@ class _Past:
     def keep(self, x: Tensor, resets: Tensor | None, states: list[Parts]) -> None:
         """Remember what the next window may need, and let go of the rest."""
         if self._steps:
-            self._inputs = x[-self._steps :].detach()
-            self._resets = None if resets is None else resets[-self._steps :]
+            self._inputs = x[-self._steps :].clone()
+            self._resets = None if resets is None else resets[-self._steps :].clone()
             self._states = states[-self._steps :]
 
 
@@ -180,6 +184,11 @@ def _check_block(block: Block, parts: Parts, truncation: Truncation, ended: bool
         )
     if not isinstance(block.inputs, Tensor):
         raise TypeError(f"A block's inputs must be a Tensor, got {type(block.inputs).__name__}.")
+    if block.inputs.requires_grad:
+        raise ValueError(
+            "A block's inputs must not require gradients: a window is run again when its embedding "
+            "has changed. Embed inside the cell, cell(token, state), and pass the tokens."
+        )
     shape = tuple(block.inputs.shape)
     if len(shape) < 2 or not 1 <= shape[0] <= truncation.k1 or shape[1] != len(parts[0]):
         raise ValueError(

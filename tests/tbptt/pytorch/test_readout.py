@@ -58,3 +58,43 @@ def test_bad_input():
         chunked_loss(readout, summed, targets, chunk=2)(torch.zeros(5, 2, 5))
     with pytest.raises(ValueError, match=r"scalar for 2 steps, got shape \(2, 2\)"):
         chunked_loss(readout, lambda out, _: out[..., 0], targets, chunk=2)(torch.zeros(4, 2, 5))
+
+
+def test_hooks_on_the_readout_see_the_gradient_once():
+    readout, seen = nn.Linear(5, 9), []
+    readout.weight.register_hook(lambda gradient: seen.append(gradient) or gradient / 2)
+    outputs, targets = torch.randn(10, 2, 5), torch.randint(9, (10, 2))
+    summed(readout(outputs), targets).backward()
+    wanted = readout.weight.grad.clone()
+    readout.zero_grad()
+    chunked_loss(readout, summed, targets, chunk=3)(outputs.requires_grad_()).backward()
+    assert len(seen) == 2
+    torch.testing.assert_close(readout.weight.grad, wanted)
+
+
+def test_freezing_counts_at_the_call():
+    readout, targets = nn.Linear(5, 9).requires_grad_(False), torch.randint(9, (4, 2))
+    loss_fn = chunked_loss(readout, summed, targets, chunk=3)
+    readout.requires_grad_(True)
+    loss_fn(torch.randn(4, 2, 5)).backward()
+    assert readout.weight.grad.any()
+
+
+def test_many_chunks_add_up_in_bfloat16():
+    torch.manual_seed(0)
+    readout = nn.Linear(4, 3).bfloat16()
+    outputs, targets = torch.randn(1000, 1, 4).bfloat16(), torch.randint(3, (1000, 1))
+    with torch.no_grad():
+        whole = summed(readout(outputs).float(), targets)
+        value = chunked_loss(readout, summed, targets, chunk=1)(outputs)
+    assert value.item() == pytest.approx(whole.item(), rel=0.01)
+
+
+def test_more_bad_input():
+    readout, targets = nn.Linear(5, 9), torch.randint(9, (4, 2))
+    with pytest.raises(TypeError, match=r"readout must be an nn\.Module, got function"):
+        chunked_loss(lambda out: out, summed, targets, chunk=2)
+    with pytest.raises(ValueError, match="make them part of the readout"):
+        chunked_loss(readout, nn.Linear(9, 1), targets, chunk=2)
+    with pytest.raises(TypeError, match="must return a scalar Tensor, got float"):
+        chunked_loss(readout, lambda out, _: 1.0, targets, chunk=2)(torch.zeros(4, 2, 5))

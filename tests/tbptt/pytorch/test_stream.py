@@ -146,3 +146,25 @@ def test_the_example_runs():
     from tbptt.pytorch import stream
 
     assert doctest.testmod(stream).failed == 0
+
+
+def test_what_the_caller_does_to_buffers_and_states_does_not_matter():
+    cell, x, y, state = problem("lstm", 12, 2)
+    blocks = list(zip(x.split(2), y.split(2), strict=True))
+    for _ in online(cell, squares, blocks, state, Truncation(2, 6)):
+        pass
+    wanted = cell.weight_hh.grad.clone()
+    cell.zero_grad()
+    buffer, first = torch.empty_like(x[:2]), tuple(part.clone() for part in state)
+    refilled = ((buffer.copy_(inputs), targets) for inputs, targets in blocks)
+    for one in online(cell, squares, refilled, first, Truncation(2, 6)):
+        for part in (*one.state, *first, one.outputs):
+            part.zero_()
+    torch.testing.assert_close(cell.weight_hh.grad, wanted)
+
+
+def test_inputs_that_require_gradients_are_refused():
+    cell, state = nn.GRUCell(2, 3), torch.zeros(2, 3)
+    x = torch.zeros(3, 2, 2, requires_grad=True)
+    with pytest.raises(ValueError, match="Embed inside the cell"):
+        next(online(cell, squares, [(x, torch.zeros(()))], state, Truncation(3, 5)))
