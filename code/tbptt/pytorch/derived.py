@@ -7,6 +7,7 @@ multiplication for each gate, and the weights see only the sum over lags, once, 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -18,7 +19,7 @@ from tbptt.pytorch.checks import Parts
 from tbptt.pytorch.rows import Rows
 
 
-class _Derived:
+class _Derived(ABC):
     """What the three share: two affine maps in PyTorch's layout, and room that lags reuse."""
 
     after: Parts
@@ -35,9 +36,9 @@ class _Derived:
             self._work_out(first, rows)
         self._room = [torch.empty_like(self.after[0]) for _ in range(3)]
 
+    @abstractmethod
     def _work_out(self, first: Parts, rows: Rows) -> None:
         """Work out, for all steps at once, what carries errors through a step."""
-        raise NotImplementedError
 
     def _from_inputs(self) -> Tensor:
         cell = self._cell
