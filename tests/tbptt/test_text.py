@@ -24,7 +24,7 @@ def small(monkeypatch):
     return text.LanguageModel(7)
 
 
-@pytest.mark.parametrize("style", text.STYLES, ids=lambda style: f"{style.name} {style.chunk}")
+@pytest.mark.parametrize("style", text.STYLES, ids=lambda style: f"{style.style} {style.chunk}")
 def test_one_gradient_a_chunk_for_every_style(small, stream, style):
     losses = list(text.updates(small, style, stream, torch.zeros(2, 6)))
     assert len(losses) == -(-60 // style.chunk)
@@ -66,7 +66,7 @@ def test_a_run_reports_its_best_epoch(monkeypatch, stream):
 
 def test_the_published_rows_come_first():
     runs = text.grid(3)
-    names = [run["style"] if "style" in run else run["name"] for run in runs]
+    names = [run["style"] for run in runs]
     assert len(runs) == 3 * 3 * 13
     assert names.index("accumulated") == 3 * 3 * 10
 

@@ -12,14 +12,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tbptt.experiments.language import intervals
+from tbptt.experiments.language import CLIP, HIDDEN, LAG, LEARNING_RATE, WORDS, intervals
 from tbptt.pytorch import backward
 from tbptt.schedule import Truncation
 from tbptt.tasks import echo_language
 
 CELLS = ("RNN", "GRU", "LSTM")
 REACHES = (1, 2, 3, 4, 5, 6, 8, 12, 16, 24, 48)
-LAG, WORDS, HIDDEN, BATCH, STEPS, UPDATES, LEARNING_RATE = 6, 2, 32, 64, 48, 400, 0.01
+BATCH, STEPS, UPDATES = 64, 48, 400
 PACKAGES = ("torch", "numpy")
 
 
@@ -67,7 +67,7 @@ def run(cell: str, weights: str, seed: int) -> list[dict[str, Any]]:
 
     for chunk in range(updates):
         _, state = gradient(chunk, whole)
-        nn.utils.clip_grad_norm_(learned, 1.0)
+        nn.utils.clip_grad_norm_(learned, CLIP)
         adam.step()
     full, _ = gradient(updates, whole)
     rows = []

@@ -39,7 +39,7 @@ PACKAGES = ("torch", "numpy")
 class Style(NamedTuple):
     """A way to truncate: `chunk` steps to an update."""
 
-    name: str
+    style: str
     k1: int
     k2: int
     chunk: int
@@ -56,16 +56,16 @@ STYLES = (
 def add_arguments(parser: argparse._ArgumentGroup) -> None:
     """Add what only this experiment asks."""
     parser.add_argument("--split", choices=SPLITS, default="small")
-    parser.add_argument("--treebank", type=Path, help="folder of the ptb.*.txt files")
+    parser.add_argument("--treebank", type=Path, dest="folder", help="where ptb.*.txt are or go")
 
 
-def grid(seeds: int, split: str = "small", treebank: Path | None = None) -> list[dict[str, Any]]:
+def grid(seeds: int, split: str = "small", folder: Path | None = None) -> list[dict[str, Any]]:
     """List the runs: the published rows first, so that an early look shows them."""
     rows = itertools.product((False, True), range(seeds), LEARNING_RATES, STYLES)
     return [
-        {**style._asdict(), "learning_rate": rate, "seed": seed, "split": split, "folder": treebank}
+        {**style._asdict(), "learning_rate": rate, "seed": seed, "split": split, "folder": folder}
         for ours, seed, rate, style in rows
-        if ours == (style.name == "accumulated")
+        if ours == (style.style == "accumulated")
     ]
 
 
@@ -85,10 +85,8 @@ class LanguageModel(nn.Module):
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Mean cross-entropy in nats a word, read out a few steps at a time."""
-        total = chunked_loss(
-            self.readout, _summed, targets, chunk=5, scale=1 / targets.numel()
-        )  # fmt: skip
-        return total(outputs)
+        scale = 1 / targets.numel()
+        return chunked_loss(self.readout, _summed, targets, chunk=5, scale=scale)(outputs)
 
     def step(self, token: Tensor, state: Tensor) -> Tensor:
         """Embed and step: what the stream runs again."""
@@ -97,9 +95,7 @@ class LanguageModel(nn.Module):
 
 
 def _summed(logits: Tensor, targets: Tensor) -> Tensor:
-    return nn.functional.cross_entropy(
-        logits.flatten(0, -2), targets.flatten(), reduction="sum"
-    )  # fmt: skip
+    return nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="sum")
 
 
 def updates(model: LanguageModel, style: Style, stream: Tensor, state: Tensor) -> Iterator[Tensor]:
@@ -125,16 +121,13 @@ def updates(model: LanguageModel, style: Style, stream: Tensor, state: Tensor) -
 def evaluate(model: LanguageModel, stream: Tensor) -> float:
     """Return the mean loss over a stream in nats a word, the state carried from end to end."""
     model.eval()
-    outputs, _ = torch.rnn_tanh(
-        model.embed(stream[:-1]), torch.zeros(1, stream.shape[1], HIDDEN),
-        [model.cell.weight_ih, model.cell.weight_hh, model.cell.bias_ih, model.cell.bias_hh],
-        True, 1, 0.0, False, False, False,
-    )  # fmt: skip
-    total = 0.0
-    for part, words in zip(torch.split(outputs, 5), torch.split(stream[1:], 5), strict=True):
-        total += float(_summed(model.readout(part), words))
+    state, outputs = torch.zeros(stream.shape[1], HIDDEN), []
+    for token in stream[:-1]:
+        state = model.step(token, state)
+        outputs.append(state)
+    loss = model.loss(torch.stack(outputs), stream[1:])
     model.train()
-    return total / stream[1:].numel()
+    return float(loss)
 
 
 def streams(split: str, folder: Path | None) -> tuple[int, Tensor, Tensor]:
@@ -150,7 +143,7 @@ def streams(split: str, folder: Path | None) -> tuple[int, Tensor, Tensor]:
 
 
 def run(
-    name: str, k1: int, k2: int, chunk: int, learning_rate: float, seed: int, split: str,
+    style: str, k1: int, k2: int, chunk: int, learning_rate: float, seed: int, split: str,
     folder: Path | None = None, epochs: int = EPOCHS,
 ) -> dict[str, Any]:  # fmt: skip
     """Train for some epochs.
@@ -169,12 +162,12 @@ def run(
     losses: list[float] = []
     # To the end: with small steps the loss may rise for some epochs before it falls.
     for _ in range(epochs):
-        for _ in updates(model, Style(name, k1, k2, chunk), training, torch.zeros(BATCH, HIDDEN)):
+        for _ in updates(model, Style(style, k1, k2, chunk), training, torch.zeros(BATCH, HIDDEN)):
             adam.step()
             adam.zero_grad()
         losses.append(evaluate(model, validation))
     best = losses.index(min(losses))
     return {
-        "style": name, "k1": k1, "k2": k2, "chunk": chunk, "learning_rate": learning_rate,
+        "style": style, "k1": k1, "k2": k2, "chunk": chunk, "learning_rate": learning_rate,
         "seed": seed, "split": split, "loss": round(losses[best], 4), "epoch": best + 1,
     }  # fmt: skip

@@ -58,20 +58,17 @@ class Chart:
 
     def line(self, xs: Sequence[float], ys: Sequence[float], **style: str) -> None:
         """Draw a line through points."""
-        points = " ".join(
-            f"{number(self.x.at(x))} {number(self.y.at(y))}" for x, y in zip(xs, ys, strict=True)
-        )
         style = {"stroke_width": "2", "fill": "none", **style}
-        self.drawing.path(f"M{points}", **style)
+        self.drawing.path(f"M{self._points(xs, ys)}", **style)
 
     def band(
         self, xs: Sequence[float], low: Sequence[float], high: Sequence[float], **style: str
     ) -> None:
         """Fill between two lines: the spread over seeds."""
-        there = [
-            f"{number(self.x.at(x))} {number(self.y.at(y))}" for x, y in zip(xs, low, strict=True)
-        ]
-        back = [
-            f"{number(self.x.at(x))} {number(self.y.at(y))}" for x, y in zip(xs, high, strict=True)
-        ]
-        self.drawing.path(f"M{' '.join(there + back[::-1])}Z", **{"opacity": ".2", **style})
+        there, back = self._points(xs, low), self._points(xs[::-1], high[::-1])
+        self.drawing.path(f"M{there} {back}Z", **{"opacity": ".2", **style})
+
+    def _points(self, xs: Sequence[float], ys: Sequence[float]) -> str:
+        return " ".join(
+            f"{number(self.x.at(x))} {number(self.y.at(y))}" for x, y in zip(xs, ys, strict=True)
+        )

@@ -42,9 +42,10 @@ def forward(cell: Cell, inputs: Tensor, first: Parts, rows: Rows, *, is_tuple: b
     """Run a cell over a sequence; return the states after every step."""
     parts, after = first, []
     for t, x in enumerate(inputs):
-        used = rows.enter(t, parts)
+        here = rows.at(t)
+        used = here.enter(parts)
         made = parts_of(cell(x, used if is_tuple else used[0]), like=first)
-        parts = rows.leave(t, used, made)
+        parts = here.leave(used, made)
         after.append(parts)
     return tuple(torch.stack(part) for part in zip(*after, strict=True))
 
@@ -97,10 +98,7 @@ class Generic:
             [part for part, _ in ways], leaves, [error for _, error in ways],
             retain_graph=True, materialize_grads=True,
         )  # fmt: skip
-        return tuple(
-            part[inside].reshape(error.shape[0], batch, part.shape[1])
-            for part, error in zip(found, errors, strict=True)
-        )
+        return tuple(part[inside].reshape(n, batch, part.shape[1]) for part in found)
 
     def sources(self) -> tuple[Tensor, ...]:
         """Return the inputs, and an anchor: what else the cell uses only autograd knows."""

@@ -110,7 +110,7 @@ def check_finite(inputs: Tensor, parts: Parts) -> None:
 
 
 def check_flags(name: str, flags: Tensor | None, inputs: Tensor) -> None:
-    """Check flags or a mask, bool ``(steps, batch)``.
+    """Check resets or a mask, bool ``(steps, batch)``.
 
     Raises
     ------

@@ -99,13 +99,15 @@ def _fused(cell: nn.RNNCellBase, inputs: Tensor, first: Parts) -> Tensor:
     options = (cell.bias, layers, dropout, training, bidirectional, batch_first)
     outputs: Tensor
     if isinstance(cell, nn.LSTMCell):
-        outputs, *_ = torch.lstm(inputs, [part[None] for part in first], weights, *options)
+        outputs, *_ = torch.lstm(
+            inputs, [part[None].contiguous() for part in first], weights, *options
+        )
         return outputs
     if isinstance(cell, nn.GRUCell):
         loop = torch.gru
     else:
         loop = torch.rnn_relu if cell.nonlinearity == "relu" else torch.rnn_tanh
-    outputs, _ = loop(inputs, first[0][None], weights, *options)
+    outputs, _ = loop(inputs, first[0][None].contiguous(), weights, *options)
     return outputs
 
 

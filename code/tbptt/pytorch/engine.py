@@ -156,7 +156,8 @@ def _carry_back(
         _add(sums, at, moving)
         for lag in range(1, min(truncation.k2, stops[-1])):
             after = moving if rows.mask is None else tuple(part.clone() for part in moving)
-            moving = rows.back(at, step.back(moving, at), after)
+            here = rows.at(at)
+            moving = here.enter(here.leave(after, step.back(moving, at)))
             at = _behind(stops, lag)
             # Passes that have arrived at the first step go no further.
             arrived = len(moving[0]) - len(range(len(errors))[at])

@@ -14,6 +14,8 @@ from tbptt.pytorch.checks import Parts
 class Rows:
     """Where rows begin anew and where they have no step.
 
+    All methods take tensors ``(..., hidden)`` that fit these flags ``(...)``.
+
     Attributes
     ----------
     resets : Tensor of bool, shape (steps, batch), or None
@@ -25,39 +27,35 @@ class Rows:
     resets: Tensor | None = None
     mask: Tensor | None = None
 
-    def enter(self, step: int, parts: Parts) -> Parts:
-        """Return the state that a step uses, given the state after the step before."""
+    def at(self, steps: int | slice) -> Rows:
+        """Return the flags of one step, or of several."""
+        return Rows(*(None if one is None else one[steps] for one in (self.resets, self.mask)))
+
+    def enter(self, parts: Parts) -> Parts:
+        """Return the states that steps use, given the states after the steps before.
+
+        Errors come back through a reset in the same way: those of rows that begin are zero.
+        """
         if self.resets is None:
             return parts
-        return tuple(part.masked_fill(self.resets[step][:, None], 0) for part in parts)
+        return tuple(part.masked_fill(self.resets[..., None], 0) for part in parts)
 
-    def leave(self, step: int, before: Parts, after: Parts) -> Parts:
-        """Return the state after a step, given what the step used and what the cell made."""
+    def leave(self, before: Parts, after: Parts) -> Parts:
+        """Return the states after steps, given what they used and what the cell made.
+
+        Errors come back past a step that a row does not have in the same way, with the two
+        exchanged.
+        """
         if self.mask is None:
             return after
-        has = self.mask[step][:, None]
+        has = self.mask[..., None]
         return tuple(torch.where(has, new, old) for new, old in zip(after, before, strict=True))
 
     def used(self, first: Parts, after: Parts) -> Parts:
         """Return the states that all steps used, given the first and those after all steps."""
-        states = tuple(
-            torch.cat([one[None], rest[:-1]]) for one, rest in zip(first, after, strict=True)
+        return self.enter(
+            tuple(torch.cat([one[None], rest[:-1]]) for one, rest in zip(first, after, strict=True))
         )
-        if self.resets is None:
-            return states
-        return tuple(part.masked_fill(self.resets[..., None], 0) for part in states)
-
-    def back(self, at: slice, before: Parts, after: Parts) -> Parts:
-        """Carry errors past the mask and the resets of some steps.
-
-        `before` are errors of the states that the cell used, `after` those it was given back.
-        """
-        if self.mask is not None:
-            has = self.mask[at][..., None]
-            before = tuple(torch.where(has, b, a) for b, a in zip(before, after, strict=True))
-        if self.resets is not None:
-            before = tuple(part.masked_fill(self.resets[at][..., None], 0) for part in before)
-        return before
 
     def own(self, errors: Tensor) -> Tensor:
         """Leave out errors of steps that a row does not have."""

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from tbptt.pytorch.checks import Cell, Parts, State, check_call, check_flags, parts_of, scalar_loss
+from tbptt.pytorch.rows import Rows
 from tbptt.schedule import Truncation
 
 
@@ -94,7 +95,10 @@ def online(
     Raises
     ------
     TypeError, ValueError
-        If a block is longer than `k1`, follows a shorter one, or does not fit the state.
+        If a block is longer than `k1`, follows a shorter one, does not fit the state, or has inputs
+        that require gradients; or if the loss is not a finite scalar.
+    RuntimeError
+        If gradients are switched off.
 
     References
     ----------
@@ -103,13 +107,15 @@ def online(
 
     Examples
     --------
-    >>> cell, optimizer = torch.nn.GRUCell(1, 8), None
+    >>> cell = torch.nn.GRUCell(1, 8)
+    >>> optimizer = torch.optim.Adam(cell.parameters())
     >>> x = torch.zeros(100, 4, 1)
     >>> stream = zip(x.split(5), x.split(5))
     >>> error = lambda outputs, targets: (outputs.mean(2, keepdim=True) - targets).square().mean()
     >>> passes = online(cell, error, stream, torch.zeros(4, 8), Truncation(k1=5, k2=20))
     >>> for loss, outputs, state in passes:
-    ...     pass  # optimizer.step(); optimizer.zero_grad()
+    ...     optimizer.step()
+    ...     optimizer.zero_grad()
     """
     check_call(truncation)
     is_tuple = isinstance(state, tuple | list)
@@ -124,10 +130,9 @@ def online(
         ended = steps < truncation.k1
         x, resets, first = past.window(block, truncation.k2, parts)
         states, outputs = [], []
-        now = first
+        rows, now = Rows(resets), first
         for t in range(len(x)):
-            if resets is not None:
-                now = tuple(part.masked_fill(resets[t][:, None], 0) for part in now)
+            now = rows.at(t).enter(now)
             states.append(tuple(part.detach() for part in now))
             now = parts_of(cell(x[t], now if is_tuple else now[0]), like=parts)
             outputs.append(now[0])
