@@ -1,12 +1,13 @@
 """The claims of the truncation chapter, read from its executed cells and the shipped results."""
 
 from collections import defaultdict
-from statistics import median
+from statistics import mean, median
 
 import pytest
 
 from tbptt import Truncation
 from tbptt.experiments.language import LAG
+from tbptt.experiments.text import STYLES
 from tbptt.shipped import table
 from tbptt.tasks import echo_floors
 
@@ -126,3 +127,55 @@ def test_recipes_are_wrong_and_the_engine_is_not(said):
 
 def test_the_stream_learns(said):
     assert said["streamed"] < (said["floor"] + said["guess"]) / 2 - 0.1
+
+
+@pytest.fixture(scope="module")
+def text():
+    """Losses of every seed, by style, reach, chunk and learning rate."""
+    found = defaultdict(list)
+    for row in table("results/text/results.csv"):
+        key = row["style"], int(row["k2"]), int(row["chunk"]), row["learning_rate"]
+        found[key].append(float(row["loss"]))
+    return found
+
+
+PAIRS = ((5, 20), (10, 30), (20, 40))
+
+
+def test_on_text_accumulating_gains_what_true_truncation_gains(said, text):
+    for k, chunk in PAIRS:
+        true, ours, epochwise = (
+            text[key]
+            for key in (
+                ("true", k, chunk, "0.003"), ("accumulated", k, chunk, "0.003"),
+                ("epochwise", k, k, "0.003"),
+            )
+        )  # fmt: skip
+        # Both below the chunked loop, for every seed; and not apart.
+        assert len(true) == len(ours) == len(epochwise) == 3
+        assert max(*true, *ours) < min(epochwise)
+        assert min(true) < max(ours)
+        assert min(ours) < max(true)
+    assert said["text_same"] < said["text_gain_low"] / 2
+    assert said["text_published_low"] > 0
+    assert max(said["text_published_slow"]) < 0
+
+
+def test_on_text_the_rest_follows_the_number_of_updates(said, text):
+    assert said["text_best_high"] - said["text_best_low"] < 0.04
+    assert said["text_length"] < 0.01
+
+    def over_chunks(rate):
+        return [mean(text["epochwise", k, k, rate]) for k in (5, 10, 20, 40)]
+
+    assert over_chunks("0.003") == sorted(over_chunks("0.003"), reverse=True)
+    assert over_chunks("0.0003") == sorted(over_chunks("0.0003"))
+    turning = over_chunks("0.001")
+    assert min(turning) == turning[2]
+    for k, chunk in PAIRS:  # the seeds spread further than the styles differ
+        true, ours = (text[s, k, chunk, "0.0003"] for s in ("true", "accumulated"))
+        assert abs(mean(true) - mean(ours)) < max(max(x) - min(x) for x in (true, ours))
+    for style, k1, k2, chunk in STYLES:  # "near one line" at the largest rate
+        other = mean(text["epochwise", chunk, chunk, "0.003"]) if chunk != 30 else None
+        if other is not None:
+            assert abs(mean(text[style, k2, chunk, "0.003"]) - other) < 0.03, (style, k1, k2)

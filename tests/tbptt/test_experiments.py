@@ -39,11 +39,7 @@ def test_the_two_splits_leak_and_do_not():
         assert shared_steps(starts, 20, train, test).all()
 
 
-# The table on text takes hours to make and is not among the shipped results yet.
-SHIPPED = [name for name in NAMES if name != "text"]
-
-
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("name", NAMES)
 def test_shipped_results_are_whole_and_have_provenance(name):
     rows = shipped.table(f"results/{name}/results.csv")
     told = json.loads(shipped.path(f"results/{name}/provenance.json").read_text())

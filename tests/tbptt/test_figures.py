@@ -17,6 +17,7 @@ from tbptt.figures import (
     jacobian_chain,
     labelled_windows,
     learning_curves,
+    loss_by_updates,
     one_picture,
     reach_triangle,
     split_picture,
@@ -261,6 +262,22 @@ def test_bias_shows_direction_and_length():
     assert [len(line) for line in lines(svg, REACH)] == [4, 4]
     with pytest.raises(ValueError, match="no GRU with fresh weights"):
         gradient_bias("GRU", "fresh", rows=rows)
+
+
+def test_loss_stands_over_the_steps_between_updates():
+    rows = [
+        {"style": style, "chunk": chunk, "learning_rate": "0.003", "seed": seed, "loss": str(loss)}
+        for style, chunk, loss in (("epochwise", "5", 5.1), ("epochwise", "20", 4.9),
+                                   ("true", "20", 4.8), ("true", "40", 4.85))
+        for seed in "01"
+    ]  # fmt: skip
+    svg = loss_by_updates("0.003", rows=rows)
+    assert title(svg).startswith("0.003. Learning rate 0.003: lowest at 20 steps an update; (true)")
+    (epochwise,), (true,) = lines(svg, LOSS)[:1], lines(svg, REACH)[:1]
+    assert epochwise[1][0] == true[0][0]  # the same steps between updates
+    assert epochwise[0][1] < epochwise[1][1] < true[0][1]  # lower losses lie lower down
+    with pytest.raises(ValueError, match="no learning rate of 1"):
+        loss_by_updates("1", rows=rows)
 
 
 def test_cost_stands_beside_what_is_counted():

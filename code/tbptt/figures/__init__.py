@@ -6,6 +6,7 @@ from tbptt.figures.measured import gradient_bias, gradient_by_lag, learning_curv
 from tbptt.figures.one_picture import one_picture
 from tbptt.figures.reach import reach_triangle
 from tbptt.figures.unrolled import jacobian_chain
+from tbptt.figures.updates import loss_by_updates
 from tbptt.figures.windowing import ceiling_curve, labelled_windows
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "jacobian_chain",
     "labelled_windows",
     "learning_curves",
+    "loss_by_updates",
     "one_picture",
     "reach_triangle",
     "split_picture",
