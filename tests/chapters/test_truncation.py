@@ -164,6 +164,7 @@ def test_on_text_accumulating_gains_what_true_truncation_gains(said, text):
 def test_on_text_the_rest_follows_the_number_of_updates(said, text):
     assert said["text_best_high"] - said["text_best_low"] < 0.04
     assert said["text_length"] < 0.01
+    assert said["text_semi"] < 0.03
 
     def over_chunks(rate):
         return [mean(text["epochwise", k, k, rate]) for k in (5, 10, 20, 40)]
