@@ -1,0 +1,173 @@
+"""The state that stateful layers carry: it is not among the weights, so nothing saves it for you.
+
+Keras 3 has ``reset_state`` on a recurrent layer, which zeroes every row. It has nothing for a whole
+model, for single rows, or to put a state aside; these functions are that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Snapshot = list[NDArray[Any]]
+
+
+def stateful_layers(model: keras.Layer) -> list[Any]:
+    """List the recurrent layers that carry state, in the order of the model.
+
+    Parameters
+    ----------
+    model : keras.Layer
+        A model or a layer. Layers inside other layers count, such as the two directions of a
+        ``Bidirectional``, each as a layer of its own.
+
+    Returns
+    -------
+    list of keras.layers.RNN
+
+    Raises
+    ------
+    TypeError
+        If `model` is no Keras layer or model.
+    ValueError
+        If nothing in it carries state.
+    """
+    if not isinstance(model, keras.Layer):
+        raise TypeError(f"model must be a Keras model or layer, got {type(model).__name__}.")
+    # Keras has no public way to list the layers within a layer. ConvLSTM is an RNN, too.
+    found = [
+        layer
+        for layer in model._flatten_layers()
+        if isinstance(layer, keras.layers.RNN) and layer.stateful
+    ]
+    if not found:
+        raise ValueError(
+            f"{model.name!r} has no layer that carries state. Give its recurrent layers "
+            "stateful=True, and the model keras.Input(batch_shape=(batch, steps, features))."
+        )
+    return found
+
+
+def state_variables(model: keras.Layer) -> list[Any]:
+    """List the variables that hold the state, each of shape ``(batch, ...)``."""
+    variables: list[Any] = []
+    for layer in stateful_layers(model):
+        if layer.states is None:
+            raise ValueError(
+                f"{layer.name!r} has no state yet, because it has no fixed batch size. Begin the "
+                "model with keras.Input(batch_shape=(batch, steps, features))."
+            )
+        variables.extend(keras.tree.flatten(layer.states))
+    return variables
+
+
+def snapshot(model: keras.Layer) -> Snapshot:
+    """Copy the carried state of every stateful layer.
+
+    Parameters
+    ----------
+    model : keras.Layer
+        A model with stateful layers.
+
+    Returns
+    -------
+    list of ndarray, each of shape (batch, units)
+        For :func:`restore`, or for ``numpy.savez(file, *states)``: ``model.save`` and
+        ``get_weights`` leave the state out.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`stateful_layers`, or if a layer has no fixed batch size.
+    """
+    # A copy on the backend first: a variable itself converts with a warning under NumPy 2.
+    return [np.array(keras.ops.convert_to_numpy(keras.ops.copy(v))) for v in state_variables(model)]
+
+
+def restore(model: keras.Layer, states: list[Any]) -> None:
+    """Put a state back that :func:`snapshot` copied, from this model or one like it.
+
+    Raises
+    ------
+    TypeError
+        If `model` is no Keras layer.
+    ValueError
+        If number or shapes of the states differ from the model's; nothing is changed then.
+    """
+    variables = state_variables(model)
+    have, want = ([tuple(np.shape(s)) for s in group] for group in (states, variables))
+    if have != want:
+        raise ValueError(
+            f"The snapshot has states of shapes {have}, but {model.name!r} carries {want}. "
+            "Batch size, layers and their order must be the same."
+        )
+    for variable, state in zip(variables, states, strict=True):
+        variable.assign(state)
+
+
+@contextmanager
+def kept_state(model: keras.Layer) -> Iterator[None]:
+    """Put the state back afterwards, whatever ``predict`` or ``evaluate`` did to it.
+
+    Parameters
+    ----------
+    model : keras.Layer
+        A model with stateful layers.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`snapshot`.
+    """
+    states = snapshot(model)
+    try:
+        yield
+    finally:
+        restore(model, states)
+
+
+def reset_rows(model: keras.Layer, rows: ArrayLike | None = None) -> None:
+    """Set the state to zero, in all rows or in some.
+
+    Parameters
+    ----------
+    model : keras.Layer
+        A model with stateful layers.
+    rows : array_like of bool, shape (batch,), optional
+        True for the rows in which a new sequence begins. Without it, every row.
+
+    Raises
+    ------
+    TypeError
+        If `model` is no Keras layer, or `rows` are not bools.
+    ValueError
+        If nothing carries state, or there is not one bool a row.
+    """
+    if rows is None:
+        for variable in state_variables(model):
+            variable.assign(keras.ops.zeros_like(variable))
+        return
+    begins = np.asarray(rows)
+    if begins.dtype != bool:
+        raise TypeError(
+            f"rows must be bools, one a row, got dtype {begins.dtype}. For a list of row numbers: "
+            "numpy.isin(numpy.arange(batch), numbers)."
+        )
+    variables = state_variables(model)
+    for variable in variables:
+        if begins.shape != (variable.shape[0],):
+            raise ValueError(
+                f"rows has shape {begins.shape}, but the state has {variable.shape[0]} rows: pass "
+                "one bool for each."
+            )
+    for variable in variables:
+        shape = (-1,) + (1,) * (len(variable.shape) - 1)
+        # where, not a product: a state that is not finite is reset as well.
+        variable.assign(
+            keras.ops.where(begins.reshape(shape), keras.ops.zeros_like(variable), variable)
+        )
