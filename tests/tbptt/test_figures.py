@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tbptt import Truncation
 from tbptt.figures import (
+    batch_lanes,
     ceiling_curve,
     cost_by_interval,
     gradient_bias,
@@ -23,6 +24,7 @@ from tbptt.figures import (
     split_picture,
 )
 from tbptt.figures._draw import LOSS, REACH
+from tbptt.figures.lanes import batches_in_order
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -290,3 +292,25 @@ def test_cost_stands_beside_what_is_counted():
     assert f"by counting operations {(2 + 20) / 3:.1f}" in title(svg)
     with pytest.raises(ValueError, match=r"one reach of GRU, got \[\]"):
         cost_by_interval("GRU", rows=rows)
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3, 6])
+@pytest.mark.parametrize("windows", [1, 2, 5])
+def test_lanes_carry_every_window_and_other_orders_do_not(batch, windows):
+    for order in ("lanes", "as cut", "shuffled"):
+        dealt = batches_in_order(order, windows, batch)
+        assert sorted(dealt.ravel()) == list(range(6 * windows))
+        own = sum(  # by hand: the row before held the window before, of the same sequence
+            dealt[n - 1, i] == dealt[n, i] - 1 and dealt[n, i] % windows > 0
+            for n in range(1, len(dealt))
+            for i in range(batch)
+        )
+        later = 6 * (windows - 1)
+        said = f"{own} of {later} later windows" if later else "Nothing to carry"
+        assert title(batch_lanes(order, batch, windows)).startswith(
+            f"{order}, {batch}, {windows}. {said}"
+        )
+        if order == "lanes" or (order == "as cut" and batch == 1):
+            assert own == later
+    with pytest.raises(ValueError, match="order must be one of"):
+        batch_lanes("sorted", batch, windows)

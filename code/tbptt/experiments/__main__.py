@@ -14,7 +14,10 @@ from tqdm import tqdm
 
 from tbptt.experiments import results
 
-NAMES = ("bias", "language", "memory", "sunspots", "text", "timing", "vanishing")
+NAMES = (
+    "bias", "carried", "language", "memory", "stateful", "sunspots", "text",
+    "throughput", "timing", "vanishing",
+)  # fmt: skip
 # Finished runs stay here, so that an interrupted experiment goes on where it was.
 FINISHED = Path("_build/experiments")
 

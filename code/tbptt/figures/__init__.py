@@ -2,6 +2,7 @@
 
 from tbptt.figures.cost import cost_by_interval
 from tbptt.figures.forecasting import split_picture
+from tbptt.figures.lanes import batch_lanes
 from tbptt.figures.measured import gradient_bias, gradient_by_lag, learning_curves
 from tbptt.figures.one_picture import one_picture
 from tbptt.figures.reach import reach_triangle
@@ -10,6 +11,7 @@ from tbptt.figures.updates import loss_by_updates
 from tbptt.figures.windowing import ceiling_curve, labelled_windows
 
 __all__ = [
+    "batch_lanes",
     "ceiling_curve",
     "cost_by_interval",
     "gradient_bias",

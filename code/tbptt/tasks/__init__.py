@@ -2,6 +2,13 @@
 
 from tbptt.tasks.echo import echo_floors, echo_language
 from tbptt.tasks.memory import first_step_memory
-from tbptt.tasks.series import digits, sunspots
+from tbptt.tasks.series import carbon_dioxide, digits, sunspots
 
-__all__ = ["digits", "echo_floors", "echo_language", "first_step_memory", "sunspots"]
+__all__ = [
+    "carbon_dioxide",
+    "digits",
+    "echo_floors",
+    "echo_language",
+    "first_step_memory",
+    "sunspots",
+]

@@ -29,6 +29,30 @@ def sunspots() -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     return table["YEAR"].to_numpy(dtype=np.int64), table["SUNACTIVITY"].to_numpy(dtype=np.float64)
 
 
+def carbon_dioxide() -> NDArray[np.float64]:
+    """Load the weekly carbon dioxide in the air at Mauna Loa, March 1958 to December 2001.
+
+    Returns
+    -------
+    ndarray of float64, shape (2284,)
+        Parts per million. A missing week (59 are) repeats the week before it, which is what
+        somebody who waited for it would have known.
+
+    Raises
+    ------
+    ImportError
+        If statsmodels, which ships the series, is not installed.
+    """
+    try:
+        from statsmodels.datasets import co2 as source
+    except ImportError as error:
+        raise ImportError(
+            "carbon_dioxide() needs statsmodels: pip install 'tbptt[series]'"
+        ) from error
+    level: NDArray[np.float64] = source.load_pandas().data["co2"].ffill().to_numpy(np.float64)
+    return level
+
+
 def digits() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Load handwritten digits of 8 by 8 pixels as sequences of 64 steps, read row by row.
 
