@@ -47,7 +47,10 @@ def test_shipped_results_are_whole_and_have_provenance(name):
     columns = [key for key in grid[0] if key in rows[0]]
     runs = {tuple(str(row[key]) for key in columns) for row in rows}
     assert runs == {tuple(str(run[key]) for key in columns) for run in grid}
-    assert len(rows) % len(grid) == 0
+    # As many rows for each seed.
+    each = {seed: sum(row["seed"] == seed for row in rows) for seed in {r["seed"] for r in rows}}
+    assert len(set(each.values())) == 1
+    assert len(each) == told["options"]["seeds"]
     assert told["options"]["seeds"] >= 3
 
 
