@@ -1,0 +1,142 @@
+"""Small cells for the real ``tf.compat.v1.nn.dynamic_rnn``, on graph variables.
+
+The classes of ``tf.compat.v1.nn.rnn_cell`` refuse to run beside Keras 3. ``dynamic_rnn`` itself
+asks only for what these have: ``state_size``, ``output_size``, ``zero_state`` and a call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from tbptt._checks import positive_int
+
+v1 = tf.compat.v1
+Tensor = Any  # tf.Tensor: TensorFlow comes without types.
+
+
+class LSTMState(NamedTuple):
+    """Cell state and output, each ``(batch, units)``; in TensorFlow 1's order."""
+
+    c: Any
+    h: Any
+
+
+class GraphLSTM:
+    """A long short-term memory cell by the equations of TensorFlow 1's ``LSTMCell``.
+
+    Parameters
+    ----------
+    units : int
+        Width of the state.
+    forget_bias : float
+        Added to the forget gate in every step.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `units` is not a positive integer.
+
+    Notes
+    -----
+    Variables ``kernel`` ``(features + units, 4 * units)``, whose blocks are input, candidate,
+    forget and output, and ``bias``. They are made in the variable scope of the first call; later
+    calls in that scope share them.
+    """
+
+    def __init__(self, units: int, forget_bias: float = 1.0) -> None:
+        self.units = positive_int("units", units)
+        self.forget_bias = forget_bias
+
+    @property
+    def state_size(self) -> LSTMState:
+        """Widths of the two parts."""
+        return LSTMState(self.units, self.units)
+
+    @property
+    def output_size(self) -> int:
+        """Width of the output."""
+        return self.units
+
+    def zero_state(self, batch_size: Any, dtype: Any) -> LSTMState:
+        """Return zeros ``(batch_size, units)``; the size may be a tensor."""
+        return LSTMState(*(tf.zeros([batch_size, self.units], dtype) for _ in range(2)))
+
+    def get_initial_state(
+        self, inputs: Tensor = None, batch_size: Any = None, dtype: Any = None
+    ) -> LSTMState:
+        """Return zeros for a batch of `inputs` ``(batch, ...)``, or of a size and dtype."""
+        if inputs is not None:
+            batch_size, dtype = tf.shape(inputs)[0], inputs.dtype
+        return self.zero_state(batch_size, dtype)
+
+    def __call__(
+        self, inputs: Tensor, state: LSTMState, scope: Any = None
+    ) -> tuple[Tensor, LSTMState]:
+        """Step: ``(batch, features)`` and a state give the output and the next state."""
+        c, h = state
+        with v1.variable_scope(scope or "lstm", reuse=v1.AUTO_REUSE):
+            rows = int(inputs.shape[-1]) + self.units
+            kernel = v1.get_variable("kernel", [rows, 4 * self.units], inputs.dtype)
+            bias = v1.get_variable(
+                "bias", [4 * self.units], inputs.dtype, initializer=v1.zeros_initializer()
+            )
+        gates = tf.concat([inputs, h], axis=1) @ kernel + bias
+        i, j, f, o = tf.split(gates, 4, axis=1)
+        c = tf.sigmoid(f + self.forget_bias) * c + tf.sigmoid(i) * tf.tanh(j)
+        h = tf.sigmoid(o) * tf.tanh(c)
+        return h, LSTMState(c, h)
+
+
+class GraphStack:
+    """Cells on top of one another; the state is a tuple with one entry for each.
+
+    Parameters
+    ----------
+    cells : sequence of cells
+        From the input up.
+
+    Raises
+    ------
+    ValueError
+        If there are none.
+    """
+
+    def __init__(self, cells: Sequence[Any]) -> None:
+        self.cells = tuple(cells)
+        if not self.cells:
+            raise ValueError("cells is empty: pass at least one cell.")
+
+    @property
+    def state_size(self) -> tuple[Any, ...]:
+        """Widths, cell by cell."""
+        return tuple(cell.state_size for cell in self.cells)
+
+    @property
+    def output_size(self) -> int:
+        """Width of the top cell's output."""
+        size: int = self.cells[-1].output_size
+        return size
+
+    def zero_state(self, batch_size: Any, dtype: Any) -> tuple[Any, ...]:
+        """Return zeros for every cell."""
+        return tuple(cell.zero_state(batch_size, dtype) for cell in self.cells)
+
+    def get_initial_state(
+        self, inputs: Tensor = None, batch_size: Any = None, dtype: Any = None
+    ) -> tuple[Any, ...]:
+        """Return zeros for a batch of `inputs`, or of a size and dtype."""
+        return tuple(cell.get_initial_state(inputs, batch_size, dtype) for cell in self.cells)
+
+    def __call__(
+        self, inputs: Tensor, state: tuple[Any, ...], scope: Any = None
+    ) -> tuple[Tensor, tuple[Any, ...]]:
+        """Step every cell, each on the output of the one below."""
+        after = []
+        with v1.variable_scope(scope or "stack", reuse=v1.AUTO_REUSE):
+            for number, (cell, before) in enumerate(zip(self.cells, state, strict=True)):
+                inputs, now = cell(inputs, before, scope=f"cell_{number}")
+                after.append(now)
+        return inputs, tuple(after)
