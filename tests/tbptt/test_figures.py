@@ -13,6 +13,7 @@ from tbptt.figures import (
     batch_lanes,
     ceiling_curve,
     cost_by_interval,
+    error_by_step,
     gradient_bias,
     gradient_by_lag,
     jacobian_chain,
@@ -314,3 +315,15 @@ def test_lanes_carry_every_window_and_other_orders_do_not(batch, windows):
             assert own == later
     with pytest.raises(ValueError, match="order must be one of"):
         batch_lanes("sorted", batch, windows)
+
+
+def test_errors_stand_at_their_steps_and_calls_are_lines_of_their_own():
+    errors = {(2, "off"): [0.0, 0.0, 0.4, 0.1, 0.2], (2, "on"): [0.0] * 5}
+    svg = error_by_step(2, "off", errors=errors)
+    assert title(svg).startswith("2, off. 3 of 5 outputs differ from one long run")
+    assert "3 calls of 2" in title(svg)
+    calls = [line for line in lines(svg, LOSS) if len(line) <= 2]
+    assert [y for _, y in calls[1]] == sorted(y for _, y in calls[1])  # falls: y grows downwards
+    assert title(error_by_step(2, "on", errors=errors)).startswith("2, on. 0 of 5")
+    with pytest.raises(ValueError, match="no chunk 3"):
+        error_by_step(3, "on", errors=errors)

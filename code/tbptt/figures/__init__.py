@@ -1,6 +1,7 @@
 """Pictures of windows and truncation, as SVG strings that the explorers show."""
 
 from tbptt.figures.cost import cost_by_interval
+from tbptt.figures.feedback import error_by_step
 from tbptt.figures.forecasting import split_picture
 from tbptt.figures.lanes import batch_lanes
 from tbptt.figures.measured import gradient_bias, gradient_by_lag, learning_curves
@@ -14,6 +15,7 @@ __all__ = [
     "batch_lanes",
     "ceiling_curve",
     "cost_by_interval",
+    "error_by_step",
     "gradient_bias",
     "gradient_by_lag",
     "jacobian_chain",
