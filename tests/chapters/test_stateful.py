@@ -65,9 +65,18 @@ def test_errors_do_not_cross_the_border(said):
     assert said["scored_whole"] == [1, 1, 1]
 
 
+def test_fit_never_resets_and_validation_disturbs(said):
+    plain, validated = said["plain"], said["validated"]
+    assert plain[0] == validated[0] == 0.0
+    assert plain[1] != 0.0 != plain[2]
+    assert validated[1] != plain[1]
+    assert validated[2] != plain[2]
+    assert said["kept"] == plain
+    assert said["reset"] == [0.0, 0.0, 0.0]
+
+
 def test_keras_is_as_silent_as_we_say(said):
     assert said["rows_out"] == 6
-    assert said["moved"] > 0
     assert said["masked_off"] < 1e-6
     assert said["padded_off"] > 0.01
     assert said["stepwise_off"] < 1e-6
