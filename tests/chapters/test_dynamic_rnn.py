@@ -1,5 +1,9 @@
 """The claims of the dynamic_rnn chapter, read from its executed cells."""
 
+import inspect
+import re
+from pathlib import Path
+
 import pytest
 
 
@@ -44,4 +48,15 @@ def test_a_graph_grows_by_what_is_defined_in_the_loop(said):
 def test_todays_programs_give_the_same_numbers(said):
     assert len(said["same"]) == 3
     assert max(said["same"]) < 1e-12
+    assert len(said["ends"]) == 2
+    assert max(said["ends"]) < 1e-12
+    assert said["two_rows_gap"] < 1e-12
     assert said["keys_gap"] < 1e-12
+
+
+def test_the_table_has_every_parameter():
+    import tensorflow as tf
+
+    text = Path("chapters/dynamic-rnn.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"^\| `(\w+)` \|", text, flags=re.MULTILINE))
+    assert set(inspect.signature(tf.compat.v1.nn.dynamic_rnn).parameters) <= told

@@ -73,6 +73,7 @@ def test_fit_never_resets_and_validation_disturbs(said):
     assert validated[2] != plain[2]
     assert said["kept"] == plain
     assert said["reset"] == [0.0, 0.0, 0.0]
+    assert said["kept_still"]
 
 
 def test_keras_is_as_silent_as_we_say(said):

@@ -9,7 +9,9 @@ import keras
 from tbptt._checks import positive_int
 
 
-def twin(model: keras.Model, batch_size: int, *, steps: int | None = None) -> Any:
+def twin(
+    model: keras.Model, batch_size: int, *, steps: int | None = None, stateful: bool | None = None
+) -> Any:
     """Build a model with the weights of `model` and another batch size.
 
     A stateful model has its batch size built in, one row of state for each row of a batch. The
@@ -23,6 +25,9 @@ def twin(model: keras.Model, batch_size: int, *, steps: int | None = None) -> An
         Rows of the new model.
     steps : int, optional
         Steps of the new model; without it, any number.
+    stateful : bool, optional
+        Whether the recurrent layers of the new model carry their state; without it, those of
+        `model` that do. A wrapped layer, such as a Bidirectional one, stays as it is.
 
     Returns
     -------
@@ -33,7 +38,7 @@ def twin(model: keras.Model, batch_size: int, *, steps: int | None = None) -> An
     Raises
     ------
     TypeError
-        If `model` is not such a model, or a size is not an integer.
+        If `model` is not such a model, a size is not an integer, or `stateful` is not a bool.
     ValueError
         If a size is below 1, or the model has several inputs.
     """
@@ -49,10 +54,21 @@ def twin(model: keras.Model, batch_size: int, *, steps: int | None = None) -> An
         )
     batch_size = positive_int("batch_size", batch_size)
     steps = None if steps is None else positive_int("steps", steps)
+    if not isinstance(stateful, bool | None):
+        raise TypeError(f"stateful must be True, False or left out, got {stateful!r}.")
+
+    def copied(layer: Any) -> Any:
+        config = layer.get_config()
+        if stateful is not None and isinstance(layer, keras.layers.RNN):
+            config["stateful"] = stateful
+        return type(layer).from_config(config)
+
     (old,) = model.inputs
     shape = (batch_size, steps, *old.shape[2:])
     copy = keras.models.clone_model(
-        model, input_tensors=keras.Input(batch_shape=shape, dtype=old.dtype)
+        model,
+        input_tensors=keras.Input(batch_shape=shape, dtype=old.dtype),
+        clone_function=copied,
     )
     copy.set_weights(model.get_weights())
     return copy

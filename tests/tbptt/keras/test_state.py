@@ -198,6 +198,21 @@ def test_a_twin_says_the_same_at_any_batch_size_and_length(kind):
     assert model.get_weights()[0].any()  # a copy
 
 
+def test_a_twin_of_a_stateless_model_can_carry():
+    keras.utils.set_random_seed(0)
+    layers = [keras.layers.LSTM(3, return_sequences=True), keras.layers.GRU(2)]
+    plain = keras.Sequential([keras.Input((8, 2)), *layers])
+    x = inputs(steps=8)
+    whole = plain.predict_on_batch(x)
+    carried = twin(plain, 3, stateful=True)
+    for start in (0, 3, 6):
+        said = carried.predict_on_batch(x[:, start : start + 3])
+    assert_allclose(said, whole, atol=1e-6)
+    for forgets in (twin(carried, 3, stateful=False), twin(plain, 3)):
+        with pytest.raises(ValueError, match="no layer that carries state"):
+            stateful_layers(forgets)
+
+
 def test_keras_broadcasts_a_last_row_and_the_check_refuses_it():
     model, x = model_of(batch=2, steps=4), inputs(rows=5)
     assert len(model.predict(x, batch_size=2, verbose=0)) == 6  # Keras, today
@@ -228,6 +243,7 @@ def test_keras_broadcasts_a_last_row_and_the_check_refuses_it():
         (TypeError, "Sequential or functional", lambda: twin(keras.layers.LSTM(2), 1)),
         (ValueError, "batch_size", lambda: twin(model_of(), 0)),
         (TypeError, "steps", lambda: twin(model_of(), 1, steps=1.5)),
+        (TypeError, "True, False or left out", lambda: twin(model_of(), 1, stateful=1)),
     ],
 )  # fmt: skip
 def test_bad_input_is_named(error, words, call):
