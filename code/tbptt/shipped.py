@@ -51,6 +51,43 @@ def table(name: str) -> list[dict[str, str]]:
     ------
     FileNotFoundError
         If the book ships no such file.
+    ValueError
+        If the file is damaged.
     """
-    with path(name).open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    return read(path(name))
+
+
+def read(file: Path) -> list[dict[str, str]]:
+    """Read any CSV file of that kind.
+
+    Parameters
+    ----------
+    file : Path
+        With a header line.
+
+    Returns
+    -------
+    list of dict
+        Column name to text.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be opened.
+    ValueError
+        If it is damaged: no text, no rows, or a row with more or fewer fields than the header.
+    """
+    damaged = f"{file} is damaged: {{}}. Get it from the repository again, or delete it and run "
+    damaged += "the experiment that made it."
+    try:
+        with file.open(newline="", encoding="utf-8") as lines:
+            reader = csv.DictReader(lines, strict=True)
+            rows = list(reader)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(damaged.format(error)) from error
+    if not rows:
+        raise ValueError(damaged.format("it has no rows"))
+    for number, row in enumerate(rows, start=1):
+        if None in row or None in row.values():
+            raise ValueError(damaged.format(f"row {number} does not have one field a column"))
+    return rows

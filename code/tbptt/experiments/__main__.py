@@ -1,61 +1,123 @@
-"""``python -m tbptt.experiments NAME``: run an experiment and write its results."""
+"""Run an experiment, over several seeds, and write its results.
+
+Interrupted, killed even, the same command goes on where it was. Results go to data/results/NAME,
+or, if the book ships other options' results there, to _build/results/NAME.
+"""
 
 from __future__ import annotations
 
 import argparse
+import ast
+import contextlib
 import importlib
+import importlib.util
+import json
 import os
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from joblib import Memory, Parallel, delayed
-from tqdm import tqdm
-
-from tbptt.experiments import results
+from tbptt.experiments import results, runner
+from tbptt.experiments.options import positive
 
 NAMES = (
-    "bias", "carried", "language", "memory", "stateful", "sunspots", "text",
-    "throughput", "timing", "vanishing",
+    "bias", "carried", "cures", "initial-state", "language", "leak", "memory", "stateful",
+    "sunspots", "text", "throughput", "timing", "vanishing",
 )  # fmt: skip
-# Finished runs stay here, so that an interrupted experiment goes on where it was.
-FINISHED = Path("_build/experiments")
+SHIPPED, OTHERS, FINISHED = (
+    Path(folder) for folder in ("data/results", "_build/results", "_build/experiments")
+)
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Run every run of the experiment's grid, in processes, and write tidy results."""
-    parser = argparse.ArgumentParser(prog="python -m tbptt.experiments", add_help=False)
-    parser.add_argument("name", choices=NAMES)
-    known, _ = parser.parse_known_args(arguments)
-    experiment = importlib.import_module(f"tbptt.experiments.{known.name}")
-    parser = argparse.ArgumentParser(parents=[parser], description=experiment.__doc__)
-    parser.add_argument("--seeds", type=int, default=5, help="seeds for each setting")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes")
-    parser.add_argument("--results", type=Path, default=Path("data/results"), help="folder")
+def module(name: str) -> str:
+    """Name of the module of an experiment."""
+    return f"tbptt.experiments.{name.replace('-', '_')}"
+
+
+def about(name: str) -> str:
+    """First line of an experiment's docstring, without importing it and its framework."""
+    found = importlib.util.find_spec(module(name))
+    if found is None or found.origin is None:
+        raise ModuleNotFoundError(f"{module(name)} is named, but not there.")
+    text = ast.get_docstring(ast.parse(Path(found.origin).read_text(encoding="utf-8")))
+    return (text or "").partition("\n")[0]
+
+
+def parse(arguments: list[str] | None) -> tuple[Any, dict[str, Any], argparse.ArgumentParser]:
+    """Read the command line; return the experiment, the options, and who complains about them."""
+    listing = "\n".join(f"  {name:14} {about(name)}" for name in NAMES)
+    first = argparse.ArgumentParser(prog="python -m tbptt.experiments", add_help=False)
+    first.add_argument("name", nargs="?", choices=NAMES, metavar="NAME", help="the experiment")
+    first.add_argument("--list", action="store_true", help="name all experiments, and stop")
+    known, _ = first.parse_known_args(arguments)
+    help_of = partial(
+        argparse.ArgumentParser,
+        prog=first.prog,
+        parents=[first],
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    if known.list:
+        print(listing)
+        raise SystemExit(0)
+    if known.name is None:
+        parser = help_of(
+            description=__doc__,
+            epilog=f"experiments (NAME --help says more of one):\n{listing}",
+        )
+        parser.parse_args(arguments)
+        parser.error("name an experiment; --list shows them all.")
+    experiment = importlib.import_module(module(known.name))
+    parser = help_of(description=experiment.__doc__)
+    seeds = getattr(experiment, "SEEDS", 5)
+    parser.add_argument("--seeds", type=positive, default=seeds, help=f"how many; {seeds} if unset")
+    parser.add_argument("--jobs", type=positive, default=os.cpu_count(), help="processes")
+    parser.add_argument("--backend", choices=("loky", "dask"), default="loky")
+    parser.add_argument("--scheduler", metavar="ADDRESS", help="of the Dask cluster")
+    parser.add_argument("--results", type=Path, help="folder to write NAME/ into")
+    parser.add_argument(
+        "--finished", type=Path, default=FINISHED,
+        help="folder of finished runs; all workers of a cluster must see it",
+    )  # fmt: skip
     own = parser.add_argument_group(f"options of {known.name}")
     getattr(experiment, "add_arguments", lambda _: None)(own)
     chosen = vars(parser.parse_args(arguments))
-    name, jobs, folder = (chosen.pop(key) for key in ("name", "jobs", "results"))
-    if chosen["seeds"] < 1:
-        parser.error(f"--seeds must be at least 1, got {chosen['seeds']}")
+    if (chosen["backend"] == "dask") != (chosen["scheduler"] is not None):
+        parser.error("--backend dask and --scheduler ADDRESS go together.")
+    if chosen["backend"] == "dask" and getattr(experiment, "TIMED", False):
+        parser.error(f"{known.name} measures times: it runs here, one run after the other.")
+    return experiment, chosen, parser
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run every run of the experiment's grid and write tidy results."""
+    experiment, chosen, parser = parse(arguments)
+    del chosen["list"]
+    name, jobs, backend, scheduler, folder, finished = (
+        chosen.pop(key) for key in ("name", "jobs", "backend", "scheduler", "results", "finished")
+    )
+    # Where files lie on this machine is no part of what was run.
+    options = {key: value for key, value in chosen.items() if not isinstance(value, Path)}
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     began = time.monotonic()
-    runs = experiment.grid(**chosen)
-    timed = getattr(experiment, "TIMED", False)
-    once = experiment.run if timed else Memory(FINISHED, verbose=0).cache(experiment.run)
-    workers = Parallel(n_jobs=1 if timed else jobs, return_as="generator")
-    waiting = workers(delayed(once)(**one) for one in runs)
-    rows: list[dict[str, Any]] = []
-    for found in tqdm(waiting, total=len(runs), desc=name):
-        rows += found if isinstance(found, list) else [found]
+    with contextlib.ExitStack() as stack:
+        try:
+            if folder is None:
+                there = results.check(SHIPPED / name)
+                folder = SHIPPED if there.get("options", options) == options else OTHERS
+            results.check(folder / name)
+            runs = experiment.grid(**chosen)
+            if backend == "dask":
+                stack.enter_context(runner.cluster(scheduler))
+        except (OSError, ValueError, RuntimeError) as error:
+            parser.exit(2, f"{parser.prog}: {error} Nothing was run, nothing overwritten.\n")
+        rows = runner.run_all(experiment, runs, jobs=jobs, finished=finished, name=name)
+    seconds = time.monotonic() - began
     results.write(
-        folder / name,
-        rows,
-        # Where files lie on this machine is no part of what was run.
-        options={key: value for key, value in chosen.items() if not isinstance(value, Path)},
-        packages=experiment.PACKAGES,
-        seconds=time.monotonic() - began,
+        folder / name, rows, options=options, packages=experiment.PACKAGES, seconds=seconds
     )
+    if hasattr(experiment, "summary"):
+        print(json.dumps(experiment.summary(rows)))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Data to learn from: tasks with a known answer, and real series that ship with libraries."""
 
 from tbptt.tasks.echo import echo_floors, echo_language
+from tbptt.tasks.labelled import labelled_sequences
 from tbptt.tasks.memory import first_step_memory
 from tbptt.tasks.series import carbon_dioxide, digits, sunspots
 
@@ -10,5 +11,6 @@ __all__ = [
     "echo_floors",
     "echo_language",
     "first_step_memory",
+    "labelled_sequences",
     "sunspots",
 ]

@@ -1,0 +1,62 @@
+"""Long sequences with one label each, in four kinds: three without a signal, one with.
+
+Source: the blog post "Problems with BPTT for long sequence classification" (its author is not
+named in the copy that this book works from).
+"""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tbptt._checks import positive_int
+
+DataType = Literal["Zeros", "SameRandom", "SameDistRandom", "DiffDistRandom"]
+
+
+def labelled_sequences(
+    data_type: DataType, examples_per_class: int, steps: int, *, seed: int
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Make sequences of two classes whose label, but for one kind, their values do not tell.
+
+    Parameters
+    ----------
+    data_type : {"Zeros", "SameRandom", "SameDistRandom", "DiffDistRandom"}
+        All zero; the *same* standard normal sequences under both labels; different draws of that
+        distribution; draws whose mean is 0 under label 0 and 0.5 under label 1.
+    examples_per_class : int
+        Sequences of each class.
+    steps : int
+        Length of each.
+    seed : int
+        Decides the draws.
+
+    Returns
+    -------
+    x : ndarray of float32, shape (2 * examples_per_class, steps, 1)
+        Sequences, first those of label 0.
+    y : ndarray of int64, shape (2 * examples_per_class,)
+        Labels, 0 and 1.
+
+    Raises
+    ------
+    TypeError
+        If a size is not an integer.
+    ValueError
+        If a size is below 1, or `data_type` is none of the four.
+    """
+    if data_type not in get_args(DataType):
+        raise ValueError(f"data_type must be one of {get_args(DataType)}, got {data_type!r}.")
+    rows = positive_int("examples_per_class", examples_per_class)
+    shape = rows, positive_int("steps", steps), 1
+    rng = np.random.default_rng(seed)
+    zero = np.zeros(shape, np.float32)
+    one = zero
+    if data_type != "Zeros":
+        zero = rng.standard_normal(shape, np.float32)
+        one = zero if data_type == "SameRandom" else rng.standard_normal(shape, np.float32)
+    if data_type == "DiffDistRandom":
+        one = one + np.float32(0.5)
+    return np.concatenate([zero, one]), np.repeat(np.arange(2), rows)
