@@ -22,7 +22,7 @@ from tbptt.experiments import results, runner
 from tbptt.experiments.options import positive
 
 NAMES = (
-    "bias", "carried", "cures", "initial-state", "language", "leak", "memory", "stateful",
+    "alarms", "bias", "carried", "cures", "initial-state", "language", "leak", "memory", "stateful",
     "sunspots", "text", "throughput", "timing", "vanishing",
 )  # fmt: skip
 SHIPPED, OTHERS, FINISHED = (

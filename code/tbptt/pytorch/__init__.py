@@ -5,8 +5,9 @@ try:
 except ImportError as error:
     raise ImportError("tbptt.pytorch needs PyTorch: pip install 'tbptt[torch]'") from error
 
+from tbptt.pytorch.diagnosis import Diagnosis, diagnose
 from tbptt.pytorch.engine import backward
 from tbptt.pytorch.readout import chunked_loss
 from tbptt.pytorch.stream import Block, Pass, online
 
-__all__ = ["Block", "Pass", "backward", "chunked_loss", "online"]
+__all__ = ["Block", "Diagnosis", "Pass", "backward", "chunked_loss", "diagnose", "online"]

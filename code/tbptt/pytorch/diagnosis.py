@@ -1,0 +1,213 @@
+"""Learning, told from reading the state that a network was handed.
+
+A network that is updated after every chunk can store each row's label in the row's carried state
+and read it back, whatever the inputs are. The training loss then falls to zero. Three looks, at the
+same sequences and with the weights as they are, tell it from learning.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from tbptt.pytorch.checks import Parts, State
+
+# Each look raises an alarm from here on; two alarms are a leak. See `diagnose`.
+GAP, PROBE, FOLLOWS = 0.2, 0.25, 0.2
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What :func:`diagnose` found.
+
+    Attributes
+    ----------
+    train_loss, frozen_loss : float
+        Mean loss over the chunks while training, and with the weights as they are, from a fresh
+        state. In nats.
+    probe_carried, probe_frozen : float
+        How well a linear probe, cross-validated, names the labels of rows from the state that
+        training left, and from the one that the frozen pass left: accuracies.
+    follows_state, follows_inputs : float
+        After rows have swapped their states with rows of another label: how often the answers of
+        the second half agree with the label of the state's former owner, and with the row's own.
+    alarms : tuple of str
+        Which of ``"gap"``, ``"probe"`` and ``"swap"`` point to a leak.
+    """
+
+    train_loss: float
+    frozen_loss: float
+    probe_carried: float
+    probe_frozen: float
+    follows_state: float
+    follows_inputs: float
+    alarms: tuple[str, ...]
+
+    @property
+    def verdict(self) -> str:
+        """``"leak"`` with two alarms or three, ``"unclear"`` with one, else ``"no leak"``."""
+        return ("no leak", "unclear", "leak", "leak")[len(self.alarms)]
+
+    def __str__(self) -> str:
+        """Verdict and evidence, a line each."""
+        mark = {name: "!" if name in self.alarms else " " for name in ("gap", "probe", "swap")}
+        return (
+            f"verdict: {self.verdict}\n"
+            f"{mark['gap']} loss: training {self.train_loss:.3f}, frozen {self.frozen_loss:.3f}\n"
+            f"{mark['probe']} label read from the state: training's {self.probe_carried:.2f}, "
+            f"frozen {self.probe_frozen:.2f}\n"
+            f"{mark['swap']} states swapped: follows the state {self.follows_state:.2f}, "
+            f"the inputs {self.follows_inputs:.2f}"
+        )
+
+
+def diagnose(
+    forward: Callable[[Tensor, State], tuple[Tensor, State]],
+    chunks: Sequence[Tensor],
+    labels: Tensor,
+    *,
+    fresh: State,
+    carried: State,
+    train_loss: float,
+) -> Diagnosis:
+    """Tell learning from reading one's own state, after a training pass over long sequences.
+
+    Call it at the end of an epoch, with the sequences of that epoch. Nothing is updated. Switch
+    dropout off first (``net.eval()``).
+
+    Parameters
+    ----------
+    forward : callable
+        ``forward(chunk, state) -> (logits, state)``; logits are ``(rows, classes)``.
+    chunks : sequence of Tensor
+        The sequences, cut in time, in order.
+    labels : Tensor of int64, shape (rows,)
+        One label for each row, two different ones at least.
+    fresh : Tensor or tuple of Tensor, each (rows, hidden) or (layers, rows, hidden)
+        A state to begin with, as training begins with one.
+    carried : like `fresh`
+        The state that the training pass left behind its last chunk.
+    train_loss : float
+        Mean cross-entropy over the chunks of the training pass, in nats.
+
+    Returns
+    -------
+    Diagnosis
+        Verdict and evidence.
+
+    Raises
+    ------
+    TypeError
+        If states or labels are not tensors.
+    ValueError
+        If there are no chunks, fewer than two classes or than two rows of one, or states of other
+        shapes.
+
+    Notes
+    -----
+    An alarm is: a frozen loss above the training loss by more than 0.2; a probe that reads the
+    labels from training's state better by more than 0.25 than from the frozen pass's; answers that
+    agree with the swapped state more often than with the inputs, by more than 0.2. How often
+    verdicts are wrong is measured in ``data/results/alarms``. The probe needs scikit-learn:
+    ``pip install 'tbptt[series]'``.
+    """
+    _check(chunks, labels, fresh, carried, train_loss)
+    with torch.no_grad():
+        losses, _, after = _frozen(forward, chunks, labels, fresh)
+        donors = _donors(labels)
+        swapped = tuple(part.index_select(-2, donors) for part in _parts(carried))
+        given: State = swapped if isinstance(carried, tuple | list) else swapped[0]
+        _, answers, _ = _frozen(forward, chunks, labels, given)
+        late = answers[len(answers) // 2 :]
+        found = {
+            "train_loss": float(train_loss),
+            "frozen_loss": losses.mean().item(),
+            "probe_carried": _probe(carried, labels),
+            "probe_frozen": _probe(after, labels),
+            "follows_state": (late == labels[donors]).float().mean().item(),
+            "follows_inputs": (late == labels).float().mean().item(),
+        }
+    alarms = {
+        "gap": found["frozen_loss"] - found["train_loss"] > GAP,
+        "probe": found["probe_carried"] - found["probe_frozen"] > PROBE,
+        "swap": found["follows_state"] - found["follows_inputs"] > FOLLOWS,
+    }
+    return Diagnosis(**found, alarms=tuple(name for name, raised in alarms.items() if raised))
+
+
+def _frozen(
+    forward: Callable[[Tensor, State], tuple[Tensor, State]],
+    chunks: Sequence[Tensor],
+    labels: Tensor,
+    state: State,
+) -> tuple[Tensor, Tensor, State]:
+    """Run through the chunks; return losses, answers ``(chunks, rows)`` and the last state."""
+    losses, answers = [], []
+    for chunk in chunks:
+        logits, state = forward(chunk, state)
+        losses.append(torch.nn.functional.cross_entropy(logits, labels))
+        answers.append(logits.argmax(1))
+    return torch.stack(losses), torch.stack(answers), state
+
+
+def _donors(labels: Tensor) -> Tensor:
+    """For every row another one, of another label where there are enough: a permutation."""
+    order = labels.argsort(stable=True)
+    largest = int(_counts(labels).max())
+    donors = torch.empty_like(order)
+    donors[order] = order.roll(largest)
+    return donors
+
+
+def _probe(state: State, labels: Tensor) -> float:
+    """Cross-validated accuracy of a linear classifier that sees each row's state."""
+    try:
+        from sklearn.linear_model import RidgeClassifier
+        from sklearn.model_selection import StratifiedKFold, cross_val_score
+    except ImportError as error:
+        raise ImportError("diagnose needs scikit-learn: pip install 'tbptt[series]'") from error
+    sight = torch.cat([part.movedim(-2, 0).reshape(len(labels), -1) for part in _parts(state)], 1)
+    folds = min(5, int(_counts(labels).min()))
+    parts = StratifiedKFold(folds, shuffle=True, random_state=0)
+    scores = cross_val_score(RidgeClassifier(), sight.cpu().numpy(), labels.cpu().numpy(), cv=parts)
+    return float(scores.mean())
+
+
+def _counts(labels: Tensor) -> Tensor:
+    """Rows of each class that there is."""
+    counts = torch.bincount(labels)
+    return counts[counts > 0]
+
+
+def _parts(state: State) -> Parts:
+    return tuple(state) if isinstance(state, tuple | list) else (state,)
+
+
+def _check(
+    chunks: Sequence[Tensor], labels: Tensor, fresh: State, carried: State, train_loss: float
+) -> None:
+    if not isinstance(labels, Tensor) or labels.dtype != torch.int64 or labels.ndim != 1:
+        raise TypeError("labels must be a Tensor of int64 with one label a row.")
+    counts = _counts(labels)
+    if len(counts) < 2 or int(counts.min()) < 2:
+        raise ValueError(
+            "labels must have two classes or more and two rows of each, got rows of each class: "
+            f"{counts.tolist()}."
+        )
+    if len(chunks) == 0:
+        raise ValueError("chunks is empty: pass the sequences of the training pass, cut in time.")
+    for name, state in (("fresh", fresh), ("carried", carried)):
+        for part in _parts(state):
+            if not isinstance(part, Tensor):
+                raise TypeError(f"{name} must be a Tensor or a tuple of them, got {part!r}.")
+            if part.ndim not in (2, 3) or part.shape[-2] != len(labels):
+                raise ValueError(
+                    f"{name} must be ({len(labels)}, hidden) or (layers, {len(labels)}, hidden), "
+                    f"a row for each label; got shape {tuple(part.shape)}."
+                )
+    if not math.isfinite(train_loss):
+        raise ValueError(f"train_loss must be finite, got {train_loss}.")
