@@ -1,0 +1,68 @@
+"""The leak on real data: handwritten digits, read pixel by pixel, one label for 64 steps.
+
+Batches of digits are read in chunks, the state carried from each to the next, from a random state.
+The weights are updated after every chunk, or once for each batch.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from tbptt.experiments.chunked import Classifier, one_pass
+from tbptt.tasks import digits
+
+PACKAGES = ("torch", "numpy", "scikit-learn")
+HIDDEN, BATCH, TRAINING, EPOCHS, LEARNING_RATE = 64, 32, 960, 20, 0.01
+CHUNKS = (4, 8, 16)
+UPDATES: tuple[Literal["each", "once", "last"], ...] = ("each", "once", "last")
+
+
+def grid(seeds: int) -> list[dict[str, Any]]:
+    """List the runs: every chunk length, every way to update, every seed."""
+    return [
+        {"update": update, "chunk": chunk, "seed": seed}
+        for seed, chunk, update in itertools.product(range(seeds), CHUNKS, UPDATES)
+    ]
+
+
+def run(update: Literal["each", "once", "last"], chunk: int, seed: int) -> list[dict[str, Any]]:
+    """Train one network on some digits, and ask it about the others.
+
+    Returns
+    -------
+    list of dict
+        For every epoch the loss behind the last pixel, in nats: ``train_loss`` with updates and
+        ``frozen_loss`` on the same digits without; and ``test_accuracy`` on the held-out ones.
+    """
+    torch.manual_seed(seed)
+    torch.set_num_threads(1)
+    pixels, labels = digits()
+    x, y = torch.from_numpy(pixels).transpose(0, 1).contiguous(), torch.from_numpy(labels)
+    order = torch.randperm(len(y))
+    train, test = order[:TRAINING], order[TRAINING:]
+    net = Classifier(1, HIDDEN, classes=10)
+    optimizer = torch.optim.Adam(net.parameters(), LEARNING_RATE)
+
+    def last_losses(rows: torch.Tensor, optimizer: Any) -> float:
+        losses = []
+        for batch in rows.split(BATCH):  # type: ignore[no-untyped-call]
+            state = net.start("Random", len(batch))
+            done = one_pass(net, x[:, batch], y[batch], chunk, state, optimizer, update=update)
+            losses.append(done.losses[-1].item())
+        return round(float(np.mean(losses)), 4)
+
+    rows = []
+    for epoch in range(1, EPOCHS + 1):
+        trained = last_losses(train[torch.randperm(TRAINING)], optimizer)
+        frozen = last_losses(train, None)
+        held_out = one_pass(net, x[:, test], y[test], chunk, net.start("Random", len(test)))
+        rows.append(
+            {"update": update, "chunk": chunk, "seed": seed, "epoch": epoch,
+             "train_loss": trained, "frozen_loss": frozen,
+             "test_accuracy": round(held_out.accuracies[-1].item(), 4)}
+        )  # fmt: skip
+    return rows

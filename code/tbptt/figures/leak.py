@@ -1,0 +1,102 @@
+"""A loss that falls while the weights move, beside the same loss with the weights held still."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import log
+from statistics import mean
+
+from tbptt.figures._chart import Axis, Chart
+from tbptt.figures._draw import LOSS, REACH, Drawing
+
+_LEFT, _WIDTH = 52.0, 360.0
+_LOSS_AXIS = Axis(0.003, 20, 196, 40, log=True)
+_STYLES = {
+    "train_loss": {"stroke": REACH},
+    "frozen_loss": {"stroke": LOSS, "stroke_dasharray": "6 4"},
+}
+Rows = Sequence[Mapping[str, str | float]]
+
+
+def losses_by_epoch(name: str, *, rows: Rows, classes: int = 2) -> str:
+    """Draw the training loss and the loss with frozen weights over epochs.
+
+    Parameters
+    ----------
+    name : str
+        What was trained: the title begins with it.
+    rows : sequence of mappings
+        With epoch, seed, train_loss and frozen_loss, in nats.
+    classes : int
+        A guess among so many is drawn as a line.
+
+    Returns
+    -------
+    str
+        An SVG, with its message as the title.
+
+    Raises
+    ------
+    ValueError
+        If there are no rows.
+    """
+    return _two_losses(name, rows, "epoch", classes)
+
+
+def losses_by_chunk(name: str, *, rows: Rows, classes: int = 2) -> str:
+    """Draw the two losses within an epoch, over chunks.
+
+    Parameters
+    ----------
+    name : str
+        What was trained: the title begins with it.
+    rows : sequence of mappings
+        With chunk, counted from 1, seed, train_loss and frozen_loss, in nats.
+    classes : int
+        A guess among so many is drawn as a line.
+
+    Returns
+    -------
+    str
+        An SVG, with its message as the title.
+
+    Raises
+    ------
+    ValueError
+        If there are no rows.
+    """
+    return _two_losses(name, rows, "chunk", classes)
+
+
+def _two_losses(name: str, rows: Rows, over: str, classes: int) -> str:
+    if not rows:
+        raise ValueError(f"There are no rows of {name}.")
+    points = sorted({float(row[over]) for row in rows})
+    found = {
+        column: [[float(r[column]) for r in rows if float(r[over]) == p] for p in points]
+        for column in _STYLES
+    }
+    trained, frozen = (mean(values[-1]) for values in found.values())
+    headline = f"training {trained:.2f}, frozen {frozen:.2f}"
+    seeds = len({row["seed"] for row in rows})
+    detail = f"loss in nats by {over}, mean and all of {seeds} seeds; last {over} in words"
+    drawing = Drawing(_WIDTH, 248, f"{name}. {headline}; {detail}.")
+    drawing.heading(headline, detail)
+    axis = Axis(points[0], points[-1], _LEFT, _WIDTH - 8, log=over == "chunk")
+    chart = Chart(drawing, axis, _LOSS_AXIS)
+    ticks = [p for p in points if p in (1, 5, 10, 15, 20, 25, 30, 40, 100, 1000)]
+    chart.grid(
+        [(tick, f"{tick:.0f}") for tick in ticks],
+        [(log(classes), f"guess {log(classes):.1f}"), *((v, str(v)) for v in (0.01, 0.1, 10))],
+    )
+    for style, values in zip(_STYLES.values(), found.values(), strict=True):
+        chart.band(points, [min(v) for v in values], [max(v) for v in values], fill=style["stroke"])
+        chart.line(points, [mean(v) for v in values], **style)
+    for place, (words, style) in enumerate(
+        zip(("weights updated", "weights frozen"), _STYLES.values(), strict=True)
+    ):
+        x = _LEFT + 130 * place
+        drawing.path(f"M{x} 240h18", **{"stroke_width": "2", **style})
+        drawing.text(x + 23, 243, words, font_size="10")
+    drawing.text(_WIDTH, 226, over, text_anchor="end", font_size="10")
+    return str(drawing)
