@@ -16,7 +16,7 @@ from tbptt.experiments.chunked import Classifier, one_pass
 from tbptt.tasks import digits
 
 PACKAGES = ("torch", "numpy", "scikit-learn")
-HIDDEN, BATCH, TRAINING, EPOCHS, LEARNING_RATE = 64, 32, 960, 20, 0.01
+HIDDEN, BATCH, TRAINING, EPOCHS, LEARNING_RATE = 64, 8, 480, 16, 0.01
 CHUNKS = (4, 8, 16)
 UPDATES: tuple[Literal["each", "once", "last"], ...] = ("each", "once", "last")
 

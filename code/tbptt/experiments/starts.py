@@ -1,7 +1,7 @@
 """Zero, learned, warmed up, stored or carried: what a window should begin with.
 
-The streams of `echo_language` are cut into windows, and a GRU predicts each next word. With a lag of
-6 the first answers of a window need words from before it; with a lag of 1 they do not. The same
+The streams of `echo_language` are cut into windows, and a GRU predicts each next word. With a lag
+of 6 the first answers of a window need words from before it; with a lag of 1 they do not. The same
 networks then meet a new stream, whose beginning they are told in time, late, or never.
 """
 

@@ -1,0 +1,125 @@
+"""The claims of the chapter on initial states, from its cells and from shipped results."""
+
+import pytest
+
+from tbptt.shipped import table
+
+
+@pytest.fixture(scope="module")
+def said(glued):
+    return glued("initial-state")
+
+
+def test_the_published_run(said):
+    # Every seed: a guess in the first epoch, near zero at the end, and frozen worse than a guess.
+    assert said["published_seeds"] == 3
+    assert said["published_slow"] > 0.69
+    assert said["published_train_most"] < 0.1
+    assert said["published_frozen_least"] > 2
+
+
+def test_the_live_run_shows_it_too(said):
+    assert said["live_train"] < 0.1
+    assert said["live_frozen"] > 2
+    assert said["first_of_epoch"] > 1  # each epoch begins with what is not known yet
+    assert said["relearned_typical"] < 100
+    assert len(said["relearned"]) >= 2
+
+
+def test_states_are_name_tags_and_no_evidence(said):
+    assert said["in_sample"] == 1
+    assert said["out_of_sample"] == pytest.approx(0.5, abs=0.1)
+    assert said["probe_end"] > 0.75
+    assert said["probe_end"] > said["probe_frozen_end"] + 0.15
+
+
+@pytest.mark.parametrize("data", ["Zeros", "SameRandom", "SameDistRandom", "DiffDistRandom"])
+@pytest.mark.parametrize("start", ["Zeros", "Random"])
+def test_every_cell_is_settled_for_every_seed(said, data, start):
+    def cell(column, edge):
+        return said[f"{data}_{start}_{column}_{edge}"]
+
+    if start == "Zeros" and data in ("Zeros", "SameRandom"):  # cannot
+        for column in ("train", "frozen"):
+            for edge in ("low", "high"):
+                assert cell(column, edge) == pytest.approx(0.6931, abs=5e-4)
+    elif (data, start) == ("DiffDistRandom", "Zeros"):  # learns: the worst seed has a bad moment
+        assert cell("train", "high") < 0.05
+        assert cell("frozen", "low") < 0.05
+    else:
+        assert cell("train", "high") < 0.69
+        assert cell("frozen", "low") > cell("train", "high") + 0.2
+    if start == "Random":
+        assert cell("train", "high") < 0.1
+
+
+def test_the_diagnosis_and_its_errors(said):
+    assert said["verdict"] == "leak"
+    assert "gap" in said["live_alarms"]
+    assert "swap" in said["live_alarms"]
+    assert said["follows"] > 0.9
+    assert said["guilty"] > 50
+    assert said["caught_rate"] > 0.95
+    assert said["honest"] > 100
+    assert said["false_rate"] < 0.03
+
+
+def test_the_cures(said):
+    leaks = ("none", "true_truncation", "shuffled")
+    holds = ("zero_state", "random_state", "re_dealt", "one_update", "loss_at_the_end")
+    for cure in leaks:
+        assert said[f"gap_least_{cure}"] > 0.2
+        assert said[f"right_{cure}"] < 0.85
+    for cure in holds:
+        assert said[f"gap_most_{cure}"] < 0.2
+    assert said["gap_small_updates"] < 0.1
+    assert said["right_small_updates"] < 0.8
+    assert said["gap_dropout"] < said["gap_none"] / 2
+    assert said["right_dropout"] > 0.8
+    for cure in ("zero_state", "random_state"):  # no better than a chunk of five can be
+        assert said[f"right_{cure}"] == pytest.approx(said["one_chunk"], abs=0.06)
+    for cure in ("one_update", "loss_at_the_end"):
+        assert said[f"right_{cure}"] > 0.85
+        assert said[f"stopped_{cure}"] > 0.97
+    assert said["gap_true_truncation"] > said["gap_none"]
+    assert said["stopped_shuffled"] > 0.9
+    assert said["stopped_none"] < 0.8  # stopping alone is no cure
+
+
+def test_a_longer_chunk_leaks_later():
+    losses = {}
+    for row in table("results/cures/results.csv"):
+        if (row["cure"], row["data_type"], row["epoch"]) == ("none", "SameRandom", "10"):
+            losses.setdefault(int(row["chunk"]), []).append(float(row["train_loss"]))
+    assert max(losses[2]) < 0.3
+    assert max(losses[5]) < 0.3
+    assert min(losses[50]) > 0.6
+
+
+def test_digits(said):
+    assert said["ink_frozen_each_4"] > 2 * said["ink_train_each_4"]
+    assert said["ink_test_each_4"] < 0.25
+    for update in ("once", "last"):
+        assert said[f"ink_test_{update}_4"] > said["ink_test_each_4"] + 0.2
+        assert said[f"ink_frozen_{update}_4"] < said[f"ink_train_{update}_4"] + 0.2
+    assert said["ink_frozen_each_16"] < said["ink_train_each_16"] + 0.2  # few updates: no leak
+
+
+def test_what_a_window_begins_with(said):
+    floor, guess = said["floor"], said["guess"]
+    for start in ("zero", "learned"):
+        assert said[f"first_{start}"] == pytest.approx(guess, abs=0.03)
+    for start in ("warmed_up", "stored", "carried"):
+        assert said[f"first_{start}"] == pytest.approx(floor, abs=0.03)
+    assert said["short_lag_spread"] < 0.01
+    assert said["others_spread"] < 0.01
+
+
+def test_when_to_reset(said):
+    floor, guess = said["floor"], said["guess"]
+    assert said["never_first"] > guess + 0.5
+    assert said["in_time_first"] == pytest.approx(guess, abs=0.15)
+    assert said["late_before"] > guess + 0.5
+    assert said["late_behind"] == pytest.approx(guess, abs=0.2)
+    for later in ("never_later", "late_later"):
+        assert said[later] == pytest.approx(floor, abs=0.03)
