@@ -86,6 +86,17 @@ def test_the_cures(said):
     assert said["stopped_none"] < 0.8  # stopping alone is no cure
 
 
+def test_smaller_updates_postpone_it():
+    last = [
+        float(row["frozen_loss"]) - float(row["train_loss"])
+        for row in table("results/cures/results.csv")
+        if (row["cure"], row["data_type"], row["epoch"])
+        == ("small updates", "DiffDistRandom", "10")
+    ]
+    assert len(last) == 5
+    assert min(last) > 0.2
+
+
 def test_a_longer_chunk_leaks_later():
     losses = {}
     for row in table("results/cures/results.csv"):

@@ -84,7 +84,8 @@ def _two_losses(name: str, rows: Rows, over: str, classes: int) -> str:
     drawing.heading(headline, detail)
     axis = Axis(points[0], points[-1], _LEFT, _WIDTH - 8, log=over == "chunk")
     chart = Chart(drawing, axis, _LOSS_AXIS)
-    ticks = [p for p in points if p in (1, 5, 10, 15, 20, 25, 30, 40, 100, 1000)]
+    marks = (1, 10, 100, 1000) if over == "chunk" else range(0, 101, 5)
+    ticks = [mark for mark in marks if points[0] <= mark <= points[-1]]
     chart.grid(
         [(tick, f"{tick:.0f}") for tick in ticks],
         [(log(classes), f"guess {log(classes):.1f}"), *((v, str(v)) for v in (0.01, 0.1, 10))],
