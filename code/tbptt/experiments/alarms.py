@@ -10,11 +10,9 @@ import itertools
 from typing import Any, Literal
 
 import torch
-from torch import Tensor
 
-from tbptt.experiments.chunked import Classifier, one_pass
+from tbptt.experiments.chunked import Classifier, one_pass, sequences
 from tbptt.pytorch import diagnose
-from tbptt.tasks import labelled_sequences
 
 PACKAGES = ("torch", "numpy", "scikit-learn")
 HIDDEN, STEPS, EXAMPLES, CHUNK = 64, 4000, 8, 5
@@ -48,12 +46,8 @@ def run(training: str, seed: int) -> list[dict[str, Any]]:
     torch.set_num_threads(1)
     data_type, start, rate, update, epochs = TRAININGS[training]
 
-    def tensors(examples: int, steps: int, seed: int) -> tuple[Tensor, Tensor]:
-        x, y = labelled_sequences(data_type, examples, steps, seed=seed)
-        return torch.from_numpy(x).transpose(0, 1).contiguous(), torch.from_numpy(y)
-
-    x, y = tensors(EXAMPLES, STEPS, seed)
-    new = tensors(TEST_EXAMPLES, TEST_STEPS, seed + 1000)
+    x, y = sequences(data_type, EXAMPLES, STEPS, seed)
+    new = sequences(data_type, TEST_EXAMPLES, TEST_STEPS, seed + 1000)
     net = Classifier(1, HIDDEN)
     optimizer = torch.optim.Adam(net.parameters(), rate)
     rows = []

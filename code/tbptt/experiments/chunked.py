@@ -13,6 +13,15 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from tbptt.tasks import labelled_sequences
+from tbptt.tasks.labelled import DataType
+
+
+def sequences(kind: DataType, examples: int, steps: int, seed: int) -> tuple[Tensor, Tensor]:
+    """Make labelled sequences, time-major ``(steps, rows, 1)``, and their labels ``(rows,)``."""
+    x, y = labelled_sequences(kind, examples, steps, seed=seed)
+    return torch.from_numpy(x).transpose(0, 1).contiguous(), torch.from_numpy(y)
+
 
 class Classifier(nn.Module):
     """A GRU and a linear readout of its last output.

@@ -14,10 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tbptt.experiments.chunked import Carry, Classifier, one_pass
+from tbptt.experiments.chunked import Carry, Classifier, one_pass, sequences
 from tbptt.pytorch import online
 from tbptt.schedule import Truncation
-from tbptt.tasks import labelled_sequences
 
 PACKAGES = ("torch", "numpy")
 HIDDEN, STEPS, EXAMPLES, LEARNING_RATE = 64, 4000, 8, 0.01
@@ -127,12 +126,8 @@ def run(cure: str, data_type: Any, chunk: int, seed: int) -> list[dict[str, Any]
     torch.manual_seed(seed)
     torch.set_num_threads(1)
 
-    def tensors(examples: int, steps: int, seed: int) -> tuple[Tensor, Tensor]:
-        x, y = labelled_sequences(data_type, examples, steps, seed=seed)
-        return torch.from_numpy(x).transpose(0, 1).contiguous(), torch.from_numpy(y)
-
-    x, y = tensors(EXAMPLES, STEPS, seed)
-    new = {part: tensors(TEST_EXAMPLES, TEST_STEPS, seed + part) for part in (1000, 2000)}
+    x, y = sequences(data_type, EXAMPLES, STEPS, seed)
+    new = [sequences(data_type, TEST_EXAMPLES, TEST_STEPS, seed + n) for n in (1000, 2000)]
     net = Classifier(1, HIDDEN)
     rate = LEARNING_RATE * (SMALL if cure == "small updates" else 1)
     optimizer = torch.optim.Adam(net.parameters(), rate)
@@ -161,8 +156,7 @@ def run(cure: str, data_type: Any, chunk: int, seed: int) -> list[dict[str, Any]
         losses = ways.get(cure, plain)(start(len(y)))
         frozen = one_pass(net, x, y, chunk, start(len(y)), carry=kept)
         validation, test = (
-            one_pass(net, *part, chunk, start(2 * TEST_EXAMPLES), carry=kept)
-            for part in new.values()
+            one_pass(net, *part, chunk, start(2 * TEST_EXAMPLES), carry=kept) for part in new
         )
         rows.append(
             {"cure": cure, "data_type": data_type, "chunk": chunk, "seed": seed, "epoch": epoch,

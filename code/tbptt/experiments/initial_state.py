@@ -14,9 +14,8 @@ from typing import Any, get_args
 import numpy as np
 import torch
 
-from tbptt.experiments.chunked import Classifier, one_pass
+from tbptt.experiments.chunked import Classifier, one_pass, sequences
 from tbptt.experiments.options import positive, rate, whole
-from tbptt.tasks import labelled_sequences
 from tbptt.tasks.labelled import DataType
 
 PACKAGES = ("torch", "numpy")
@@ -66,11 +65,7 @@ def run(
     """
     torch.manual_seed(seed)
     torch.set_num_threads(1)
-    sequences, labels = labelled_sequences(
-        data_type, examples_per_class, sequence_length, seed=seed
-    )
-    x = torch.from_numpy(sequences).transpose(0, 1).contiguous()
-    y = torch.from_numpy(labels)
+    x, y = sequences(data_type, examples_per_class, sequence_length, seed)
     net = Classifier(1, hidden_size, num_layers)
     optimizer = torch.optim.Adam(net.parameters(), learning_rate)
     rows = []
