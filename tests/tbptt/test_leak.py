@@ -106,13 +106,22 @@ def test_shuffled_chunks_store_the_state_behind_them(setting):
 def test_digits_and_starts_run(monkeypatch):
     monkeypatch.setattr(digits, "EPOCHS", 1)
     monkeypatch.setattr(digits, "TRAINING", 16)
-    (row,) = digits.run("once", 16, seed=0)
+    (row,) = digits.run("once", 8, 16, seed=0)
     assert 0 <= row["test_accuracy"] <= 1
     monkeypatch.setattr(starts, "PASSES", 1)
     monkeypatch.setattr(starts, "WINDOWS", 2)
     for start in starts.STARTS:
-        rows = starts.run(6, start, seed=0)
+        rows = starts.run("continued", 6, start, seed=0)
         assert len(rows) == 4 * starts.WINDOW
         early = [[r["loss"] for r in rows if r["reset"] == reset][: starts.LATE]
                  for reset in ("never", "late")]  # fmt: skip
         assert early[0] == early[1]  # the same until the late reset
+    assert len(starts.run("one beginning", 6, "learned", seed=0)) == starts.WINDOW
+
+
+def test_sequences_that_begin_alike():
+    words = starts.alone(seed=0)
+    assert words.shape == (starts.WINDOW + 1, starts.ROWS * starts.WINDOWS)
+    # What is echoed by the first answers is the hidden beginning, for all rows.
+    for step, word in enumerate(starts.BEGINNING):
+        assert (words[step] == word).float().mean() == pytest.approx(0.95, abs=0.03)

@@ -90,3 +90,17 @@ def test_a_language_that_cannot_be():
         echo_language(5, 1, lag=2, seed=0, keep=1.5)
     with pytest.raises(ValueError, match="lag must be at least 1, got 0"):
         echo_language(5, 1, lag=0, seed=0)
+
+
+def test_echo_streams_that_begin_alike():
+    words = echo_language(20, 5, lag=3, seed=0, beginning=[1, 0, 1])
+    assert (words[:3] == [[1], [0], [1]]).all()
+    assert len(set(map(tuple, words[3:].T))) == 5
+    with pytest.raises(ValueError, match=r"beginning must hold lag = 3 words.*got \[1, 0\]"):
+        echo_language(20, 5, lag=3, seed=0, beginning=[1, 0])
+    with pytest.raises(ValueError, match="each from 0 to 1"):
+        echo_language(20, 5, lag=3, seed=0, beginning=[1, 0, 2])
+    with pytest.raises(TypeError, match="beginning must hold integers"):
+        echo_language(20, 5, lag=3, seed=0, beginning=[0.5, 0, 1])
+    with pytest.raises(ValueError, match="shorter than the beginning"):
+        echo_language(1, 5, lag=3, seed=0, beginning=[1, 0, 1])

@@ -1,7 +1,8 @@
 """The leak on real data: handwritten digits, read pixel by pixel, one label for 64 steps.
 
 Batches of digits are read in chunks, the state carried from each to the next, from a random state.
-The weights are updated after every chunk, or once for each batch.
+The weights are updated after every chunk, or once for each batch. Chunk lengths are compared with
+batches of 8, batch sizes with chunks of 4.
 """
 
 from __future__ import annotations
@@ -16,20 +17,24 @@ from tbptt.experiments.chunked import Classifier, one_pass
 from tbptt.tasks import digits
 
 PACKAGES = ("torch", "numpy", "scikit-learn")
-HIDDEN, BATCH, TRAINING, EPOCHS, LEARNING_RATE = 64, 8, 480, 16, 0.01
-CHUNKS = (4, 8, 16)
+HIDDEN, TRAINING, EPOCHS, LEARNING_RATE = 64, 480, 16, 0.01
+BATCH, CHUNK = 8, 4
+CHUNKS, BATCHES = (4, 8, 16), (16, 32)
 UPDATES: tuple[Literal["each", "once", "last"], ...] = ("each", "once", "last")
 
 
 def grid(seeds: int) -> list[dict[str, Any]]:
-    """List the runs: every chunk length, every way to update, every seed."""
+    """List the runs: every size, every way to update, every seed."""
+    sizes = [(BATCH, chunk) for chunk in CHUNKS] + [(batch, CHUNK) for batch in BATCHES]
     return [
-        {"update": update, "chunk": chunk, "seed": seed}
-        for seed, chunk, update in itertools.product(range(seeds), CHUNKS, UPDATES)
+        {"update": update, "batch": batch, "chunk": chunk, "seed": seed}
+        for seed, (batch, chunk), update in itertools.product(range(seeds), sizes, UPDATES)
     ]
 
 
-def run(update: Literal["each", "once", "last"], chunk: int, seed: int) -> list[dict[str, Any]]:
+def run(
+    update: Literal["each", "once", "last"], batch: int, chunk: int, seed: int
+) -> list[dict[str, Any]]:
     """Train one network on some digits, and ask it about the others.
 
     Returns
@@ -49,9 +54,9 @@ def run(update: Literal["each", "once", "last"], chunk: int, seed: int) -> list[
 
     def last_losses(rows: torch.Tensor, optimizer: Any) -> float:
         losses = []
-        for batch in rows.split(BATCH):  # type: ignore[no-untyped-call]
-            state = net.start("Random", len(batch))
-            done = one_pass(net, x[:, batch], y[batch], chunk, state, optimizer, update=update)
+        for some in rows.split(batch):  # type: ignore[no-untyped-call]
+            state = net.start("Random", len(some))
+            done = one_pass(net, x[:, some], y[some], chunk, state, optimizer, update=update)
             losses.append(done.losses[-1].item())
         return round(float(np.mean(losses)), 4)
 
@@ -61,7 +66,7 @@ def run(update: Literal["each", "once", "last"], chunk: int, seed: int) -> list[
         frozen = last_losses(train, None)
         held_out = one_pass(net, x[:, test], y[test], chunk, net.start("Random", len(test)))
         rows.append(
-            {"update": update, "chunk": chunk, "seed": seed, "epoch": epoch,
+            {"update": update, "batch": batch, "chunk": chunk, "seed": seed, "epoch": epoch,
              "train_loss": trained, "frozen_loss": frozen,
              "test_accuracy": round(held_out.accuracies[-1].item(), 4)}
         )  # fmt: skip

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
+from typing import TypeVar
+
+Number = TypeVar("Number", int, float)
 
 
 def positive(text: str) -> int:
@@ -14,10 +18,7 @@ def positive(text: str) -> int:
 
 def whole(text: str) -> int:
     """Read an integer of at least 0."""
-    try:
-        number = int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"must be an integer, got {text!r}") from None
+    number = _read(int, text, "an integer")
     if number < 0:
         raise argparse.ArgumentTypeError(f"must not be negative, got {text}")
     return number
@@ -25,10 +26,14 @@ def whole(text: str) -> int:
 
 def rate(text: str) -> float:
     """Read a number above 0."""
-    try:
-        number = float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"must be a number, got {text!r}") from None
+    number = _read(float, text, "a number")
     if not 0 < number < float("inf"):
         raise argparse.ArgumentTypeError(f"must be above 0 and finite, got {text}")
     return number
+
+
+def _read(kind: Callable[[str], Number], text: str, name: str) -> Number:
+    try:
+        return kind(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be {name}, got {text!r}") from None

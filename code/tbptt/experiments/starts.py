@@ -1,8 +1,9 @@
 """Zero, learned, warmed up, stored or carried: what a window should begin with.
 
 The streams of `echo_language` are cut into windows, and a GRU predicts each next word. With a lag
-of 6 the first answers of a window need words from before it; with a lag of 1 they do not. The same
-networks then meet a new stream, whose beginning they are told in time, late, or never.
+of 6 the first answers of a window need words from before it; with a lag of 1 they do not. In a
+third task each window is a sequence of its own, and what it echoes at first is the same for all.
+The same networks then meet a new stream, whose beginning they are told in time, late, or never.
 """
 
 from __future__ import annotations
@@ -18,15 +19,21 @@ from tbptt.tasks import echo_language
 PACKAGES = ("torch", "numpy")
 LAGS, STARTS = (6, 1), ("zero", "learned", "warmed up", "stored", "carried")
 WINDOW, WARM_UP, LATE = 20, 8, 3
+BEGINNING = (0, 1, 1, 0, 1, 0)  # of the sequences that all begin alike
 HIDDEN, ROWS, WINDOWS, PASSES, LEARNING_RATE = 32, 32, 50, 8, 0.01
 
 
 def grid(seeds: int) -> list[dict[str, Any]]:
-    """List the runs: both lags, every start, every seed."""
-    return [
-        {"lag": lag, "start": start, "seed": seed}
-        for seed, lag, start in itertools.product(range(seeds), LAGS, STARTS)
+    """List the runs: both lags, every start, every seed; and sequences that begin alike."""
+    runs = [
+        {"stream": "continued", "lag": lag, "start": start}
+        for lag, start in itertools.product(LAGS, STARTS)
     ]
+    runs += [
+        {"stream": "one beginning", "lag": len(BEGINNING), "start": start}
+        for start in ("zero", "learned")
+    ]
+    return [{**one, "seed": seed} for seed, one in itertools.product(range(seeds), runs)]
 
 
 class Model(nn.Module):
@@ -45,7 +52,7 @@ class Model(nn.Module):
         return nn.functional.cross_entropy(logits, words[1:], reduction="none"), state
 
 
-def stream(lag: int, seed: int) -> Tensor:
+def stream_of(lag: int, seed: int) -> Tensor:
     """Make words ``(steps + 1, rows)``, and a warm-up in front."""
     steps = WARM_UP + WINDOW * WINDOWS + 1
     return torch.from_numpy(echo_language(steps=steps, batch=ROWS, lag=lag, seed=seed)).long()
@@ -63,11 +70,37 @@ def begin(model: Model, start: str, words: Tensor, at: Tensor, row: Tensor) -> T
     return state
 
 
+def alone(seed: int) -> Tensor:
+    """Make windows ``(WINDOW + 1, rows)`` that are sequences, behind one beginning not shown."""
+    lag = len(BEGINNING)
+    words = echo_language(
+        steps=lag + WINDOW, batch=ROWS * WINDOWS, lag=lag, seed=seed, beginning=BEGINNING
+    )
+    return torch.from_numpy(words[lag:]).long()
+
+
+def alike(start: str, seed: int) -> Tensor:
+    """Train on sequences that begin alike; return the loss by step on new ones."""
+    model, windows = Model(), alone(seed)
+    optimizer = torch.optim.Adam(model.parameters(), LEARNING_RATE)
+    for _ in range(PASSES):
+        for rows in torch.randperm(ROWS * WINDOWS).split(ROWS):  # type: ignore[no-untyped-call]
+            cut = windows[:, rows]
+            losses, _ = model.losses(cut, begin(model, start, cut, rows, rows))
+            optimizer.zero_grad()
+            losses.mean().backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+    cut = alone(seed + 1000)
+    with torch.no_grad():
+        row = torch.arange(ROWS * WINDOWS)
+        return model.losses(cut, begin(model, start, cut, row, row))[0].mean(1)
+
+
 def train(lag: int, start: str, seed: int) -> Model:
     """Train on windows that begin as asked; the same number of updates for all."""
     model = Model()
     optimizer = torch.optim.Adam(model.parameters(), LEARNING_RATE)
-    words = stream(lag, seed)
+    words = stream_of(lag, seed)
     stored = torch.zeros(WINDOWS + 1, 1, ROWS, HIDDEN)
     for _ in range(PASSES):
         order = torch.randperm(WINDOWS * ROWS).reshape(WINDOWS, ROWS)
@@ -89,7 +122,7 @@ def train(lag: int, start: str, seed: int) -> Model:
     return model
 
 
-def run(lag: int, start: str, seed: int) -> list[dict[str, Any]]:
+def run(stream: str, lag: int, start: str, seed: int) -> list[dict[str, Any]]:
     """Train one network, and test it step by step in windows of a new stream.
 
     Returns
@@ -100,8 +133,21 @@ def run(lag: int, start: str, seed: int) -> list[dict[str, Any]]:
     """
     torch.manual_seed(seed)
     torch.set_num_threads(1)
+    if stream == "continued":
+        found = continued(lag, start, seed)
+    else:
+        found = {"as trained": alike(start, seed)}
+    return [
+        {"stream": stream, "lag": lag, "start": start, "seed": seed, "reset": reset, "step": step,
+         "loss": round(loss, 4)}
+        for reset, losses in found.items() for step, loss in enumerate(losses.tolist())
+    ]  # fmt: skip
+
+
+def continued(lag: int, start: str, seed: int) -> dict[str, Tensor]:
+    """Train on windows of long streams; return the loss by step, for each way to reset."""
     model = train(lag, start, seed)
-    words, other = stream(lag, seed + 1000), stream(lag, seed + 2000)
+    words, other = stream_of(lag, seed + 1000), stream_of(lag, seed + 2000)
     row = torch.arange(ROWS)
     with torch.no_grad():
         found = {}
@@ -123,8 +169,4 @@ def run(lag: int, start: str, seed: int) -> list[dict[str, Any]]:
         early, _ = model.losses(cut[: LATE + 1], state)
         late, _ = model.losses(cut[LATE:], fresh)
         found["late"] = torch.cat([early, late]).mean(1)
-    return [
-        {"lag": lag, "start": start, "seed": seed, "reset": reset, "step": step,
-         "loss": round(loss, 4)}
-        for reset, losses in found.items() for step, loss in enumerate(losses.tolist())
-    ]  # fmt: skip
+    return found

@@ -4,7 +4,7 @@ from tbptt.figures.cost import cost_by_interval
 from tbptt.figures.feedback import error_by_step
 from tbptt.figures.forecasting import split_picture
 from tbptt.figures.lanes import batch_lanes
-from tbptt.figures.leak import losses_by_chunk, losses_by_epoch
+from tbptt.figures.leak import losses_over
 from tbptt.figures.measured import gradient_bias, gradient_by_lag, learning_curves
 from tbptt.figures.one_picture import one_picture
 from tbptt.figures.reach import reach_triangle
@@ -23,8 +23,7 @@ __all__ = [
     "labelled_windows",
     "learning_curves",
     "loss_by_updates",
-    "losses_by_chunk",
-    "losses_by_epoch",
+    "losses_over",
     "one_picture",
     "reach_triangle",
     "split_picture",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from math import log
 from statistics import mean
+from typing import Literal
 
 from tbptt.figures._chart import Axis, Chart
 from tbptt.figures._draw import LOSS, REACH, Drawing
@@ -18,15 +19,19 @@ _STYLES = {
 Rows = Sequence[Mapping[str, str | float]]
 
 
-def losses_by_epoch(name: str, *, rows: Rows, classes: int = 2) -> str:
-    """Draw the training loss and the loss with frozen weights over epochs.
+def losses_over(
+    name: str, *, rows: Rows, over: Literal["epoch", "chunk"] = "epoch", classes: int = 2
+) -> str:
+    """Draw the training loss and the loss with frozen weights, over epochs or within one.
 
     Parameters
     ----------
     name : str
         What was trained: the title begins with it.
     rows : sequence of mappings
-        With epoch, seed, train_loss and frozen_loss, in nats.
+        With epoch or chunk, counted from 1, seed, train_loss and frozen_loss, in nats.
+    over : {"epoch", "chunk"}
+        What runs along the axis.
     classes : int
         A guess among so many is drawn as a line.
 
@@ -40,35 +45,6 @@ def losses_by_epoch(name: str, *, rows: Rows, classes: int = 2) -> str:
     ValueError
         If there are no rows.
     """
-    return _two_losses(name, rows, "epoch", classes)
-
-
-def losses_by_chunk(name: str, *, rows: Rows, classes: int = 2) -> str:
-    """Draw the two losses within an epoch, over chunks.
-
-    Parameters
-    ----------
-    name : str
-        What was trained: the title begins with it.
-    rows : sequence of mappings
-        With chunk, counted from 1, seed, train_loss and frozen_loss, in nats.
-    classes : int
-        A guess among so many is drawn as a line.
-
-    Returns
-    -------
-    str
-        An SVG, with its message as the title.
-
-    Raises
-    ------
-    ValueError
-        If there are no rows.
-    """
-    return _two_losses(name, rows, "chunk", classes)
-
-
-def _two_losses(name: str, rows: Rows, over: str, classes: int) -> str:
     if not rows:
         raise ValueError(f"There are no rows of {name}.")
     points = sorted({float(row[over]) for row in rows})

@@ -6,6 +6,7 @@ echo if it remembers `lag` steps, and a fair guess if it remembers fewer.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import log
 
 import numpy as np
@@ -15,7 +16,14 @@ from tbptt._checks import positive_int
 
 
 def echo_language(
-    steps: int, batch: int, *, lag: int, seed: int, words: int = 2, keep: float = 0.9
+    steps: int,
+    batch: int,
+    *,
+    lag: int,
+    seed: int,
+    words: int = 2,
+    keep: float = 0.9,
+    beginning: Sequence[int] | None = None,
 ) -> NDArray[np.int64]:
     """Draw streams of the language.
 
@@ -32,6 +40,8 @@ def echo_language(
         Size of the vocabulary.
     keep : float
         Probability of an echo; otherwise the word is drawn fairly, and may be the echo by chance.
+    beginning : sequence of int, length lag, optional
+        The first words of every stream; drawn for each if not given.
 
     Returns
     -------
@@ -41,7 +51,8 @@ def echo_language(
     Raises
     ------
     TypeError, ValueError
-        If a size is not an integer of at least 1, or `keep` is not a probability.
+        If a size is not an integer of at least 1, `keep` is not a probability, or `beginning` does
+        not hold `lag` words, or the streams end before it does.
     """
     steps, batch = positive_int("steps", steps), positive_int("batch", batch)
     lag, words = positive_int("lag", lag), positive_int("words", words)
@@ -49,6 +60,8 @@ def echo_language(
     rng = np.random.default_rng(seed)
     stream = rng.integers(words, size=(steps + 1, batch))
     echoes = rng.random((steps + 1, batch)) < keep
+    if beginning is not None:
+        stream[:lag] = _first_words(beginning, lag, words, steps)[:, None]
     for t in range(lag, steps + 1):
         stream[t] = np.where(echoes[t], stream[t - lag], stream[t])
     return stream
@@ -77,6 +90,19 @@ def echo_floors(words: int = 2, keep: float = 0.9) -> tuple[float, float]:
     other = (1 - keep) / words
     chances = [keep + other] + [other] * (words - 1)
     return -sum(chance * log(chance) for chance in chances if chance), log(words)
+
+
+def _first_words(beginning: Sequence[int], lag: int, words: int, steps: int) -> NDArray[np.int64]:
+    first = np.asarray(beginning)
+    if not np.issubdtype(first.dtype, np.integer):
+        raise TypeError(f"beginning must hold integers, got {beginning!r}.")
+    if first.shape != (lag,) or not ((first >= 0) & (first < words)).all():
+        raise ValueError(
+            f"beginning must hold lag = {lag} words, each from 0 to {words - 1}, got {beginning!r}."
+        )
+    if steps + 1 < lag:
+        raise ValueError(f"A stream of {steps} steps is shorter than the beginning of {lag} words.")
+    return first
 
 
 def _check_probability(keep: float) -> None:
