@@ -21,6 +21,7 @@ TEST_EXAMPLES, TEST_STEPS = 64, 500
 TRAININGS: dict[str, tuple[Any, str, float, Literal["each", "last"], int]] = {
     "no signal": ("SameRandom", "Random", 0.01, "each", 10),
     "signal": ("DiffDistRandom", "Zeros", 0.005, "each", 10),
+    "signal, random state": ("DiffDistRandom", "Random", 0.01, "each", 10),
     "signal, loss at the end": ("DiffDistRandom", "Random", 0.01, "last", 25),
 }
 
