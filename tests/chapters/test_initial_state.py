@@ -23,7 +23,7 @@ def test_the_live_run_shows_it_too(said):
     assert said["live_frozen"] > 2
     assert said["first_of_epoch"] > 1  # each epoch begins with what is not known yet
     assert said["relearned_typical"] < 100
-    assert len(said["relearned"]) >= 2
+    assert len(said["relearned"]) == 5
 
 
 def test_states_are_name_tags_and_no_evidence(said):
@@ -62,6 +62,31 @@ def test_the_diagnosis_and_its_errors(said):
     assert said["caught_rate"] > 0.95
     assert said["honest"] > 100
     assert said["false_rate"] < 0.03
+    assert said["tempted"] > 80  # a signal is there, and the network reads its state all the same
+    assert said["tempted_rate"] > 0.8
+    assert said["tempted_missed"] < 0.03
+    assert said["idle_alarms"] <= 1 < 20 < said["idle"]
+    assert said["cannot"] == 250
+    assert said["cannot_alarms"] / said["cannot"] < 0.1
+
+
+def test_accusations_where_no_leak_can_be_fall_in_a_jump():
+    rows = [row for row in table("results/alarms/results.csv")
+            if row["training"] == "signal, loss at the end" and row["verdict"] == "leak"]  # fmt: skip
+    assert rows
+    for row in rows:
+        assert float(row["test_accuracy"]) < 0.9
+        assert float(row["frozen_loss"]) > float(row["train_loss"]) + 0.2
+
+
+def test_zeros_and_a_signal_leak_first(said):
+    frozen = {}
+    for row in table("results/leak/results.csv"):
+        if (row["data_type"], row["initial_state_type"]) == ("DiffDistRandom", "Zeros"):
+            frozen.setdefault(int(row["epoch"]), []).append(float(row["frozen_loss"]))
+    assert min(frozen[1]) > 2
+    assert sorted(frozen[max(frozen)])[2] < 0.1
+    assert said["DiffDistRandom_Zeros_frozen_high"] > 0.69  # the bad moments
 
 
 def test_the_cures(said):
@@ -73,7 +98,10 @@ def test_the_cures(said):
     for cure in holds:
         assert said[f"gap_most_{cure}"] < 0.2
     assert said["gap_small_updates"] < 0.1
+    assert said["gap_signal_small_updates"] > 0.5
     assert said["right_small_updates"] < 0.8
+    assert said["dropout_first"] > 1
+    assert said["gap_signal_dropout"] < 0.2
     assert said["gap_dropout"] < said["gap_none"] / 2
     assert said["right_dropout"] > 0.8
     for cure in ("zero_state", "random_state"):  # no better than a chunk of five can be
@@ -108,12 +136,22 @@ def test_a_longer_chunk_leaks_later():
 
 
 def test_digits(said):
-    assert said["ink_frozen_each_4"] > 2 * said["ink_train_each_4"]
-    assert said["ink_test_each_4"] < 0.25
+    def ink(what, update, batch=8, chunk=4):
+        return said[f"ink_{what}_{update}_{batch}_{chunk}"]
+
+    assert ink("frozen", "each") > 2 * ink("train", "each")
+    assert ink("test", "each") < 0.12  # a guess
     for update in ("once", "last"):
-        assert said[f"ink_test_{update}_4"] > said["ink_test_each_4"] + 0.2
-        assert said[f"ink_frozen_{update}_4"] < said[f"ink_train_{update}_4"] + 0.2
-    assert said["ink_frozen_each_16"] < said["ink_train_each_16"] + 0.2  # few updates: no leak
+        assert ink("test", update) > ink("test", "each") + 0.2
+        assert ink("frozen", update) < ink("train", update) + 0.2
+    # Few updates in a batch: no leak.
+    assert ink("frozen", "each", chunk=16) < ink("train", "each", chunk=16) + 0.2
+    # Large batches: it shrinks, but so does what is learned in as many epochs.
+    assert said["ink_gap_8"] > said["ink_gap_16"] > said["ink_gap_32"] > 0
+    assert said["ink_gap_32"] < 0.2
+    for batch in (16, 32):
+        assert ink("test", "each", batch) < ink("test", "once")
+    assert ink("test", "once", 32) < ink("test", "once") - 0.1
 
 
 def test_what_a_window_begins_with(said):
@@ -124,6 +162,9 @@ def test_what_a_window_begins_with(said):
         assert said[f"first_{start}"] == pytest.approx(floor, abs=0.03)
     assert said["short_lag_spread"] < 0.01
     assert said["others_spread"] < 0.01
+    # Where every sequence begins alike, zeros are as good a name for the beginning.
+    for start in ("zero", "learned"):
+        assert said[f"alike_{start}"] == pytest.approx(floor, abs=0.02)
 
 
 def test_when_to_reset(said):
@@ -132,5 +173,6 @@ def test_when_to_reset(said):
     assert said["in_time_first"] == pytest.approx(guess, abs=0.15)
     assert said["late_before"] > guess + 0.5
     assert said["late_behind"] == pytest.approx(guess, abs=0.2)
-    for later in ("never_later", "late_later"):
+    assert said["in_time_first"] > guess + 0.03
+    for later in ("in_time_later", "never_later", "late_later"):
         assert said[later] == pytest.approx(floor, abs=0.03)
