@@ -71,8 +71,9 @@ def test_the_diagnosis_and_its_errors(said):
 
 
 def test_accusations_where_no_leak_can_be_fall_in_a_jump():
+    accused = ("signal, loss at the end", "leak")
     rows = [row for row in table("results/alarms/results.csv")
-            if row["training"] == "signal, loss at the end" and row["verdict"] == "leak"]  # fmt: skip
+            if (row["training"], row["verdict"]) == accused]  # fmt: skip
     assert rows
     for row in rows:
         assert float(row["test_accuracy"]) < 0.9
