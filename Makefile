@@ -4,15 +4,18 @@ BIN := .venv/bin
 READY := .venv/ready
 OLD_WIDGETS := _build/ipywidgets7/ready
 
-.PHONY: book serve test lint lock clean
+.PHONY: book notebooks serve test lint lock clean
 
 book: $(READY)  ## build the book into _build/html
 	$(BIN)/python -m bookbuild
 
+notebooks: $(READY)  ## make notebooks from the chapters, in _build/notebooks
+	$(BIN)/python -m bookbuild --notebooks
+
 serve: $(READY)  ## open the book and rebuild it as you write
 	$(BIN)/python -m bookbuild.serve
 
-test: lint book $(OLD_WIDGETS)  ## everything that CI checks
+test: lint book notebooks $(OLD_WIDGETS)  ## everything that CI checks
 	$(BIN)/python -m pytest
 
 lint: $(READY)

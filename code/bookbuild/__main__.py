@@ -1,4 +1,4 @@
-"""``python -m bookbuild``: build the site, as ``make book`` does."""
+"""``python -m bookbuild``: build the site or the notebooks, as make's targets do."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bookbuild import html
+from bookbuild import jupyterbook
 from bookbuild.book import Book
 from bookbuild.execute import ChapterError
 
@@ -16,9 +16,12 @@ def main(arguments: list[str] | None = None) -> int:
     """Build the book in the folder that is named, and say what was done."""
     parser = argparse.ArgumentParser(prog="bookbuild", description=main.__doc__)
     parser.add_argument("root", nargs="?", type=Path, default=Path(), help="folder of the book")
-    book = Book(parser.parse_args(arguments).root.resolve())
+    parser.add_argument("--notebooks", action="store_true", help="notebooks instead of pages")
+    chosen = parser.parse_args(arguments)
+    book = Book(chosen.root.resolve())
+    made = book.ipynb if chosen.notebooks else book.html / "index.html"
     try:
-        executed = html.build(book)
+        executed = (jupyterbook.notebooks if chosen.notebooks else jupyterbook.pages)(book)
     except ChapterError as error:
         print(error, file=sys.stderr)
         return 1
@@ -26,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
         print("The book was not built: a warning is an error. See above.", file=sys.stderr)
         return 1
     print(f"Executed: {', '.join(executed) or 'nothing, all outputs are current'}.")
-    print(f"The book is at {(book.html / 'index.html').as_uri()}")
+    print(f"The book is at {made.as_uri()}")
     return 0
 
 

@@ -37,6 +37,11 @@ class Book:
         return self.build / "html"
 
     @property
+    def ipynb(self) -> Path:
+        """Folder of the notebooks that are made from chapters."""
+        return self.build / "notebooks"
+
+    @property
     def npm(self) -> Path:
         """Folder into which npm unpacks."""
         return self.build / "npm"

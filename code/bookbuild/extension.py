@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,15 @@ from bookbuild.book import Book, content_key
 
 _STATE = "application/vnd.jupyter.widget-state+json"
 _HERE = Path(__file__).parent
+_LAUNCH = {
+    "binderhub_url": "https://mybinder.org",
+    "colab_url": "https://colab.research.google.com",
+}
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register the hooks."""
+    app.setup_extension("bookbuild.notebooks")
     # 'env': when the package, the data or the lock change, every page is read anew.
     app.add_config_value("bookbuild_execution_key", "", "env", str)
     # 'html': when this folder changes (scripts, styles, templates), every page is written anew.
@@ -46,6 +52,8 @@ def _configure(app: Sphinx, config: Config) -> None:
     config.bookbuild_execution_key = book.execution_key()
     config.bookbuild_look = content_key([_HERE])
     config.nb_execution_cache_path = str(book.cache)
+    # A notebook has no outputs; what is glued into its text is plain.
+    config.nb_mime_priority_overrides = [("notebooks", "text/plain", 1)]
     config.templates_path = [*config.templates_path, str(_HERE / "templates")]
     config.html_static_path = [*config.html_static_path, str(_HERE / "static")]
     config.mathjax_path = "book/mathjax/startup.js"
@@ -55,6 +63,9 @@ def _configure(app: Sphinx, config: Config) -> None:
         options = config.html_theme_options
         options["repository_url"] = address
         options["use_repository_button"] = True
+        # CI publishes the notebooks there, beside the whole tree.
+        options["repository_branch"] = "notebooks"
+        options["launch_buttons"] = options.get("launch_buttons", {}) | _LAUNCH
 
 
 def _without_thebe(app: Sphinx) -> None:
@@ -82,6 +93,7 @@ def _page(
     doctree: nodes.document | None,
 ) -> None:
     app.add_css_file("book/book.css")
+    _launch_notebooks(context)
     if doctree is not None and stills.present(doctree):
         app.add_js_file("book/explorers.js", loading_method="defer")
         app.add_css_file("book/explorers.css")
@@ -98,9 +110,19 @@ def _page(
     context["icons"] = styles.relative_to(static).as_posix()
 
 
+def _launch_notebooks(context: dict[str, Any]) -> None:
+    """Let the theme's buttons open what is made of the chapter: Colab knows nothing else."""
+    for group in context.get("header_buttons", ()):
+        for button in group.get("buttons", ()):
+            if button.get("text") in ("Binder", "Colab"):
+                button["url"] = button["url"].removesuffix(".md") + ".ipynb"
+
+
 def _finish(app: Sphinx, failed: Exception | None) -> None:
     if app.builder.format == "html" and not failed:
         icons.shrink(Path(app.outdir), _theme(app) / "static")
+        # The theme copies executed notebooks here for a button that this book does not have.
+        shutil.rmtree(Path(app.outdir) / "_sources", ignore_errors=True)
 
 
 def _theme(app: Sphinx) -> Path:

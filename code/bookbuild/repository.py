@@ -29,3 +29,30 @@ def address(root: Path) -> str | None:
     )
     found = _REMOTE.match(asked.stdout.strip())
     return f"https://{found[1]}/{found[2]}" if found else None
+
+
+def commit(root: Path) -> str | None:
+    """Return the full hash of the commit that is checked out, or None where there is none."""
+    asked = subprocess.run(
+        ["git", "-C", str(root), "rev-parse", "--verify", "--quiet", "HEAD"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return asked.stdout.strip() or None
+
+
+def site(root: Path) -> str | None:
+    """Return the address of the published book, without a slash at its end, or None.
+
+    ``BOOK_SITE`` comes first, for a domain of one's own; else it is where GitHub Pages puts the
+    repository's site.
+    """
+    if named := os.environ.get("BOOK_SITE"):
+        return named.rstrip("/")
+    found = _REMOTE.match(address(root) or "")
+    if not found:
+        return None
+    owner, name = found[2].split("/")
+    home = f"{owner}.github.io".lower()
+    return f"https://{home}" if name.lower() == home else f"https://{home}/{name}"
