@@ -18,7 +18,6 @@ import nbformat.v4 as v4
 from docutils import nodes
 from nbformat import NotebookNode, validate, writes
 from sphinx.application import Sphinx
-from sphinx.errors import SphinxError
 from sphinx_exercise.nodes import solution_node
 from sphinx_markdown_builder import MarkdownBuilder
 from sphinx_markdown_builder.contexts import IndentContext, SubContext, WrappedContext
@@ -35,12 +34,6 @@ if importlib.util.find_spec("tbptt") is None:
     {install}"""
 # Colab folds cells of this kind, JupyterLab those with the source hidden.
 FOLDED = {"cellView": "form", "jupyter": {"source_hidden": True}}
-
-
-class NotebookError(SphinxError):
-    """A chapter that cannot become a notebook; the message says what stands in the way."""
-
-    category = "Notebook"
 
 
 def install_cell(book: Book) -> NotebookNode:
@@ -64,7 +57,7 @@ class NotebookTranslator(MarkdownTranslator):  # type: ignore[misc]
 
     def astext(self) -> str:
         """Return the notebook as JSON."""
-        self._end_text(self.document)
+        self._end_text()
         seen: Counter[str] = Counter()
         for cell in self.cells:
             # From the content, so that a change in one cell leaves the others' ids alone.
@@ -80,13 +73,10 @@ class NotebookTranslator(MarkdownTranslator):  # type: ignore[misc]
         validate(notebook)
         return str(writes(notebook)) + "\n"  # type: ignore[no-untyped-call]
 
-    def _end_text(self, node: nodes.Node) -> None:
-        if len(self._ctx_queue) != 1:
-            raise NotebookError(
-                f"{self.builder.current_doc_name}, line {node.line}: a cell inside a list, a "
-                "table or an admonition cannot be a cell of a notebook. Move it out."
-            )
-        if text := self.ctx.make().strip():
+    def _end_text(self) -> None:
+        # myst-nb takes no cell inside a list or a box; only sections are open here.
+        (text_so_far,) = self._ctx_queue
+        if text := text_so_far.make().strip():
             self.cells.append(_cell("markdown", text))
         self._ctx_queue[:] = [SubContext()]
 
@@ -96,8 +86,10 @@ class NotebookTranslator(MarkdownTranslator):  # type: ignore[misc]
         """Begin folded text, or make a cell."""
         if "folded" in node["classes"]:
             self.add("<details>\n<summary>Solution</summary>", prefix_eol=2, suffix_eol=2)
+        elif "design_component" in node:  # tabs and cards: Markdown has nothing of the kind
+            self.unknown_visit(node)
         elif node.get("nb_element") == "cell_code":
-            self._end_text(node)
+            self._end_text()
             (source,) = (
                 part for part in node.children if part.get("nb_element") == "cell_code_source"
             )
