@@ -3,7 +3,6 @@
 import itertools
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import ipywidgets
@@ -133,13 +132,13 @@ print("seven")
 
 
 def test_in_a_kernel_with_the_widgets_that_colab_has(tmp_path):
-    old = ROOT / "_build" / "ipywidgets7"
-    assert (old / "ready").is_file(), "run `make test`, which fetches ipywidgets 7.7.1"
+    colab = ROOT / "_build" / "colab"
+    assert (colab / "ready").is_file(), "run `make test`, which lays out what Colab has"
     source = Path(__file__).read_text().split("def shown")[0].split("def frame")[1]
     (tmp_path / "tests_frame.py").write_text(f"def frame{source}")
     told = subprocess.run(
-        [sys.executable, "-c", SEVEN],
-        env=os.environ | {"PYTHONPATH": f"{old}{os.pathsep}{tmp_path}"},
+        [str(colab / "bin" / "python"), "-c", SEVEN],
+        env=os.environ | {"PYTHONPATH": f"{ROOT / 'code'}{os.pathsep}{tmp_path}"},
         capture_output=True,
         text=True,
         check=False,

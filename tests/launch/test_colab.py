@@ -1,0 +1,146 @@
+"""Every notebook, as Colab would run it: its versions of everything, its widgets, its `git`.
+
+The notebooks are the published ones to the byte. Where they install the package from the book's
+address, git is told that the address lies in this machine: a clone with the files as they are now.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from bookbuild.book import Book
+
+ROOT = Path(__file__).parents[2]
+CHAPTERS = [path.stem for path in Book(ROOT).notebooks()]
+ADDRESS = "https://github.com/someone/book"
+PYTHON = ROOT / "_build" / "colab" / "bin" / "python"
+
+
+def git(folder, *arguments):
+    me = ("-c", "user.name=a", "-c", "user.email=b")
+    subprocess.run(["git", "-C", str(folder), *me, *arguments], check=True, capture_output=True)
+
+
+def installed():
+    """Return what the look-alike has, but for the book's package."""
+    pip = [str(PYTHON), "-m", "pip", "--disable-pip-version-check"]
+    subprocess.run([*pip, "uninstall", "--yes", "--quiet", "tbptt"], check=True)
+    told = subprocess.run([*pip, "freeze"], check=True, capture_output=True, text=True)
+    return told.stdout
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory):
+    """Return a clone of the book as it is now, with its notebooks."""
+    assert PYTHON.is_file(), "there is no look-alike of Colab; run `make test`"
+    clone = tmp_path_factory.mktemp("published") / "book"
+    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
+    git(clone, f"--work-tree={ROOT}", "add", "--all")
+    git(clone, f"--work-tree={ROOT}", "commit", "--quiet", "--allow-empty", "-m", "as it is now")
+    git(clone, "reset", "--hard")
+    (clone / "_build").mkdir()
+    (clone / "_build" / "executed").symlink_to(ROOT / "_build" / "executed")
+    subprocess.run(
+        [sys.executable, "-m", "bookbuild", "--notebooks", str(clone)],
+        env=os.environ | {"GITHUB_REPOSITORY": ADDRESS.removeprefix("https://github.com/")},
+        check=True,
+    )
+    return clone
+
+
+def drive(published, notebook):
+    """Run a notebook and move its sliders; return the report, or what went wrong."""
+    there = {
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"url.file://{published}.insteadOf",
+        "GIT_CONFIG_VALUE_0": ADDRESS,
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+    }
+    told = subprocess.run(
+        [
+            str(PYTHON),
+            str(Path(__file__).with_name("drive.py")),
+            str(notebook),
+            str(notebook.parent),
+        ],
+        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | there,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if told.returncode:
+        return told.stderr
+    return json.loads(told.stdout.splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def reports(published):
+    before = installed()
+    notebooks = [published / f"_build/notebooks/chapters/{name}.ipynb" for name in CHAPTERS]
+    first = drive(published, notebooks[0])  # installs the package for all
+    with ThreadPoolExecutor(2) as pool:
+        others = list(pool.map(lambda one: drive(published, one), notebooks[1:]))
+    assert installed() == before, "the first cell changed what Colab has"
+    found = dict(zip(CHAPTERS, [first, *others], strict=True))
+    return found
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_a_chapter_runs_and_its_sliders_move(reports, chapter):
+    report = reports[chapter]
+    assert isinstance(report, dict), report
+    assert report["cells"] > 2
+    assert report["explorers"], "a chapter without explorers"
+    for explorer in report["explorers"]:
+        assert explorer["positions"] >= 2
+        assert explorer["frames"] > 1
+    assert sum(one["positions"] for one in report["explorers"]) >= 10
+
+
+def test_what_the_text_says_of_keras_in_colab(reports):
+    assert "OperatorNotAllowedInGraphError\n" in reports["stateful"]["printed"]
+
+
+def test_only_the_first_notebook_had_to_install(reports):
+    first, *others = (reports[name]["install_seconds"] for name in CHAPTERS)
+    assert first > max(others)
+
+
+def broken(published, tmp_path, *cells):
+    """Return a notebook with the published first cell, and others."""
+    notebook = json.loads((published / "_build/notebooks/chapters/index.ipynb").read_text())
+    of = notebook["cells"][0]
+    notebook["cells"] = [of, *({**of, "id": f"cell-{n}", "source": text}
+                               for n, text in enumerate(cells))]  # fmt: skip
+    path = tmp_path / "broken.ipynb"
+    path.write_text(json.dumps(notebook))
+    return path
+
+
+SLIDER = """
+from tbptt.explorers import explore
+from tbptt.figures import one_picture
+box = explore(one_picture, window=(1, 2), stride=(1, 2))
+"""
+
+
+@pytest.mark.parametrize(
+    ("cells", "words"),
+    [
+        (["1 / 0"], "ZeroDivisionError"),
+        # An interface that Colab's versions do not have, or no longer.
+        (["import numpy as np\nnp.float_"], "np.float_"),
+        ([SLIDER, "box.children[0].observe(lambda _: 1 / 0, names='value')"], "ZeroDivisionError"),
+        ([SLIDER, "for handle in box.children[:-1]: handle.unobserve_all()"], "the sliders show"),
+    ],
+    ids=["a cell raises", "an interface is gone", "a callback raises", "a slider is dead"],
+)
+def test_what_would_break_in_colab_is_seen(published, reports, tmp_path, cells, words):
+    told = drive(published, broken(published, tmp_path, *cells))
+    assert isinstance(told, str), told
+    assert words in told
