@@ -4,13 +4,18 @@ BIN := .venv/bin
 READY := .venv/ready
 COLAB := _build/colab/ready
 
-.PHONY: book notebooks serve test lint lock clean
+.PHONY: book notebooks branch serve test lint lock clean
 
 book: $(READY)  ## build the book into _build/html
 	$(BIN)/python -m bookbuild
 
 notebooks: $(READY)  ## make notebooks from the chapters, in _build/notebooks
 	$(BIN)/python -m bookbuild --notebooks
+
+branch: notebooks  ## what Binder and Colab open: this commit and its notebooks, in _build/branch
+	rm -rf _build/branch && mkdir -p _build/branch
+	git archive HEAD ':!.github' | tar -x -C _build/branch
+	cp -R _build/notebooks/. _build/branch
 
 serve: $(READY)  ## open the book and rebuild it as you write
 	$(BIN)/python -m bookbuild.serve

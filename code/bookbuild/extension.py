@@ -27,6 +27,7 @@ _HERE = Path(__file__).parent
 _LAUNCH = {
     "binderhub_url": "https://mybinder.org",
     "colab_url": "https://colab.research.google.com",
+    "notebook_interface": "jupyterlab",
 }
 
 
@@ -65,7 +66,7 @@ def _configure(app: Sphinx, config: Config) -> None:
         options["use_repository_button"] = True
         # CI publishes the notebooks there, beside the whole tree.
         options["repository_branch"] = "notebooks"
-        options["launch_buttons"] = options.get("launch_buttons", {}) | _LAUNCH
+        options["launch_buttons"] = _LAUNCH
 
 
 def _without_thebe(app: Sphinx) -> None:

@@ -1,6 +1,7 @@
 """Copies of the book that are broken, or changed in one place, and what the build says."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -140,12 +141,29 @@ def test_a_warning_is_an_error(copy, prose, cell, words):
 
 
 def test_the_repository_is_linked_where_there_is_one(copy):
+    (copy / "_toc.yml").write_text((copy / "_toc.yml").read_text() + "  - file: chapters/words\n")
+    write(copy, "words", "# Words\n\nNo code.")
     assert build(copy, GITHUB_REPOSITORY="someone/fork").returncode == 0
     assert 'href="https://github.com/someone/fork"' in page(copy)
+    # The fork's notebooks, on the branch that holds them; nothing to launch where there is no code.
+    for name in ("index", "second"):
+        assert launches(page(copy, name)) == [
+            "https://mybinder.org/v2/gh/someone/fork/notebooks"
+            f"?urlpath=lab/tree/chapters/{name}.ipynb",
+            "https://colab.research.google.com/github/someone/fork/blob/notebooks"
+            f"/chapters/{name}.ipynb",
+        ]
+    assert launches(page(copy, "words")) == []
+    assert not (copy / "_build/html/_sources").exists()
     # Without an address there is no button, rather than a dead one.
     assert build(copy, GITHUB_REPOSITORY="").returncode == 0
     assert "btn-source-repository-button" not in page(copy)
     assert "someone/fork" not in page(copy)
+    assert launches(page(copy)) == []
+
+
+def launches(html):
+    return re.findall(r'href="(https://(?:mybinder|colab)\.[^"]*)"', html)
 
 
 def test_chapters_are_executed_at_the_same_time(copy):
