@@ -3,6 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 COLAB := _build/colab/ready
+BINDER := _build/binder/ready
 
 .PHONY: book notebooks branch serve test lint lock clean
 
@@ -20,7 +21,7 @@ branch: notebooks  ## what Binder and Colab open: this commit and its notebooks,
 serve: $(READY)  ## open the book and rebuild it as you write
 	$(BIN)/python -m bookbuild.serve
 
-test: lint book notebooks $(COLAB)  ## everything that CI checks
+test: lint book notebooks $(COLAB) $(BINDER)  ## everything that CI checks
 	$(BIN)/python -m pytest
 
 lint: $(READY)
@@ -34,6 +35,9 @@ lint: $(READY)
 lock: $(READY)  ## raise every pin in requirements.lock
 	$(BIN)/uv pip compile pyproject.toml --upgrade --quiet \
 		--custom-compile-command "make lock" --output-file requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --upgrade --quiet --no-config --universal --no-annotate \
+		--python-version 3.11 --extra launch --constraint requirements.lock \
+		--custom-compile-command "make lock" --output-file binder/requirements.txt
 
 $(READY): requirements.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -45,6 +49,13 @@ $(READY): requirements.lock pyproject.toml
 $(COLAB): tests/launch/colab.txt
 	$(PYTHON) -m venv --clear $(@D)
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
+# And one with what Binder would install; conda's PyTorch is the one of the lock here.
+$(BINDER): binder/requirements.txt requirements.lock
+	$(PYTHON) -m venv --clear $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $< \
+		"$$(grep '^torch==' requirements.lock)"
 	touch $@
 
 clean:

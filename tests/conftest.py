@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import shutil
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,12 @@ import pytest
 from hypothesis import settings
 from jupyter_cache import get_cache
 from myst_nb.core.read import myst_nb_reader_plugin
+from playwright.sync_api import Browser, Error, sync_playwright
 
 from bookbuild.book import Book
 
 ROOT = Path(__file__).parents[1]
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
 
 # A slow machine is no failure; in CI the same examples every time, elsewhere new ones.
 settings.register_profile("book", deadline=None, derandomize=bool(os.environ.get("CI")))
@@ -55,3 +58,19 @@ def glued(book: Book):
         return values
 
     return read
+
+
+@pytest.fixture(scope="session")
+def browser() -> Browser:
+    """Start Debian's Chromium, else whatever Playwright finds; without one, only CI fails."""
+    with sync_playwright() as playwright:
+        try:
+            started = playwright.chromium.launch(
+                executable_path=shutil.which("chromium"), args=FLAGS
+            )
+        except Error as error:
+            if os.environ.get("CI"):
+                raise
+            pytest.skip(f"NO BROWSER: install chromium to run these tests ({error.message[:80]})")
+        yield started
+        started.close()

@@ -7,7 +7,6 @@ address, git is told that the address lies in this machine: a clone with the fil
 import json
 import os
 import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,13 +16,7 @@ from bookbuild.book import Book
 
 ROOT = Path(__file__).parents[2]
 CHAPTERS = [path.stem for path in Book(ROOT).notebooks()]
-ADDRESS = "https://github.com/someone/book"
 PYTHON = ROOT / "_build" / "colab" / "bin" / "python"
-
-
-def git(folder, *arguments):
-    me = ("-c", "user.name=a", "-c", "user.email=b")
-    subprocess.run(["git", "-C", str(folder), *me, *arguments], check=True, capture_output=True)
 
 
 def installed():
@@ -34,31 +27,12 @@ def installed():
     return told.stdout
 
 
-@pytest.fixture(scope="module")
-def published(tmp_path_factory):
-    """Return a clone of the book as it is now, with its notebooks."""
-    assert PYTHON.is_file(), "there is no look-alike of Colab; run `make test`"
-    clone = tmp_path_factory.mktemp("published") / "book"
-    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
-    git(clone, f"--work-tree={ROOT}", "add", "--all")
-    git(clone, f"--work-tree={ROOT}", "commit", "--quiet", "--allow-empty", "-m", "as it is now")
-    git(clone, "reset", "--hard")
-    (clone / "_build").mkdir()
-    (clone / "_build" / "executed").symlink_to(ROOT / "_build" / "executed")
-    subprocess.run(
-        [sys.executable, "-m", "bookbuild", "--notebooks", str(clone)],
-        env=os.environ | {"GITHUB_REPOSITORY": ADDRESS.removeprefix("https://github.com/")},
-        check=True,
-    )
-    return clone
-
-
 def drive(published, notebook):
     """Run a notebook and move its sliders; return the report, or what went wrong."""
     there = {
         "GIT_CONFIG_COUNT": "1",
-        "GIT_CONFIG_KEY_0": f"url.file://{published}.insteadOf",
-        "GIT_CONFIG_VALUE_0": ADDRESS,
+        "GIT_CONFIG_KEY_0": f"url.file://{published.tree}.insteadOf",
+        "GIT_CONFIG_VALUE_0": published.address,
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
     }
     told = subprocess.run(
@@ -81,7 +55,7 @@ def drive(published, notebook):
 @pytest.fixture(scope="module")
 def reports(published):
     before = installed()
-    notebooks = [published / f"_build/notebooks/chapters/{name}.ipynb" for name in CHAPTERS]
+    notebooks = [published.notebook(name) for name in CHAPTERS]
     first = drive(published, notebooks[0])  # installs the package for all
     with ThreadPoolExecutor(2) as pool:
         others = list(pool.map(lambda one: drive(published, one), notebooks[1:]))
@@ -114,7 +88,7 @@ def test_only_the_first_notebook_had_to_install(reports):
 
 def broken(published, tmp_path, *cells):
     """Return a notebook with the published first cell, and others."""
-    notebook = json.loads((published / "_build/notebooks/chapters/index.ipynb").read_text())
+    notebook = json.loads(published.notebook("index").read_text())
     of = notebook["cells"][0]
     notebook["cells"] = [of, *({**of, "id": f"cell-{n}", "source": text}
                                for n, text in enumerate(cells))]  # fmt: skip

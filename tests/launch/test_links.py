@@ -2,14 +2,9 @@
 
 import os
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
-import pytest
-
 from bookbuild import repository
-from bookbuild.book import Book
 
 ROOT = Path(__file__).parents[2]
 OPENS = re.compile(
@@ -17,17 +12,6 @@ OPENS = re.compile(
     r"|colab\.research\.google\.com/github/(?P<colab>[\w.-]+/[\w.-]+)/blob/notebooks)"
     r'/(?P<path>[^"]+)"'
 )
-
-
-@pytest.fixture(scope="module")
-def branch(tmp_path_factory):
-    """Return the tree that `make branch` lays out, from a clone whose notebooks are these."""
-    clone = tmp_path_factory.mktemp("branch") / "book"
-    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
-    shutil.copytree(Book(ROOT).ipynb, clone / "_build" / "notebooks")
-    # Everything but the notebooks, which are there.
-    subprocess.run(["make", "branch", "--old-file=notebooks"], cwd=clone, check=True)
-    return clone / "_build" / "branch"
 
 
 def test_the_branch_holds_the_tree_and_the_notebooks(book, branch):

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import functools
 import gzip
-import os
-import shutil
 import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from playwright.sync_api import Browser, Error, sync_playwright
-
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -30,22 +25,6 @@ def address(book):
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
-
-
-@pytest.fixture(scope="session")
-def browser() -> Browser:
-    """Start Debian's Chromium, else whatever Playwright finds; without one, only CI fails."""
-    with sync_playwright() as playwright:
-        try:
-            started = playwright.chromium.launch(
-                executable_path=shutil.which("chromium"), args=FLAGS
-            )
-        except Error as error:
-            if os.environ.get("CI"):
-                raise
-            pytest.skip(f"NO BROWSER: install chromium to run these tests ({error.message[:80]})")
-        yield started
-        started.close()
 
 
 @pytest.fixture
