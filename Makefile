@@ -5,7 +5,7 @@ READY := .venv/ready
 COLAB := _build/colab/ready
 BINDER := _build/binder/ready
 
-.PHONY: book notebooks branch serve test lint lock clean
+.PHONY: book notebooks branch serve test lint lock links browser clean
 
 book: $(READY)  ## build the book into _build/html
 	$(BIN)/python -m bookbuild
@@ -17,6 +17,12 @@ branch: notebooks  ## what Binder and Colab open: this commit and its notebooks,
 	rm -rf _build/branch && mkdir -p _build/branch
 	git archive HEAD ':!.github' | tar -x -C _build/branch
 	cp -R _build/notebooks/. _build/branch
+
+links: $(READY)  ## ask every other site that the book links to
+	$(BIN)/python -m bookbuild --links
+
+browser: $(READY)  ## the browser that Playwright brings, where no Chromium is installed
+	$(BIN)/playwright install --with-deps chromium
 
 serve: $(READY)  ## open the book and rebuild it as you write
 	$(BIN)/python -m bookbuild.serve
@@ -31,6 +37,7 @@ lint: $(READY)
 	$(BIN)/lint-imports
 	$(BIN)/zizmor --offline --quiet .github
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 
 lock: $(READY)  ## raise every pin in requirements.lock
 	$(BIN)/uv pip compile pyproject.toml --upgrade --quiet \

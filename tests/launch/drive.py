@@ -1,9 +1,9 @@
 """Run a notebook as Colab does: cell by cell in a kernel, then move every handle of its sliders.
 
-    python drive.py NOTEBOOK FOLDER
+    python drive.py NOTEBOOK ...
 
-Prints what happened as one line of JSON. Needs what Colab has and nothing of this book, so that it
-also runs in Colab's own image.
+Prints what happened as a line of JSON for each. Needs what Colab has and nothing of this book, so
+that it also runs in Colab's own image.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import html
 import itertools
 import json
 import math
+import os
 import re
 import sys
 import time
@@ -86,10 +87,10 @@ def drive(client, explorer):
     return {"positions": math.prod(len(h["labels"]) for h in handles), "frames": len(frames)}
 
 
-def main(path, folder):
+def main(path):
     """Run, drive, report."""
     cells = [cell.source for cell in nbformat.read(path, 4).cells if cell.cell_type == "code"]
-    manager, client = start_new_kernel(cwd=folder)
+    manager, client = start_new_kernel(cwd=os.path.dirname(os.path.abspath(path)))
     try:
         started = time.monotonic()
         run(client, cells[0])
@@ -109,4 +110,5 @@ def main(path, folder):
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    for name in sys.argv[1:]:
+        main(name)

@@ -36,12 +36,7 @@ def drive(published, notebook):
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
     }
     told = subprocess.run(
-        [
-            str(PYTHON),
-            str(Path(__file__).with_name("drive.py")),
-            str(notebook),
-            str(notebook.parent),
-        ],
+        [str(PYTHON), str(Path(__file__).with_name("drive.py")), str(notebook)],
         env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | there,
         capture_output=True,
         text=True,
