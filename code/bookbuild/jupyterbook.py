@@ -56,7 +56,7 @@ def links(book: Book) -> list[str]:
         If a link is dead: ``_build/linkcheck/output.txt`` names it.
     """
     executed = execute.execute(book)
-    _build(book, "--builder", "linkcheck")
+    _build(book, "--builder", "custom", "--custom-builder", "linkcheck")
     return executed
 
 
