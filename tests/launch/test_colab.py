@@ -6,6 +6,7 @@ address, git is told that the address lies in this machine: a clone with the fil
 
 import json
 import os
+import re
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -63,6 +64,7 @@ def reports(published):
 def test_a_chapter_runs_and_its_sliders_move(reports, chapter):
     report = reports[chapter]
     assert isinstance(report, dict), report
+    print({name: report[name] for name in ("install_seconds", "seconds", "peak_mb")})
     assert report["cells"] > 2
     assert report["explorers"], "a chapter without explorers"
     for explorer in report["explorers"]:
@@ -74,6 +76,9 @@ def test_a_chapter_runs_and_its_sliders_move(reports, chapter):
 def test_what_the_text_says_of_keras_in_colab(reports):
     told = [text.splitlines() for text in reports["stateful"]["printed"]]
     assert any("OperatorNotAllowedInGraphError" in lines for lines in told)
+    pins = Path(__file__).with_name("colab.txt").read_text()
+    (minor,) = re.findall(r"^keras==(\d+\.\d+)\.", pins, flags=re.MULTILINE)
+    assert f"Keras {minor}, which Colab has" in (ROOT / "chapters/stateful.md").read_text()
 
 
 def test_only_the_first_notebook_had_to_install(reports):
