@@ -2,12 +2,12 @@ import subprocess
 
 import pytest
 
-from bookbuild.repository import address
+from bookbuild.repository import address, commit, site
 
 
 @pytest.fixture(autouse=True)
 def nowhere(monkeypatch):
-    for name in ("GITHUB_REPOSITORY", "GITHUB_SERVER_URL"):
+    for name in ("GITHUB_REPOSITORY", "GITHUB_SERVER_URL", "BOOK_SITE"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -36,3 +36,22 @@ def test_the_remote_is_read(tmp_path, remote, found):
 def test_no_remote_no_address(tmp_path):
     subprocess.run(["git", "init", "-q", tmp_path], check=True)
     assert address(tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("Someone/fork", "https://someone.github.io/fork"),
+        ("Someone/someone.github.io", "https://someone.github.io"),
+    ],
+)
+def test_where_github_publishes(tmp_path, monkeypatch, name, found):
+    assert site(tmp_path) is None
+    monkeypatch.setenv("GITHUB_REPOSITORY", name)
+    assert site(tmp_path) == found
+    monkeypatch.setenv("BOOK_SITE", "https://book.org/")
+    assert site(tmp_path) == "https://book.org"
+
+
+def test_no_commit_before_the_first(tmp_path):
+    assert commit(tmp_path) is None

@@ -32,19 +32,21 @@ def git(folder, *arguments):
 
 @pytest.fixture(scope="session")
 def published(tmp_path_factory):
-    """Publish the book as it is now: a commit in a clone, and its notebooks."""
+    """Publish the book as it is now: a commit in a clone, its pages and notebooks."""
     clone = tmp_path_factory.mktemp("published") / "book"
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
     git(clone, f"--work-tree={ROOT}", "add", "--all")
     git(clone, f"--work-tree={ROOT}", "commit", "--quiet", "--allow-empty", "-m", "as it is now")
     git(clone, "reset", "--hard")
     (clone / "_build").mkdir()
-    (clone / "_build" / "executed").symlink_to(ROOT / "_build" / "executed")
-    subprocess.run(
-        [sys.executable, "-m", "bookbuild", "--notebooks", str(clone)],
-        env=os.environ | {"GITHUB_REPOSITORY": ADDRESS.removeprefix("https://github.com/")},
-        check=True,
-    )
+    for name in ("executed", "npm"):
+        (clone / "_build" / name).symlink_to(ROOT / "_build" / name)
+    for options in ([], ["--notebooks"]):
+        subprocess.run(
+            [sys.executable, "-m", "bookbuild", *options, str(clone)],
+            env=os.environ | {"GITHUB_REPOSITORY": ADDRESS.removeprefix("https://github.com/")},
+            check=True,
+        )
     return Published(clone, ADDRESS)
 
 

@@ -1,6 +1,6 @@
 """Every notebook, as Colab would run it: its versions of everything, its widgets, its `git`.
 
-The notebooks are the published ones to the byte. Where they install the package from the book's
+The notebooks are made as CI makes the published ones. Where they install the package from the book's
 address, git is told that the address lies in this machine: a clone with the files as they are now.
 """
 
@@ -56,8 +56,7 @@ def reports(published):
     with ThreadPoolExecutor(2) as pool:
         others = list(pool.map(lambda one: drive(published, one), notebooks[1:]))
     assert installed() == before, "the first cell changed what Colab has"
-    found = dict(zip(CHAPTERS, [first, *others], strict=True))
-    return found
+    return dict(zip(CHAPTERS, [first, *others], strict=True))
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
