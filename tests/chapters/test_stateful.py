@@ -106,3 +106,18 @@ def test_state_pays_where_the_season_does_not_fit_into_the_window(said):
 def test_rows_make_it_fast(said):
     assert said["slower_eight"] < 4
     assert said["gain_small"] > said["gain_large"] > 4
+
+
+def test_a_state_that_is_passed_replaces_the_carried_one():
+    # Said among the questions of the chapter on initial states.
+    import keras
+    import numpy as np
+
+    x, zeros = np.ones((2, 3, 1), "float32"), np.zeros((2, 4), "float32")
+    layer = keras.layers.GRU(4, stateful=True)
+    first, passed = (np.asarray(layer(x, initial_state=zeros)) for _ in range(2))
+    assert np.array_equal(first, passed)
+    carried = np.asarray(layer(x))
+    assert not np.allclose(first, carried)
+    layer.states[0].assign(zeros)
+    assert np.allclose(first, np.asarray(layer(x)))

@@ -1,7 +1,7 @@
 """Every notebook, as Colab would run it: its versions of everything, its widgets, its `git`.
 
-The notebooks are made as CI makes the published ones. Where they install the package from the book's
-address, git is told that the address lies in this machine: a clone with the files as they are now.
+The notebooks are made as CI makes the published ones. Where they install the package from the
+book's address, git is told that it lies in this machine: a clone with the files as they are now.
 """
 
 import json
