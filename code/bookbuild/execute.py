@@ -6,6 +6,7 @@ well, so every state of them has a cache of its own (`Book.cache`).
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from concurrent.futures import ProcessPoolExecutor
@@ -13,13 +14,14 @@ from itertools import repeat
 from pathlib import Path
 
 import click
+import nbformat
 from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn, ProjectNb
 from jupyter_cache.executors.utils import single_nb_execution
-from nbformat import NotebookNode
 
 from bookbuild.book import Book
 
+_WIDGETS = "application/vnd.jupyter.widget-state+json"
 _KEPT = 3  # caches of earlier states, so that undoing a change costs nothing
 
 
@@ -80,7 +82,7 @@ def execute(book: Book, *, timeout: int = 900) -> list[str]:
     return sorted(os.path.relpath(uri, book.root) for uri in waiting)
 
 
-def _execute(notebook: ProjectNb, timeout: int) -> tuple[NotebookNode, float, str | None]:
+def _execute(notebook: ProjectNb, timeout: int) -> tuple[nbformat.NotebookNode, float, str | None]:
     """Execute a chapter beside its file, in a process of its own.
 
     Only the parent writes to the cache: jupyter-cache's own parallel executor writes from every
@@ -88,7 +90,16 @@ def _execute(notebook: ProjectNb, timeout: int) -> tuple[NotebookNode, float, st
     """
     folder = str(Path(notebook.uri).parent)
     result = single_nb_execution(notebook.nb, cwd=folder, timeout=timeout, allow_errors=False)
-    return result.nb, result.time, result.exc_string
+    return number_widgets(result.nb), result.time, result.exc_string
+
+
+def number_widgets(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Replace the random ids of widgets by their order, so that builds are alike to the byte."""
+    states = notebook.metadata.get("widgets", {}).get(_WIDGETS, {}).get("state", {})
+    text = json.dumps(notebook)
+    for number, name in enumerate(states):  # in the order in which the kernel made them
+        text = text.replace(name, f"{number:032x}")
+    return nbformat.from_dict(json.loads(text))
 
 
 def _report(chapter: str, traceback: str) -> str:

@@ -45,7 +45,7 @@ def shrink(site: Path, theme_static: Path) -> None:
     used = codes_in_use(site, styles)
     options = subset.Options(flavor="woff2", layout_features=[])
     for source in theme_static.glob("vendor/fontawesome/*/webfonts/*.woff2"):
-        with TTFont(source) as font:
+        with TTFont(source, recalcTimestamp=False) as font:  # the same bytes in every build
             cutter = subset.Subsetter(options)
             cutter.populate(unicodes=used)
             cutter.subset(font)

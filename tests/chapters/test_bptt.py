@@ -85,7 +85,7 @@ def test_retained_graphs_make_each_chunk_dearer_and_the_gradient_right(said):
     more = np.diff(said["kept_saved"])
     assert more == pytest.approx(more[0])  # nothing is freed, and every chunk saves as much
     assert more[0] > 100
-    assert said["kept_time_growth"] > 2
+    assert said["kept_longer"] is True
     assert (said["kept_walked"], said["once_walked"]) == (sum(range(25, 401, 25)), 400)
     assert said["kept_difference"] < 1e-4 * said["kept_entry"]
 
@@ -147,7 +147,7 @@ def test_what_length_costs(said):
     assert per_step == pytest.approx(per_step[0])
     assert said["saved_forward"] == [0, 0, 0, 0]
     assert said["saved_growth"] == pytest.approx(8, rel=0.03)
-    assert 3 < said["time_growth"] < 20
+    assert said["far_longer"] is True
     assert said["sum_growth"] == pytest.approx(8, rel=0.03)
     assert said["mean_growth"] == pytest.approx(1, rel=0.03)
 

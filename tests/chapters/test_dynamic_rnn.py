@@ -42,7 +42,7 @@ def test_lengths(said):
 def test_a_graph_grows_by_what_is_defined_in_the_loop(said):
     assert said["nodes_once"] == 0
     assert said["nodes_each"] == int(said["nodes_each"]) > 0
-    assert said["slower"] > 3
+    assert said["slower"] is True
 
 
 def test_todays_programs_give_the_same_numbers(said):
