@@ -6,12 +6,12 @@ well, so every state of them has a cache of its own (`Book.cache`).
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from concurrent.futures import ProcessPoolExecutor
 from itertools import repeat
 from pathlib import Path
+from typing import cast
 
 import click
 import nbformat
@@ -96,10 +96,10 @@ def _execute(notebook: ProjectNb, timeout: int) -> tuple[nbformat.NotebookNode, 
 def number_widgets(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """Replace the random ids of widgets by their order, so that builds are alike to the byte."""
     states = notebook.metadata.get("widgets", {}).get(_WIDGETS, {}).get("state", {})
-    text = json.dumps(notebook)
+    text = nbformat.writes(notebook)
     for number, name in enumerate(states):  # in the order in which the kernel made them
         text = text.replace(name, f"{number:032x}")
-    return nbformat.from_dict(json.loads(text))
+    return cast("nbformat.NotebookNode", nbformat.reads(text, as_version=notebook.nbformat))
 
 
 def _report(chapter: str, traceback: str) -> str:

@@ -69,9 +69,9 @@ class NotebookTranslator(MarkdownTranslator):  # type: ignore[misc]
             "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
             "language_info": {"name": "python"},
         }
-        notebook = v4.new_notebook(cells=self.cells, metadata=metadata)  # type: ignore[no-untyped-call]
+        notebook = v4.new_notebook(cells=self.cells, metadata=metadata)
         validate(notebook)
-        return str(writes(notebook)) + "\n"  # type: ignore[no-untyped-call]
+        return str(writes(notebook)) + "\n"
 
     def _end_text(self) -> None:
         # myst-nb takes no cell inside a list or a box; only sections are open here.
