@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import shutil
+import subprocess
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,35 @@ def book() -> Book:
     found = Book(ROOT)
     assert (found.html / "index.html").is_file(), "there is no built book; run `make test`"
     return found
+
+
+@pytest.fixture(scope="session")
+def git():
+    """Return a function that runs git in a folder, as somebody."""
+
+    def run(folder: Path, *arguments: str) -> str:
+        me = ("-c", "user.name=a", "-c", "user.email=b")
+        command = ["git", "-C", str(folder), *me, *arguments]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def clone(git):
+    """Return a function that clones the book as it is now, without anything that was built."""
+
+    def make(target: Path) -> Path:
+        git(ROOT, "clone", "--quiet", str(ROOT), str(target))
+        git(target, "rm", "-r", "--quiet", "--force", ".")
+        now = git(ROOT, "ls-files", "--cached", "--others", "--exclude-standard")
+        for name in now.splitlines():
+            if (ROOT / name).is_file():
+                (target / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, target / name)
+        return target
+
+    return make
 
 
 @pytest.fixture(scope="session")

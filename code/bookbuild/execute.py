@@ -89,7 +89,10 @@ def _execute(notebook: ProjectNb, timeout: int) -> tuple[nbformat.NotebookNode, 
     process, and one of them then meets the half-written record of another.
     """
     folder = str(Path(notebook.uri).parent)
-    result = single_nb_execution(notebook.nb, cwd=folder, timeout=timeout, allow_errors=False)
+    # A kernel sends what is printed in pieces, cut by the clock: put them together as they came.
+    result = single_nb_execution(
+        notebook.nb, cwd=folder, timeout=timeout, allow_errors=False, coalesce_streams=True
+    )
     return number_widgets(result.nb), result.time, result.exc_string
 
 

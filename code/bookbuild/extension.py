@@ -41,6 +41,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     # Before myst-nb and the theme read their configuration.
     app.connect("config-inited", _configure, priority=100)
     app.connect("builder-inited", _without_thebe, priority=100)
+    app.connect("builder-inited", _as_if_new, priority=0)
     app.connect("builder-inited", _publish)
     app.connect("doctree-resolved", _add_stills)
     app.connect("html-page-context", _page, priority=900)
@@ -55,8 +56,10 @@ def _configure(app: Sphinx, config: Config) -> None:
     config.nb_execution_cache_path = str(book.cache)
     # A notebook has no outputs; what is glued into its text is plain.
     config.nb_mime_priority_overrides = [("notebooks", "text/plain", 1)]
-    config.templates_path = [*config.templates_path, str(_HERE / "templates")]
-    config.html_static_path = [*config.html_static_path, str(_HERE / "static")]
+    # Relative, so that Sphinx's own note of its configuration is the same wherever the book lies.
+    here = os.path.relpath(_HERE, app.confdir)
+    config.templates_path = [*config.templates_path, f"{here}/templates"]
+    config.html_static_path = [*config.html_static_path, f"{here}/static"]
     config.mathjax_path = "book/mathjax/startup.js"
     config.mathjax_options = {"defer": "defer"}
     config.mathjax3_config = {"loader": {"load": ["input/tex", "output/chtml"]}}
@@ -73,6 +76,16 @@ def _without_thebe(app: Sphinx) -> None:
     """Silence sphinx-thebe, which Jupyter Book always loads: its script is on another site."""
     for listeners in app.events.listeners.values():
         listeners[:] = [one for one in listeners if one.handler.__module__ != "sphinx_thebe"]
+
+
+def _as_if_new(app: Sphinx) -> None:
+    """Remove the static files of the build before, so that this one is the same as a first one.
+
+    Sphinx adds a checksum to the addresses of those that it finds, and extensions bring some of
+    theirs only after the pages are written.
+    """
+    if app.builder.format == "html":
+        shutil.rmtree(Path(app.outdir) / "_static", ignore_errors=True)
 
 
 def _publish(app: Sphinx) -> None:

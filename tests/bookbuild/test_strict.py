@@ -88,6 +88,30 @@ def test_only_what_changed_is_executed(copy):
     assert "Executed: chapters/index.md, chapters/second.md." in build(copy).stdout
 
 
+def test_a_line_that_arrives_in_pieces_is_one_line(copy):
+    cell = (
+        "import sys, time\nprint('first', end='')\nsys.stdout.flush()\ntime.sleep(1)\n"
+        "print(' then last')"
+    )
+    write(copy, "second", chapter("Second", cell))
+    assert build(copy).returncode == 0
+    assert "first then last" in page(copy, "second")
+
+
+def test_a_second_build_leaves_the_same_bytes(copy):
+    def built():
+        html = copy / "_build" / "html"
+        return {path: path.read_bytes() for path in html.rglob("*.html")}
+
+    assert build(copy).returncode == 0
+    first = built()
+    text = (copy / "chapters/second.md").read_text()
+    for prose in ("Other words", "Some words"):  # there and back
+        write(copy, "second", text.replace("Some words", prose))
+        assert build(copy).returncode == 0
+    assert built() == first
+
+
 def test_a_chapter_may_go(copy):
     assert build(copy).returncode == 0
     (copy / "chapters/second.md").rename(copy / "chapters/third.md")

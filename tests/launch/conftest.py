@@ -25,29 +25,22 @@ class Published(NamedTuple):
         return self.tree / "_build" / "notebooks" / "chapters" / f"{chapter}.ipynb"
 
 
-def git(folder, *arguments):
-    me = ("-c", "user.name=a", "-c", "user.email=b")
-    subprocess.run(["git", "-C", str(folder), *me, *arguments], check=True, capture_output=True)
-
-
 @pytest.fixture(scope="session")
-def published(tmp_path_factory):
+def published(tmp_path_factory, clone, git):
     """Publish the book as it is now: a commit in a clone, its pages and notebooks."""
-    clone = tmp_path_factory.mktemp("published") / "book"
-    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
-    git(clone, f"--work-tree={ROOT}", "add", "--all")
-    git(clone, f"--work-tree={ROOT}", "commit", "--quiet", "--allow-empty", "-m", "as it is now")
-    git(clone, "reset", "--hard")
-    (clone / "_build").mkdir()
+    tree = clone(tmp_path_factory.mktemp("published") / "book")
+    git(tree, "add", "--all")
+    git(tree, "commit", "--quiet", "--allow-empty", "-m", "as it is now")
+    (tree / "_build").mkdir()
     for name in ("executed", "npm"):
-        (clone / "_build" / name).symlink_to(ROOT / "_build" / name)
+        (tree / "_build" / name).symlink_to(ROOT / "_build" / name)
     for options in ([], ["--notebooks"]):
         subprocess.run(
-            [sys.executable, "-m", "bookbuild", *options, str(clone)],
+            [sys.executable, "-m", "bookbuild", *options, str(tree)],
             env=os.environ | {"GITHUB_REPOSITORY": ADDRESS.removeprefix("https://github.com/")},
             check=True,
         )
-    return Published(clone, ADDRESS)
+    return Published(tree, ADDRESS)
 
 
 @pytest.fixture(scope="session")
