@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
 import pkgutil
 import sys
 from collections.abc import Iterator
@@ -89,14 +90,17 @@ class _Pages:
         app.connect("env-check-consistency", self.check)
 
     def gone(self, app: Sphinx, env: BuildEnvironment, *docs: set[str]) -> list[str]:
+        """Note that a page has gone."""
         *_, removed = docs
         self.changed |= bool(removed)
         return []
 
     def read(self, app: Sphinx, *_: Any) -> None:
+        """Note that autodoc has read something."""
         self.changed = True
 
     def check(self, app: Sphinx, env: BuildEnvironment) -> None:
+        """Warn of what is missing; books without any such page are the small ones of tests."""
         known = set(env.get_domain("py").objects)  # type: ignore[attr-defined]
         if known and self.changed:
             for message in missing(known):
@@ -110,7 +114,8 @@ def _skip(app: Sphinx, what: str, name: str, member: Any, *_: Any) -> bool | Non
 
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Set autodoc and numpydoc up for phones: short signatures, types beside the parameters."""
-    sys.path.insert(0, str(Path(app.confdir) / "code"))  # this book's package, where it lies
+    root = Path(os.environ.get("BOOKBUILD_ROOT", app.confdir))
+    sys.path.insert(0, str(root / "code"))  # this book's package, not an installed one
     app.setup_extension("sphinx.ext.autodoc")
     app.setup_extension("numpydoc")
     app.connect("config-inited", _configure)

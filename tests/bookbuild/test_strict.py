@@ -140,6 +140,15 @@ def test_a_warning_is_an_error(copy, prose, cell, words):
     assert "a warning is an error" in told.stderr
 
 
+def test_a_warning_is_told_again(copy):
+    # Sphinx keeps what it has read, and does not warn of it a second time.
+    write(copy, "second", chapter("Second", "1", prose="See [there](nowhere.md)."))
+    for _ in range(2):
+        told = build(copy)
+        assert told.returncode == 1
+        assert "nowhere" in told.stderr + told.stdout
+
+
 def test_the_repository_is_linked_where_there_is_one(copy):
     (copy / "_toc.yml").write_text((copy / "_toc.yml").read_text() + "  - file: chapters/words\n")
     write(copy, "words", "# Words\n\nNo code.")

@@ -64,7 +64,9 @@ def test_every_wrong_answer_says_what_it_reveals_and_what_to_ask():
 
 
 def test_every_goal_has_an_exercise_and_every_chapter_a_wrong_answer():
-    goals = re.findall(r"^\| (.*) \| (\{ref\}.*) \|$", PLANS["What they should be able to do"], re.M)
+    goals = re.findall(
+        r"^\| (.*) \| (\{ref\}.*) \|$", PLANS["What they should be able to do"], re.M
+    )
     assert len(goals) >= 6
     exercises = "".join(path.read_text(encoding="utf-8") for path in CHAPTERS.glob("*.md"))
     labels = set(re.findall(r":label: (ex-[\w-]+)", exercises))
