@@ -125,6 +125,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
 
 
 def _configure(app: Sphinx, config: Any) -> None:
+    config.autosummary_generate = False  # it would import the package in every build
     config.autodoc_typehints = "none"
     config.autodoc_member_order = "bysource"
     config.numpydoc_show_class_members = False
