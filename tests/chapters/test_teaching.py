@@ -71,6 +71,11 @@ def test_every_goal_has_an_exercise_and_every_chapter_a_wrong_answer():
     exercises = "".join(path.read_text(encoding="utf-8") for path in CHAPTERS.glob("*.md"))
     labels = set(re.findall(r":label: (ex-[\w-]+)", exercises))
     assert set(re.findall(r"\{ref\}`(ex-[\w-]+)`", PAGE)) <= labels
+    # Each with the name that it has in its chapter.
+    names = dict(re.findall(r":label: (ex-[\w-]+)\n```\n\*\*(.+?)\.?\*\*", exercises))
+    named = re.findall(r"\{ref\}`(ex-[\w-]+)` \*(.+?)\*", PAGE)
+    assert len(named) == PAGE.count("{ref}`ex-")
+    assert [pair for pair in named if names[pair[0]] != pair[1]] == []
     answers = PAGE.split("## Answers that will come")[1]
     for name in ("bptt", "windowing", "stateful", "dynamic-rnn", "truncation", "initial-state"):
         assert f"({name}.md)" in answers
