@@ -129,6 +129,8 @@ def test_a_frame_that_fails_to_render_fails_the_build(copy):
         ("See [there](nowhere.md).", "1", "nowhere"),
         ("Cited {cite}`nobody2020`.", "1", "nobody2020"),
         ("{glue:text}`unknown`", "1", "unknown"),
+        ("Of a {term}`lane`.", "1", "term not in glossary"),
+        ("```{needs}\none thing.\n\nAnother.\n```", "1", "{needs} takes one paragraph"),
         ("Fine.", "import sys; print('odd', file=sys.stderr)", "stderr was found"),
     ],
 )
