@@ -88,6 +88,24 @@ def test_only_what_changed_is_executed(copy):
     assert "Executed: chapters/index.md, chapters/second.md." in build(copy).stdout
 
 
+def test_what_is_quoted_from_another_page_is_never_stale(copy):
+    (copy / "_toc.yml").write_text((copy / "_toc.yml").read_text() + "  - file: chapters/books\n")
+    write(copy, "books", "# Books\n\n```{bibliography}\n```\n")
+    cell = "from tbptt.notebook import glue\nglue(counted={})"
+    write(copy, "index", chapter("First", prose="Of {glue:text}`second.md::counted:d` pieces."))
+    write(copy, "second", chapter("Second", cell.format(41)))
+    assert build(copy).returncode == 0
+    assert "Werbos" not in page(copy, "books")
+    assert "41" in page(copy)
+
+    # The quoting pages are as they were.
+    cited = "By {cite}`werbos1990backpropagation`."
+    write(copy, "second", chapter("Second", cell.format(42), prose=cited))
+    assert build(copy).returncode == 0
+    assert "42" in page(copy)
+    assert "Werbos" in page(copy, "books")
+
+
 def test_a_chapter_may_go(copy):
     assert build(copy).returncode == 0
     (copy / "chapters/second.md").rename(copy / "chapters/third.md")
