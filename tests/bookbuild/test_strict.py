@@ -93,16 +93,16 @@ def test_what_is_quoted_from_another_page_is_never_stale(copy):
     write(copy, "books", "# Books\n\n```{bibliography}\n```\n")
     cell = "from tbptt.notebook import glue\nglue(counted={})"
     write(copy, "index", chapter("First", prose="Of {glue:text}`second.md::counted:d` pieces."))
-    write(copy, "second", chapter("Second", cell.format(41)))
+    write(copy, "second", chapter("Second", cell.format(27182)))
     assert build(copy).returncode == 0
     assert "Werbos" not in page(copy, "books")
-    assert "41" in page(copy)
+    assert "27182" in page(copy)
 
     # The quoting pages are as they were.
     cited = "By {cite}`werbos1990backpropagation`."
-    write(copy, "second", chapter("Second", cell.format(42), prose=cited))
+    write(copy, "second", chapter("Second", cell.format(31415), prose=cited))
     assert build(copy).returncode == 0
-    assert "42" in page(copy)
+    assert "31415" in page(copy)
     assert "Werbos" in page(copy, "books")
 
 
