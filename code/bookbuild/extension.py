@@ -33,7 +33,8 @@ _LAUNCH = {
 
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register the hooks."""
-    app.setup_extension("bookbuild.notebooks")
+    for part in ("api", "notebooks", "quotes", "reading"):
+        app.setup_extension(f"bookbuild.{part}")
     # 'env': when the package, the data or the lock change, every page is read anew.
     app.add_config_value("bookbuild_execution_key", "", "env", str)
     # 'html': when this folder changes (scripts, styles, templates), every page is written anew.

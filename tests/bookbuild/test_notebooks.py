@@ -117,6 +117,14 @@ a = b
 
 By {eq}`eq-small` it is so.
 
+```{needs}
+a *lane*.
+```
+
+```{index} rows; last
+```
+Of {term}`lanes <lane>`.
+
 ```{admonition} Predict
 :class: tip
 First $x$.
@@ -182,7 +190,9 @@ def small(bare):
         "  - file: chapters/second\n  - file: chapters/bibliography\n"
     )
     (bare / "chapters/index.md").write_text(f"{head}\n\n# First\n{EVERYTHING}")
-    (bare / "chapters/second.md").write_text("# Second\nNo code here.\n")
+    (bare / "chapters/second.md").write_text(
+        "# Second\nNo code here.\n```{glossary}\nlane\n  A row.\n```\n"
+    )
     shutil.copy(ROOT / "chapters/bibliography.md", bare / "chapters")
     me = ["-c", "user.name=a", "-c", "user.email=b"]
     for command in (["init", "-q"], ["add", "-A"], [*me, "commit", "-qm", "all"]):
@@ -208,6 +218,9 @@ def test_everything_becomes_markdown(small):
     assert "[the net](https://example.org/a_b_c)" in first.source
     assert "$$\na = b\n+ c\n\\tag{1}\n$$" in first.source
     assert f"By [(1)]({site}/index.html#equation-eq-small) it is so." in first.source
+    assert "About 5 minutes. You need a *lane*." in first.source
+    assert f"Of [lanes]({site}/second.html#term-lane)." in first.source
+    assert "rows; last" not in text
     assert "> **Predict**\n> \n> First $x$.\n> \n> * then `y`" in first.source
     assert shown(first.source).select("table td em")[0].text == "a"
     assert "![A dot](data:image/svg+xml;base64," in first.source

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tbptt.shipped import table
 
@@ -36,9 +37,20 @@ def test_front_matter_makes_it_a_notebook(path):
     assert "kernelspec:" in head
 
 
-@pytest.mark.parametrize(
-    "path", [path for path in NOTEBOOKS if path.stem != "index"], ids=lambda path: path.stem
-)
+def taught():
+    """Return the chapters that teach: the first part of the table of contents."""
+    first, *_ = yaml.safe_load((CHAPTERS[0].parents[1] / "_toc.yml").read_text())["parts"]
+    assert first["caption"] == "Chapters"
+    return [CHAPTERS[0].parents[1] / f"{page['file']}.md" for page in first["chapters"]]
+
+
+def test_every_page_that_asks_for_a_prediction_is_a_chapter():
+    # Whoever puts a chapter into the back matter would be free of its form.
+    asking = {path for path in NOTEBOOKS if ":label: ex-" in path.read_text(encoding="utf-8")}
+    assert asking == set(taught())
+
+
+@pytest.mark.parametrize("path", taught(), ids=lambda path: path.stem)
 def test_a_chapter_has_its_form(path):
     text = path.read_text(encoding="utf-8")
     assert "**You will be able to**" in text
