@@ -19,7 +19,7 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.util.typing import ExtensionMetadata
 
-from bookbuild import icons, repository, stills, vendor
+from bookbuild import icons, mend, repository, stills, vendor
 from bookbuild.book import Book, content_key
 
 _STATE = "application/vnd.jupyter.widget-state+json"
@@ -55,11 +55,15 @@ def _configure(app: Sphinx, config: Config) -> None:
     config.nb_execution_cache_path = str(book.cache)
     # A notebook has no outputs; what is glued into its text is plain.
     config.nb_mime_priority_overrides = [("notebooks", "text/plain", 1)]
+    config.template_bridge = "bookbuild.mend.Pages"
     config.templates_path = [*config.templates_path, str(_HERE / "templates")]
     config.html_static_path = [*config.html_static_path, str(_HERE / "static")]
     config.mathjax_path = "book/mathjax/startup.js"
     config.mathjax_options = {"defer": "defer"}
-    config.mathjax3_config = {"loader": {"load": ["input/tex", "output/chtml"]}}
+    config.mathjax3_config = {
+        "loader": {"load": ["input/tex", "output/chtml"]},
+        "startup": {"typeset": False},  # book/maths.js does it
+    }
     if address := repository.address(book.root):
         options = config.html_theme_options
         options["repository_url"] = address
@@ -94,6 +98,8 @@ def _page(
     doctree: nodes.document | None,
 ) -> None:
     app.add_css_file("book/book.css")
+    app.add_js_file("book/maths.js", loading_method="defer", priority=900)
+    app.add_js_file("book/book.js", loading_method="defer", priority=900)
     _launch_notebooks(context)
     if doctree is not None and stills.present(doctree):
         app.add_js_file("book/explorers.js", loading_method="defer")
@@ -105,6 +111,9 @@ def _page(
         body = script.attributes["body"]
         context["body"] += f'<script type="{_STATE}">{body}</script>'
     context["script_files"] = [script for script in scripts if script not in frames]
+    body = context.get("body", "")  # the index and the search have none
+    for kind in ("script_files", "css_files"):
+        context[kind] = [one for one in context[kind] if mend.needed(str(one), body)]
     # The theme's folder for its icons carries their version.
     static = _theme(app) / "static"
     (styles,) = static.glob("vendor/fontawesome/*/css/all.min.css")
