@@ -19,7 +19,7 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.util.typing import ExtensionMetadata
 
-from bookbuild import icons, mend, repository, stills, vendor
+from bookbuild import icons, mend, meta, repository, stills, styles, vendor
 from bookbuild.book import Book, content_key
 
 _STATE = "application/vnd.jupyter.widget-state+json"
@@ -64,6 +64,7 @@ def _configure(app: Sphinx, config: Config) -> None:
         "loader": {"load": ["input/tex", "output/chtml"]},
         "startup": {"typeset": False},  # book/maths.js does it
     }
+    meta.configure(app, config, repository.site(book.root))
     if address := repository.address(book.root):
         options = config.html_theme_options
         options["repository_url"] = address
@@ -97,6 +98,7 @@ def _page(
     context: dict[str, Any],
     doctree: nodes.document | None,
 ) -> None:
+    meta.page(app, pagename, context)
     app.add_css_file("book/book.css")
     app.add_js_file("book/maths.js", loading_method="defer", priority=900)
     app.add_js_file("book/book.js", loading_method="defer", priority=900)
@@ -131,6 +133,8 @@ def _launch_notebooks(context: dict[str, Any]) -> None:
 def _finish(app: Sphinx, failed: Exception | None) -> None:
     if app.builder.format == "html" and not failed:
         icons.shrink(Path(app.outdir), _theme(app) / "static")
+        styles.shrink(Path(app.outdir), _book(app).npm)
+        meta.publish(app)
         # The theme copies executed notebooks here for a button that this book does not have.
         shutil.rmtree(Path(app.outdir) / "_sources", ignore_errors=True)
 
