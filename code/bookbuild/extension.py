@@ -51,7 +51,8 @@ def setup(app: Sphinx) -> ExtensionMetadata:
 def _configure(app: Sphinx, config: Config) -> None:
     book = _book(app)
     config.bookbuild_execution_key = book.execution_key()
-    config.bookbuild_look = content_key([_HERE])
+    # A printed book that has come or gone changes the menus.
+    config.bookbuild_look = f"{content_key([_HERE])} {book.pdf.is_file()}"
     config.nb_execution_cache_path = str(book.cache)
     # A notebook has no outputs; what is glued into its text is plain.
     config.nb_mime_priority_overrides = [("notebooks", "text/plain", 1)]
@@ -99,6 +100,8 @@ def _page(
     doctree: nodes.document | None,
 ) -> None:
     meta.page(app, pagename, context)
+    if doctree is not None:
+        _offer(app, pagename, context)
     app.add_css_file("book/book.css")
     app.add_js_file("book/maths.js", loading_method="defer", priority=900)
     app.add_js_file("book/book.js", loading_method="defer", priority=900)
@@ -128,6 +131,24 @@ def _launch_notebooks(context: dict[str, Any]) -> None:
         for button in group.get("buttons", ()):
             if button.get("text") in ("Binder", "Colab"):
                 button["url"] = button["url"].removesuffix(".md") + ".ipynb"
+
+
+def _offer(app: Sphinx, pagename: str, context: dict[str, Any]) -> None:
+    """Add the menu of what can be taken home; `jupyterbook.pages` puts the files there."""
+    book, pathto = _book(app), context["pathto"]
+    offered = [("Print this page", None)]
+    if book.root / f"{pagename}.md" in book.notebooks():
+        offered.insert(0, ("Notebook (.ipynb)", f"{pagename}.ipynb"))
+    if book.pdf.is_file():
+        offered.append(("Whole book (.pdf)", book.pdf.name))
+    buttons = [
+        {"type": "link", "text": text, "url": pathto(f"_downloads/{name}", 1)}
+        if name
+        else {"type": "javascript", "text": text, "javascript": "window.print()"}
+        for text, name in offered
+    ]
+    menu = {"type": "group", "tooltip": "Download", "icon": "fas fa-download", "buttons": buttons}
+    context["header_buttons"].append(menu)
 
 
 def _finish(app: Sphinx, failed: Exception | None) -> None:

@@ -121,6 +121,8 @@ def _controls(soup: BeautifulSoup) -> None:
         button["aria-label"] = button["title"]
     for link in soup.select("a[target=_blank]"):
         link["rel"] = "noopener"
+    for link in soup.select("a[href*='_downloads/']"):
+        link["download"] = ""
     for field in soup.select(".bd-search-container #search-input"):
         field["id"] = "search-page-input"  # the one that Ctrl+K opens is there as well
 

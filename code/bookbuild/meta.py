@@ -73,6 +73,8 @@ def publish(app: Sphinx) -> None:
     out = Path(app.outdir)
     card.draw(out / _CARD)
     if not (site := app.config.html_baseurl):
+        for name in ("sitemap.xml", "robots.txt"):  # of an earlier build that had one
+            (out / name).unlink(missing_ok=True)
         return
     places = [app.builder.get_target_uri(name) for name in sorted(app.env.found_docs)]
     lines = [f"<url><loc>{escape_xml(site + place)}</loc></url>" for place in places]

@@ -9,4 +9,10 @@
   };
   const sizes = new ResizeObserver((changed) => changed.forEach(reach));
   boxes.forEach((box) => sizes.observe(box));
+
+  // Paper is white.
+  const { dataset } = document.documentElement;
+  let theme;
+  window.addEventListener("beforeprint", () => ([theme, dataset.theme] = [dataset.theme, "light"]));
+  window.addEventListener("afterprint", () => (dataset.theme = theme));
 })();
