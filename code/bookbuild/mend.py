@@ -104,8 +104,8 @@ def _landmarks(soup: BeautifulSoup) -> None:
         contents.decompose()  # a second first heading
     for main in soup.select("main[role]"):
         del main["role"]
-    for sidebar in soup.select("div.bd-sidebar-primary"):
-        sidebar.name, sidebar["aria-label"] = "aside", "The book"
+    for start in soup.select("div.sidebar-primary-items__start"):
+        start.name, start["aria-label"] = "section", "The book"
     for contents in soup.select("nav.bd-toc-nav"):
         contents["aria-label"] = "On this page"
     for container in soup.select("#rtd-footer-container"):
@@ -158,5 +158,6 @@ def _folds(soup: BeautifulSoup) -> None:
 
 def _citations(soup: BeautifulSoup) -> None:
     for entries in soup.select("div.citation-list"):
-        for entry in entries.select(":scope > .citation"):
-            entry["role"] = "listitem"
+        del entries["role"]
+        for entry in entries.select(".citation"):
+            del entry["role"]  # doc-biblioentry has been withdrawn
