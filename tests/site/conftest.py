@@ -10,6 +10,18 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from sphinx_external_toc.parsing import parse_toc_yaml
+
+ROOT = Path(__file__).parents[2]
+NAMES = sorted(f"{name}.html" for name in parse_toc_yaml(ROOT / "_toc.yml"))
+# Every page of the site, those to come included.
+PAGES = [*NAMES, "404.html", "genindex.html", "index.html", "search.html"]
+
+
+def pytest_generate_tests(metafunc):
+    """Run a test that asks for `every_page` once for each."""
+    if "every_page" in metafunc.fixturenames:
+        metafunc.parametrize("every_page", PAGES)
 
 
 class Pages(SimpleHTTPRequestHandler):
