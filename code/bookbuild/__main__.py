@@ -19,6 +19,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("root", nargs="?", type=Path, default=Path(), help="folder of the book")
     other = parser.add_mutually_exclusive_group()
     other.add_argument("--notebooks", action="store_true", help="notebooks instead of pages")
+    other.add_argument("--pdf", action="store_true", help="pages, and all of them in one PDF")
     other.add_argument("--links", action="store_true", help="ask the sites that it links to")
     other.add_argument("--measure", action="store_true", help="note what the chapters take")
     chosen = parser.parse_args(arguments)
@@ -26,6 +27,8 @@ def main(arguments: list[str] | None = None) -> int:
     make, made = jupyterbook.pages, book.html / "index.html"
     if chosen.notebooks:
         make, made = jupyterbook.notebooks, book.ipynb
+    elif chosen.pdf:
+        make, made = jupyterbook.pdf, book.build / book.pdf.name
     elif chosen.links:
         make, made = jupyterbook.links, book.build / "linkcheck" / "output.txt"
     elif chosen.measure:

@@ -42,6 +42,11 @@ class Book:
         return self.build / "notebooks"
 
     @property
+    def pdf(self) -> Path:
+        """The book as one PDF, printed from the pages as they are now; it may not be there."""
+        return self.build / "pdf" / self.page_key() / "truncated-time.pdf"
+
+    @property
     def npm(self) -> Path:
         """Folder into which npm unpacks."""
         return self.build / "npm"
@@ -65,6 +70,11 @@ class Book:
     def execution_key(self) -> str:
         """Hash what every chapter's outputs depend on: package, data and lock, by content."""
         return content_key(self.root / name for name in _INPUTS)
+
+    def page_key(self) -> str:
+        """Hash what the pages are made of: what the outputs depend on, the build, the text."""
+        names = (*_INPUTS, "code/bookbuild", "chapters", "_config.yml", "_toc.yml")
+        return content_key(self.root / name for name in names)
 
 
 def content_key(places: Iterable[Path]) -> str:

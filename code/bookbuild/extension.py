@@ -19,7 +19,7 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.util.typing import ExtensionMetadata
 
-from bookbuild import icons, repository, stills, vendor
+from bookbuild import icons, mend, meta, repository, stills, styles, vendor
 from bookbuild.book import Book, content_key
 
 _STATE = "application/vnd.jupyter.widget-state+json"
@@ -53,17 +53,23 @@ def setup(app: Sphinx) -> ExtensionMetadata:
 def _configure(app: Sphinx, config: Config) -> None:
     book = _book(app)
     config.bookbuild_execution_key = book.execution_key()
-    config.bookbuild_look = content_key([_HERE])
+    # A printed book that has come or gone changes the menus.
+    config.bookbuild_look = f"{content_key([_HERE])} {book.pdf.is_file()}"
     config.nb_execution_cache_path = str(book.cache)
     # A notebook has no outputs; what is glued into its text is plain.
     config.nb_mime_priority_overrides = [("notebooks", "text/plain", 1)]
+    config.template_bridge = "bookbuild.mend.Pages"
     # Relative, so that Sphinx's own note of its configuration is the same wherever the book lies.
     here = os.path.relpath(_HERE, app.confdir)
     config.templates_path = [*config.templates_path, f"{here}/templates"]
     config.html_static_path = [*config.html_static_path, f"{here}/static"]
     config.mathjax_path = "book/mathjax/startup.js"
     config.mathjax_options = {"defer": "defer"}
-    config.mathjax3_config = {"loader": {"load": ["input/tex", "output/chtml"]}}
+    config.mathjax3_config = {
+        "loader": {"load": ["input/tex", "output/chtml"]},
+        "startup": {"typeset": False},  # book/maths.js does it
+    }
+    meta.configure(app, config, repository.site(book.root))
     if address := repository.address(book.root):
         options = config.html_theme_options
         options["repository_url"] = address
@@ -107,7 +113,12 @@ def _page(
     context: dict[str, Any],
     doctree: nodes.document | None,
 ) -> None:
+    meta.page(app, pagename, context)
+    if doctree is not None:
+        _offer(app, pagename, context)
     app.add_css_file("book/book.css")
+    app.add_js_file("book/maths.js", loading_method="defer", priority=900)
+    app.add_js_file("book/book.js", loading_method="defer", priority=900)
     _launch_notebooks(context)
     if doctree is not None and stills.present(doctree):
         app.add_js_file("book/explorers.js", loading_method="defer")
@@ -119,6 +130,9 @@ def _page(
         body = script.attributes["body"]
         context["body"] += f'<script type="{_STATE}">{body}</script>'
     context["script_files"] = [script for script in scripts if script not in frames]
+    body = context.get("body", "")  # the index and the search have none
+    for kind in ("script_files", "css_files"):
+        context[kind] = [one for one in context[kind] if mend.needed(str(one), body)]
     # The theme's folder for its icons carries their version.
     static = _theme(app) / "static"
     (styles,) = static.glob("vendor/fontawesome/*/css/all.min.css")
@@ -133,9 +147,29 @@ def _launch_notebooks(context: dict[str, Any]) -> None:
                 button["url"] = button["url"].removesuffix(".md") + ".ipynb"
 
 
+def _offer(app: Sphinx, pagename: str, context: dict[str, Any]) -> None:
+    """Add the menu of what can be taken home; `jupyterbook.pages` puts the files there."""
+    book, pathto = _book(app), context["pathto"]
+    offered = [("Print this page", None)]
+    if book.root / f"{pagename}.md" in book.notebooks():
+        offered.insert(0, ("Notebook (.ipynb)", f"{pagename}.ipynb"))
+    if book.pdf.is_file():
+        offered.append(("Whole book (.pdf)", book.pdf.name))
+    buttons = [
+        {"type": "link", "text": text, "url": pathto(f"_downloads/{name}", 1)}
+        if name
+        else {"type": "javascript", "text": text, "javascript": "window.print()"}
+        for text, name in offered
+    ]
+    menu = {"type": "group", "tooltip": "Download", "icon": "fas fa-download", "buttons": buttons}
+    context["header_buttons"].append(menu)
+
+
 def _finish(app: Sphinx, failed: Exception | None) -> None:
     if app.builder.format == "html" and not failed:
         icons.shrink(Path(app.outdir), _theme(app) / "static")
+        styles.shrink(Path(app.outdir), _book(app).npm)
+        meta.publish(app)
         # The theme copies executed notebooks here for a button that this book does not have.
         shutil.rmtree(Path(app.outdir) / "_sources", ignore_errors=True)
 

@@ -49,16 +49,15 @@ def add(doctree: nodes.document, states: dict[str, dict[str, Any]]) -> None:
 def _wrap(model: str, states: dict[str, dict[str, Any]]) -> str:
     sliders, frame = _first(states[model]["state"], states)
     rows = "".join(
-        f"<span>{escape(label)}</span><span class='explorer-rail'></span>"
+        f'<span>{escape(label)}</span><span class="explorer-rail"></span>'
         f"<span>{escape(value)}</span>"
         for label, value in sliders
     )
-    names = " and ".join(escape(label) for label, _ in sliders)
     view = json.dumps({"version_major": 2, "version_minor": 0, "model_id": model})
     return (
         f'<div class="explorer">'
-        f'<div class="explorer-still"><button type="button" aria-label="Start the sliders {names}">'
-        f"{rows}</button>{frame}</div>"
+        '<div class="explorer-still"><button type="button">'
+        f'<span class="explorer-spoken">Start the sliders:</span>{rows}</button>{frame}</div>'
         f'<script type="{_VIEW}">{view}</script></div>'
     )
 
