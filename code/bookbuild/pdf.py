@@ -41,9 +41,7 @@ def make(book: Book) -> Path:
         If no browser is found, or if a page does not finish.
     """
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=_FLAGS
-        )
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=_FLAGS)
         write(book, browser, book.pdf)
         browser.close()
     for stale in book.pdf.parents[1].iterdir():

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from pybtex.database import parse_file
 
+from tbptt.shipped import table
+
 CHAPTERS = Path(__file__).parents[2] / "chapters"
 ENTRIES = parse_file(str(CHAPTERS / "references.bib")).entries
 FIELDS = {
@@ -47,3 +49,11 @@ def test_the_page_links_to_each(book):
         address = {"doi": "https://doi.org/{}", "url": "{}", "eprint": "https://arxiv.org/abs/{}"}
         links = [form.format(entry.fields[n]) for n, form in address.items() if n in entry.fields]
         assert all(f'href="{link}"' in page for link in links), key
+
+
+def test_published_figures_are_numbers_with_sources():
+    rows = table("published.csv")
+    assert len({row["key"] for row in rows}) == len(rows) > 5
+    for row in rows:
+        assert float(row["value"]) >= 0
+        assert row["source"] in ENTRIES

@@ -1,16 +1,11 @@
-"""Explorers: which frame each position of the sliders selects, in ipywidgets 8 and in 7."""
+"""Explorers: which frame each position of the sliders selects."""
 
 import itertools
-import os
-import subprocess
-from pathlib import Path
 
 import ipywidgets
 import pytest
 
 from tbptt.explorers import explore
-
-ROOT = Path(__file__).parents[2]
 
 
 def frame(**values):
@@ -113,34 +108,3 @@ def test_a_frame_must_be_a_string():
 def test_bad_sliders(arguments, words):
     with pytest.raises(ValueError, match=words):
         explore(frame, **arguments)
-
-
-SEVEN = """
-import itertools, ipywidgets, warnings
-from tests_frame import frame
-from tbptt.explorers import explore
-assert ipywidgets.__version__ == "7.7.1", ipywidgets.__version__
-assert not hasattr(ipywidgets, "Stack")
-box = explore(frame, a=range(3), b=("x", "y"), start={"a": 1})
-a, b, picture = box.children
-assert picture.value == frame(a=1, b="x")
-for i, j in itertools.product(range(3), range(2)):
-    a.index, b.index = i, j   # what moving a handle does
-    assert picture.value == frame(a=i, b="xy"[j]), (i, j)
-print("seven")
-"""
-
-
-def test_in_a_kernel_with_the_widgets_that_colab_has(tmp_path):
-    colab = ROOT / "_build" / "colab"
-    assert (colab / "ready").is_file(), "run `make test`, which lays out what Colab has"
-    source = Path(__file__).read_text().split("def shown")[0].split("def frame")[1]
-    (tmp_path / "tests_frame.py").write_text(f"def frame{source}")
-    told = subprocess.run(
-        [str(colab / "bin" / "python"), "-c", SEVEN],
-        env=os.environ | {"PYTHONPATH": f"{ROOT / 'code'}{os.pathsep}{tmp_path}"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert told.stdout == "seven\n", told.stderr
