@@ -6,9 +6,10 @@ import ast
 import os
 import shutil
 import subprocess
+import sys
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import settings
@@ -19,6 +20,7 @@ from playwright.sync_api import Browser, Error, sync_playwright
 from bookbuild.book import Book
 
 ROOT = Path(__file__).parents[1]
+ADDRESS = "https://github.com/someone/book"  # where the book is published, for tests
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
 
 # A slow machine is no failure; in CI the same examples every time, elsewhere new ones.
@@ -104,3 +106,32 @@ def browser() -> Browser:
             pytest.skip(f"NO BROWSER: install chromium to run these tests ({error.message[:80]})")
         yield started
         started.close()
+
+
+class Published(NamedTuple):
+    """A clone with one commit more, and the address under which it is known."""
+
+    tree: Path
+    address: str
+
+    def notebook(self, chapter: str) -> Path:
+        """Return the notebook of a chapter."""
+        return self.tree / "_build" / "notebooks" / "chapters" / f"{chapter}.ipynb"
+
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory, clone, git):
+    """Publish the book as it is now: a commit in a clone, its pages and notebooks."""
+    tree = clone(tmp_path_factory.mktemp("published") / "book")
+    git(tree, "add", "--all")
+    git(tree, "commit", "--quiet", "--allow-empty", "-m", "as it is now")
+    (tree / "_build").mkdir()
+    for name in ("executed", "npm"):
+        (tree / "_build" / name).symlink_to(ROOT / "_build" / name)
+    for options in ([], ["--notebooks"]):
+        subprocess.run(
+            [sys.executable, "-m", "bookbuild", *options, str(tree)],
+            env=os.environ | {"GITHUB_REPOSITORY": ADDRESS.removeprefix("https://github.com/")},
+            check=True,
+        )
+    return Published(tree, ADDRESS)

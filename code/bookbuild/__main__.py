@@ -11,6 +11,7 @@ from bookbuild import jupyterbook
 from bookbuild.book import Book
 from bookbuild.execute import ChapterError
 from bookbuild.measure import measure
+from bookbuild.release import ReleaseError, release
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -22,6 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
     other.add_argument("--pdf", action="store_true", help="pages, and all of them in one PDF")
     other.add_argument("--links", action="store_true", help="ask the sites that it links to")
     other.add_argument("--measure", action="store_true", help="note what the chapters take")
+    other.add_argument("--release", action="store_true", help="all that a release attaches")
     chosen = parser.parse_args(arguments)
     book = Book(chosen.root.resolve())
     make, made = jupyterbook.pages, book.html / "index.html"
@@ -33,9 +35,11 @@ def main(arguments: list[str] | None = None) -> int:
         make, made = jupyterbook.links, book.build / "linkcheck" / "output.txt"
     elif chosen.measure:
         make, made = measure, book.root / "data/results/chapters/results.csv"
+    elif chosen.release:
+        make, made = release, book.build / "release"
     try:
         executed = make(book)
-    except ChapterError as error:
+    except (ChapterError, ReleaseError) as error:
         print(error, file=sys.stderr)
         return 1
     except subprocess.CalledProcessError:
