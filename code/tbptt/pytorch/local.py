@@ -31,7 +31,9 @@ class Local:
         Number of weights that are learned.
     """
 
-    def __init__(self, cell: nn.Module, features: int, sizes: Sequence[int], is_tuple: bool) -> None:
+    def __init__(
+        self, cell: nn.Module, features: int, sizes: Sequence[int], is_tuple: bool
+    ) -> None:
         if not isinstance(cell, nn.Module):
             raise TypeError(f"cell must be an nn.Module, got {type(cell).__name__}.")
         self.cell, self.features, self.sizes, self.is_tuple = cell, features, list(sizes), is_tuple
