@@ -104,7 +104,9 @@ def relative_bias(shares: ArrayLike, sizes: ArrayLike, first: int) -> NDArray[np
     if len(size) != len(bound):
         raise ValueError(f"sizes must be one a lag, {len(bound)}, got {len(size)}.")
     left = size - bound
-    return np.divide(bound, left, out=np.full(len(size), np.inf), where=left > 0)
+    relative = np.full(len(size), np.inf)
+    relative[left > 0] = bound[left > 0] / left[left > 0]
+    return relative
 
 
 def choose_reach(

@@ -88,7 +88,7 @@ def learn(way: str, setting: tuple[float, ...], seed: int, updates: int = UPDATE
         nn.utils.clip_grad_norm_(weights, CLIP)
         adam.step()
         adam.zero_grad()
-    return np.array(losses).reshape(updates, -1).mean(axis=1).tolist()
+    return [float(loss) for loss in np.array(losses).reshape(updates, -1).mean(axis=1)]
 
 
 def _chunks(stream: Tensor, every: int) -> Iterator[Tensor]:
@@ -144,7 +144,7 @@ def _memory(way: str, setting: tuple[float, ...], seed: int) -> Learner:
         for part in _chunks(words, segment):
             outputs, memory = model(embedding(part[:-1]), memory)
             loss = _loss(readout, part)(outputs) * (len(part) - 1) / (len(words) - 1)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             total += loss.item()
         return total
 

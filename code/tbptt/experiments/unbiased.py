@@ -85,7 +85,9 @@ def run(weights: str, seed: int) -> list[dict[str, Any]]:
     def without_going_back(method: Any) -> Array:
         net.zero_grad()
         forward(net, loss_fn, x, state, method)
-        return torch.cat([weight.grad.flatten() for weight in net.parameters()]).numpy()
+        shares = [w.grad.flatten() for w in net.parameters() if w.grad is not None]
+        made: Array = torch.cat(shares).numpy()
+        return made
 
     full = shares.sum(axis=(0, 1))
     generator = torch.Generator().manual_seed(seed)

@@ -56,7 +56,7 @@ class DiagonalCell(nn.Module):
 
     def forward(self, x: Tensor, state: Tensor) -> Tensor:
         """Return the state after a step, ``(batch, 2 * channels)``."""
-        real, imaginary = state.split(self.channels, dim=1)
+        real, imaginary = torch.chunk(state, 2, dim=1)
         size = torch.exp(-torch.exp(self.decay))
         a, b = size * torch.cos(self.angle), size * torch.sin(self.angle)
         turned = torch.cat([a * real - b * imaginary, b * real + a * imaginary], dim=1)
@@ -72,8 +72,8 @@ class DiagonalCell(nn.Module):
         state : Tensor, shape (batch, 2 * channels)
             The state before the first step.
         """
-        driven = torch.complex(*(inputs @ self.drive.T).split(self.channels, dim=2))
-        first = torch.complex(*state.split(self.channels, dim=1))
+        driven = torch.complex(*torch.chunk(inputs @ self.drive.T, 2, dim=2))
+        first = torch.complex(*torch.chunk(state, 2, dim=1))
         states = scan(self.rates().expand_as(driven), driven, first)
         return torch.cat([states.real, states.imag], dim=2)
 

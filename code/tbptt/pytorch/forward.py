@@ -2,8 +2,8 @@ r"""Gradients that never go back: each step carries its state's derivative by th
 
 With ``D = dh_t / dh_{t-1}`` and ``I`` the derivative of `h_t` by the weights of step `t` alone, the
 influence ``J_t = D J_{t-1} + I`` is the derivative of `h_t` by all weights that were ever used
-[1]_. An error becomes a gradient at once, ``e_t J_t``. `J` has as many rows as the state and as many
-columns as there are weights; the approximations keep part of it [2]_ or a random sketch [3]_.
+[1]_. An error becomes a gradient at once, ``e_t J_t``. `J` has a row for each part of the state and
+a column for each weight; the approximations keep some entries [2]_ or a random sketch [3]_.
 
 References
 ----------
@@ -104,11 +104,15 @@ class UORO:
         `p` and `q` even out the norms of the two products, which keeps the variance least.
         """
         by_state, by_weights = carried
-        signs = torch.randint(0, 2, state.shape, generator=self.generator).to(state) * 2 - 1
+        signs = self.signs(state)
         moved = torch.einsum("bij,bj->bi", local.by_state(x, state), by_state)
         fresh = local.pull(signs, x, state)
         p, q = _even(by_weights, moved), _even(fresh, signs)
         return p * moved + q * signs, by_weights / p + fresh / q
+
+    def signs(self, state: Tensor) -> Tensor:
+        """Draw a sign for each part of each row, all of them independent."""
+        return torch.randint(0, 2, state.shape, generator=self.generator).to(state) * 2 - 1
 
     def read(self, carried: Carried, error: Tensor) -> Tensor:
         """Return ``(e s) w``, summed over rows."""
@@ -207,4 +211,5 @@ def _even(weights: Tensor, states: Tensor) -> Tensor:
     """Return the factor ``(batch, 1)`` that makes both sides of a product equally long."""
     tiny = torch.finfo(states.dtype).tiny ** 0.5
     ratio = (weights.norm(dim=1) + tiny) / (states.norm(dim=1) + tiny)
-    return ratio.sqrt()[:, None].clamp(tiny, 1 / tiny)
+    factor: Tensor = ratio.sqrt()[:, None].clamp(tiny, 1 / tiny)
+    return factor

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, jacrev, vjp, vmap
 
-from tbptt.pytorch.checks import State, parts_of
+from tbptt.pytorch.checks import Parts, State, parts_of
 
 
 class Local:
@@ -44,17 +44,22 @@ class Local:
 
     def bare(self, flat: Tensor) -> State:
         """Return a flat state as the cell has it."""
-        parts = flat.split(self.sizes, dim=1)
+        parts = self.parts(flat)
         return parts if self.is_tuple else parts[0]
+
+    def parts(self, flat: Tensor) -> Parts:
+        """Return the parts of a flat state."""
+        parts: Parts = torch.split_with_sizes(flat, self.sizes, dim=1)
+        return parts
 
     def step(self, x: Tensor, state: Tensor) -> Tensor:
         """Return the flat state after a step, without a graph."""
         with torch.no_grad():
-            parts = state.split(self.sizes, dim=1)
-            return torch.cat(parts_of(self.cell(x, self.bare(state)), like=parts), dim=1)
+            after = parts_of(self.cell(x, self.bare(state)), like=self.parts(state))
+            return torch.cat(after, dim=1)
 
     def by_state(self, x: Tensor, state: Tensor) -> Tensor:
-        """Return ``(batch, state, state)``: row i is what the state after owes to the one before."""
+        """Return ``(batch, state, state)``: row i is how part i of the new state moves."""
         weights = {name: w.detach() for name, w in self.learned.items()}
         found: Tensor = vmap(jacrev(self._one, argnums=2), in_dims=(None, 0, 0))(weights, x, state)
         return found
@@ -70,7 +75,7 @@ class Local:
         weights = {name: w.detach() for name, w in self.learned.items()}
 
         def one(error: Tensor, x: Tensor, state: Tensor) -> dict[str, Tensor]:
-            _, pull = vjp(lambda w: self._one(w, x, state), weights)
+            pull = vjp(lambda w: self._one(w, x, state), weights)[1]
             shares: dict[str, Tensor] = pull(error)[0]
             return shares
 
@@ -80,7 +85,9 @@ class Local:
     def accumulate(self, gradient: Tensor) -> None:
         """Add a flat gradient to the weights' ``.grad``, as ``backward`` does."""
         sizes = [w.numel() for w in self.learned.values()]
-        for weight, share in zip(self.learned.values(), gradient.split(sizes), strict=True):
+        for weight, share in zip(
+            self.learned.values(), torch.split_with_sizes(gradient, sizes), strict=True
+        ):
             shaped = share.view_as(weight).clone()
             weight.grad = shaped if weight.grad is None else weight.grad + shaped
 
