@@ -75,8 +75,9 @@ def test_bias_and_noise_over_networks(errors, said):
     # More noise with trained weights, and less with longer chunks.
     for length in (2, 4, 8):
         fresh, trained = (
-            [noise for _, noise in errors[weights, "coin", length]] for weights in ("fresh", "trained")
-        )  # fmt: skip
+            [noise for _, noise in errors[weights, "coin", length]]
+            for weights in ("fresh", "trained")
+        )
         assert min(trained) > max(fresh)
     assert said["noise_trained"] > 5 * said["noise_fresh"]
     assert said["noise_eight"] < said["noise_trained"] / 4

@@ -226,7 +226,7 @@ def memory_reach(layers: int, width: int, segment: int) -> str:
             spans = []
             for step in range(steps):
                 inside = step > last - segment
-                if (layer, step) in live and inside == kept:
+                if (layer, step) in live and inside == kept and layer < layers:
                     x, y = centre(step, layer)
                     spans.append((x - cell * 0.4, y, cell * 0.8))
             style = {} if kept or layer == 0 else {"opacity": ".35"}
