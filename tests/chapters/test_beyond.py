@@ -1,7 +1,7 @@
 """The claims of the chapter on what lies beyond, from its cells and the shipped results."""
 
 from collections import defaultdict
-from statistics import mean, median
+from statistics import median
 
 import pytest
 
@@ -49,7 +49,7 @@ def test_cleo_learns_and_dan_does_not(said):
 def test_and_so_it_is_with_more_seeds_and_longer(losses, said):
     middle = (said["floor"] + said["guess"]) / 2
     for length in (2, 4, 8):
-        assert max(losses["coin", str(length)]) < said["floor"] + 0.03
+        assert max(losses["coin", str(length)]) < said["floor"] + 0.06
     for k in (2, 4, 5):
         assert min(losses["chunks", str(k)]) > middle
     assert max(losses["chunks", "12"]) < said["floor"] + 0.03
@@ -112,9 +112,11 @@ def test_who_learns_without_going_back(losses, errors, said):
     floor, guess = said["floor"], said["guess"]
     assert max(losses["RTRL", "4"]) < floor + 0.05
     assert min(losses["chunks", "4"]) > (floor + guess) / 2
-    assert min(losses["SnAp-1", "4"]) > floor + 0.1
-    assert median(losses["SnAp-1", "4"]) > (floor + guess) / 2
-    assert median(losses["UORO", "4"]) < floor + 0.1
+    middle = (floor + guess) / 2
+    learned = [loss < floor + 0.1 for loss in losses["SnAp-1", "4"]]
+    assert 0 < sum(learned) == said["snap_learned"] < 5
+    assert all(loss > middle for loss in losses["SnAp-1", "4"] if loss > floor + 0.1)
+    assert max(losses["UORO", "4"]) < middle
     assert said["uoro_trained"] > said["uoro_fresh"] > 1
     assert said["snap_trained"] > said["snap_fresh"] > 0.3
     # A bias could not be seen through so much noise; nor is one seen.
@@ -127,9 +129,9 @@ def test_a_memory_learns_what_it_is_taught(losses, said):
         sees, taught = memory_distances(*setting)
         found = losses["memory", " ".join(map(str, setting))]
         if taught >= 5:
-            assert max(found) < said["floor"] + 0.05, setting
+            assert max(found) < said["floor"] + 0.06, setting
         else:
-            assert min(found) > said["floor"] + 0.05, setting
+            assert min(found) > (said["floor"] + said["guess"]) / 2, setting
         if sees < 5:
             assert min(found) > said["guess"] - 0.02, setting
     assert {memory_distances(*setting)[1] >= 5 for setting in MEMORIES} == {True, False}
@@ -141,7 +143,9 @@ def test_a_linear_state_needs_no_teaching_if_it_begins_well(losses, said):
     for chunk in (1, 4, 24):
         assert max(at[0.99, chunk]) < said["floor"] + 0.05
         assert min(at[0.3, chunk]) > said["guess"] - 0.05
-    assert mean(at[0.5, 1]) > mean(at[0.5, 24]) + 0.02  # in between, the reach shows
+    # In between, the reach decides.
+    assert max(at[0.5, 24]) < said["floor"] + 0.05
+    assert max(at[0.5, 1]) > said["guess"] - 0.05
     assert 0.3**5 < 0.004
     assert said["diagonal_off"] < 1e-12
     assert said["diagonal_filled"] == 2

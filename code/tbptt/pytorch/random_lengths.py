@@ -31,6 +31,8 @@ def reweighted(
 
     With factors from :func:`tbptt.random_lengths.draw_factors` its mean over draws is the full
     gradient [1]_. Where a factor is 0 the graph is cut, so the errors of a chunk stay inside it.
+    All chunks of one call are kept until `loss_fn` has been called: to keep no more than one chunk,
+    call once for each.
 
     Parameters
     ----------
