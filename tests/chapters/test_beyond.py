@@ -104,7 +104,9 @@ def test_the_reach_that_the_data_choose(said):
 def test_rtrl_is_exact_and_its_price_is_as_said(said):
     assert said["rtrl_off"] < 1e-12
     assert said["influence_numbers"] == 32 * 1152
-    assert said["influence_words"] == f"{32 * 1152:,}" or said["influence_words"] == (36, 864)
+    assert said["states_numbers"] == 24 * 32
+    assert said["snap_numbers"] == 1152
+    assert said["uoro_numbers"] == 32 + 1152
     assert said["snap_two_all"]
     assert said["snap_two_off"] < 1e-12
 
