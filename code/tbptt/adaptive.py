@@ -1,9 +1,9 @@
 r"""A reach chosen from the data: the shortest whose bias is bounded by a tolerance.
 
 If the shares of the gradient fall geometrically from some lag on, then those that were measured
-bound those that were not, and the tail beyond a reach is finite [1]_. Two results of that paper
-are used: the bound on the absolute bias of a reach (its Theorem 1) and the choice of the shortest
-reach whose relative bias stays below a tolerance.
+bound those that were not, and the tail beyond a reach is finite [1]_. Two ideas of that paper
+are used: the bound on the absolute bias of a reach, and the choice of the shortest reach whose
+relative bias stays below a tolerance.
 
 References
 ----------

@@ -44,7 +44,7 @@ class Method(Protocol):
 
 
 class RTRL:
-    """The whole influence, ``(batch, state, weights)``: exact [1]_, equations 3 to 5 there."""
+    """The whole influence, ``(batch, state, weights)``: exact [1]_."""
 
     def begin(self, local: Local, state: Tensor) -> Carried:
         """Return zeros: the initial state owes nothing to the weights."""
