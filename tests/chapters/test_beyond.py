@@ -90,6 +90,7 @@ def test_bias_and_noise_over_networks(errors, said):
 
 def test_the_reach_that_the_data_choose(said):
     assert said["once_short"] >= 2
+    assert max(said["once_bias"]) == said["once_bias_most"] <= 0.5  # as asked for
     middle = (said["floor"] + said["guess"]) / 2
     for reach, loss in zip(said["once_reach"], said["once_loss"], strict=True):
         assert (loss > middle) == (reach < 6)
@@ -120,6 +121,7 @@ def test_who_learns_without_going_back(losses, errors, said):
     assert 0 < sum(learned) == said["snap_learned"] < 5
     assert all(loss > middle for loss in losses["SnAp-1", "4"] if loss > floor + 0.1)
     assert max(losses["UORO", "4"]) < middle
+    assert min(losses["UORO", "4"]) > max(losses["RTRL", "4"])
     assert said["uoro_trained"] > said["uoro_fresh"] > 1
     assert said["snap_trained"] > said["snap_fresh"] > 0.3
     # A bias could not be seen through so much noise; nor is one seen.
