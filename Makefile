@@ -44,7 +44,7 @@ test: lint book notebooks $(COLAB) $(BINDER)  ## everything that CI checks
 # Alone, outside the tree. What another version warns of is no failure of this one.
 define outside
 	away=$$(mktemp -d) && mkdir $$away/tests && cp -R tests/tbptt $$away/tests && cd $$away && \
-		$(CURDIR)/$(1)/bin/python -m pytest --import-mode=importlib tests
+		CI=true $(CURDIR)/$(1)/bin/python -m pytest --import-mode=importlib tests
 endef
 
 _build/wheel: $(READY)

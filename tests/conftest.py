@@ -33,6 +33,8 @@ def book() -> Book:
     """Return the book that was built just before: `make test` builds it."""
     found = Book(ROOT)
     assert (found.html / "index.html").is_file(), "there is no built book; run `make test`"
+    # The pages are those of the files as they are: else their outputs would be under another key.
+    assert found.cache.is_dir(), "the built book is stale; run `make test`, which builds it anew"
     return found
 
 

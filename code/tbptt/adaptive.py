@@ -1,14 +1,12 @@
 r"""A reach chosen from the data: the shortest whose bias is bounded by a tolerance.
 
 If the shares of the gradient fall geometrically from some lag on, then those that were measured
-bound those that were not, and the tail beyond a reach is finite [1]_. Two ideas of that paper
+bound those that were not, and the tail beyond a reach is finite. Two ideas of that paper
 are used: the bound on the absolute bias of a reach, and the choice of the shortest reach whose
 relative bias stays below a tolerance.
 
-References
-----------
-.. [1] C. Aicher, N. J. Foti and E. B. Fox, "Adaptively truncating backpropagation through time to
-   control gradient bias", UAI 2019, arXiv:1905.07473.
+Source: C. Aicher, N. J. Foti and E. B. Fox, "Adaptively truncating backpropagation through time to
+control gradient bias", UAI 2019, arXiv:1905.07473.
 """
 
 from __future__ import annotations

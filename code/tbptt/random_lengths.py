@@ -2,15 +2,13 @@ r"""Chunks of random length, whose gradient is the full one on average.
 
 Before each step a coin says whether the chunk ends here. Where it does, no error crosses; where it
 does not, the errors that cross are multiplied by ``1 / (1 - chance)``. An error that travels `j`
-steps has survived `j` coins, and its factors make up for those that did not [1]_ (ARTBP)::
+steps has survived `j` coins, and its factors make up for those that did not (ARTBP)::
 
     d_t = (dL_t / dh_t) + factor_{t+1} * d_{t+1} * (dh_{t+1} / dh_t),
     factor = 0 with probability c, else 1 / (1 - c).
 
-References
-----------
-.. [1] C. Tallec and Y. Ollivier, "Unbiasing truncated backpropagation through time", 2017,
-   arXiv:1705.08209: the anticipated reweighted backpropagation equation.
+Source: C. Tallec and Y. Ollivier, "Unbiasing truncated backpropagation through time", 2017,
+arXiv:1705.08209: the anticipated reweighted backpropagation equation.
 """
 
 from __future__ import annotations

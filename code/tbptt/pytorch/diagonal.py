@@ -1,14 +1,12 @@
 r"""A linear diagonal recurrence: the state of state-space models, as a cell and as a scan.
 
 Each channel is one complex number that turns and shrinks by itself,
-``h_t = a h_{t-1} + (B x_t)`` [1]_, so that all states of a chunk come out of one associative scan
-[2]_, and the influence of a weight stays with its own channel.
+``h_t = a h_{t-1} + (B x_t)``, so that all states of a chunk come out of one associative scan,
+and the influence of a weight stays with its own channel.
 
-References
-----------
-.. [1] A. Orvieto et al., "Resurrecting recurrent neural networks for long sequences", ICML 2023,
-   arXiv:2303.06349: the linear recurrent unit, here without its normalisation.
-.. [2] G. E. Blelloch, "Prefix sums and their applications", Carnegie Mellon University, 1990.
+Sources: A. Orvieto et al., "Resurrecting recurrent neural networks for long sequences", ICML 2023,
+arXiv:2303.06349 (the linear recurrent unit, here without its normalisation); G. E. Blelloch,
+"Prefix sums and their applications", Carnegie Mellon University, 1990.
 """
 
 from __future__ import annotations

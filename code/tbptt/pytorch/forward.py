@@ -1,18 +1,14 @@
 r"""Gradients that never go back: each step carries its state's derivative by the weights along.
 
 With ``D = dh_t / dh_{t-1}`` and ``I`` the derivative of `h_t` by the weights of step `t` alone, the
-influence ``J_t = D J_{t-1} + I`` is the derivative of `h_t` by all weights that were ever used
-[1]_. An error becomes a gradient at once, ``e_t J_t``. `J` has a row for each part of the state and
-a column for each weight; the approximations keep some entries [2]_ or a random sketch [3]_.
+influence ``J_t = D J_{t-1} + I`` is the derivative of `h_t` by all weights that were ever used.
+An error becomes a gradient at once, ``e_t J_t``. `J` has a row for each part of the state and
+a column for each weight; the approximations keep some of its entries or a random sketch.
 
-References
-----------
-.. [1] R. J. Williams and D. Zipser, "A learning algorithm for continually running fully recurrent
-   neural networks", Neural Computation 1(2), 1989.
-.. [2] J. Menick et al., "Practical real time recurrent learning with a sparse approximation",
-   ICLR 2021, arXiv:2006.07232.
-.. [3] C. Tallec and Y. Ollivier, "Unbiased online recurrent optimization", ICLR 2018,
-   arXiv:1702.05043.
+Sources: R. J. Williams and D. Zipser, "A learning algorithm for continually running fully recurrent
+neural networks", Neural Computation 1(2), 1989 (RTRL); J. Menick et al., "Practical real time
+recurrent learning with a sparse approximation", ICLR 2021, arXiv:2006.07232 (SnAp); C. Tallec and
+Y. Ollivier, "Unbiased online recurrent optimization", ICLR 2018, arXiv:1702.05043 (UORO).
 """
 
 from __future__ import annotations
@@ -44,7 +40,7 @@ class Method(Protocol):
 
 
 class RTRL:
-    """The whole influence, ``(batch, state, weights)``: exact [1]_."""
+    """The whole influence, ``(batch, state, weights)``: exact (Williams and Zipser 1989)."""
 
     def begin(self, local: Local, state: Tensor) -> Carried:
         """Return zeros: the initial state owes nothing to the weights."""
@@ -60,7 +56,7 @@ class RTRL:
 
 
 class SnAp(RTRL):
-    """The entries of the influence that are filled within `order` steps; the others stay zero [2]_.
+    """The entries of the influence that are filled within `order` steps; the others stay zero.
 
     Parameters
     ----------
@@ -83,7 +79,7 @@ class SnAp(RTRL):
 
 
 class UORO:
-    """A random rank-one sketch whose mean is the influence [3]_, one for each row of the batch.
+    """A random rank-one sketch whose mean is the influence, one for each row of the batch.
 
     Parameters
     ----------

@@ -1,14 +1,12 @@
 """Attention that carries a memory from segment to segment, as a small Transformer-XL does.
 
 Every layer keeps its inputs of the last `width` steps for the next segment, as constants: values
-cross, errors do not [1]_. Distances take the place of positions, which would start again in every
+cross, errors do not. Distances take the place of positions, which would start again in every
 segment.
 
-References
-----------
-.. [1] Z. Dai et al., "Transformer-XL: attentive language models beyond a fixed-length context",
-   ACL 2019, arXiv:1901.02860, section 3.2; here with one head, a window of the same width at
-   every step, and a learned bias for each distance.
+Source: Z. Dai et al., "Transformer-XL: attentive language models beyond a fixed-length context",
+ACL 2019, arXiv:1901.02860, section 3.2; here with one head, a window of the same width at
+every step, and a learned bias for each distance.
 """
 
 from __future__ import annotations
