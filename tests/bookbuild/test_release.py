@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from pypdf import PdfReader
 
 from bookbuild.release import ReleaseError, check
 
@@ -95,7 +96,15 @@ def test_a_release_holds_the_package_the_pages_and_the_book(published, version):
             for path in built.rglob("*")
             if path.is_file()
         } <= names
-    assert (folder / f"truncated-time-{version}.pdf").read_bytes().startswith(b"%PDF")
+    printed = PdfReader(folder / f"truncated-time-{version}.pdf")
+    assert len(printed.pages) > 50
+    assert printed.root_object["/MarkInfo"]["/Marked"]  # a screen reader finds headings and texts
+    assert printed.root_object["/Lang"] == "en"
+    first = [entry.title for entry in printed.outline if not isinstance(entry, list)]
+    assert len(first) >= 1
+    everything = "".join(page.extract_text() for page in printed.pages)
+    for words in ("Windows: what a cut can no longer know", "Glossary", "Bibliography"):
+        assert words in everything
 
 
 @pytest.fixture(scope="module")
