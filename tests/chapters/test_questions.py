@@ -10,7 +10,7 @@ TEXT = (FOLDER / "questions.md").read_text(encoding="utf-8")
 # Cells removed: a comment in a cell is no heading.
 PROSE = re.sub(r"^```\{code-cell\}.*?^```$", "", TEXT, flags=re.S | re.M)
 ENTRIES = re.findall(
-    r"((?:^\(q-\w+\)=\n)+)### (.+)\n\n(.*?)(?=^\(q-|^## |\Z)", PROSE, flags=re.S | re.M
+    r"((?:^\(q-\w+\)=\n)+)### ([^\n]+)\n\n(.*?)(?=^\(q-|^## |\Z)", PROSE, flags=re.S | re.M
 )
 PROMISED = {
     "w": "01 02 04 05 07 08 10 11 13 14 16 17 19 20",
