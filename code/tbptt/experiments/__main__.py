@@ -22,7 +22,7 @@ from tbptt.experiments import results, runner
 from tbptt.experiments.options import positive
 
 NAMES = (
-    "alarms", "bias", "carried", "cures", "digits", "initial-state", "language", "leak", "memory",
+    "alarms", "bias", "carried", "choosing", "cures", "digits", "initial-state", "language", "leak", "memory",
     "starts", "stateful", "sunspots", "text", "throughput", "timing", "vanishing",
 )  # fmt: skip
 SHIPPED, OTHERS, FINISHED = (
