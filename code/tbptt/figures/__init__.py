@@ -1,5 +1,6 @@
 """Pictures of windows and truncation, as SVG strings that the explorers show."""
 
+from tbptt.figures.calculator import cost_calculator
 from tbptt.figures.cost import cost_by_interval
 from tbptt.figures.feedback import error_by_step
 from tbptt.figures.forecasting import split_picture
@@ -16,6 +17,7 @@ __all__ = [
     "batch_lanes",
     "ceiling_curve",
     "cost_by_interval",
+    "cost_calculator",
     "error_by_step",
     "gradient_bias",
     "gradient_by_lag",
