@@ -123,7 +123,7 @@ def within_reach(truncation: Truncation, steps: int, lag: int) -> float:
 
 
 def _travelled(truncation: Truncation, steps: int) -> NDArray[np.int64]:
-    """Steps that each error covers, its own included: shape (steps,)."""
+    """Count the steps that each error covers, its own included: shape (steps,)."""
     passes = np.array(truncation.passes(steps))
     start = np.repeat(passes[:, 0], passes[:, 2] - passes[:, 1])
     travelled: NDArray[np.int64] = np.arange(1, steps + 1) - start
