@@ -147,3 +147,32 @@ def test_the_choice_was_made_on_the_validation_part(said, errors):
 def test_the_network_does_not_win(said, errors):
     assert said["gru_high"] < said["year_test"]
     assert said["gru_low"] > said["best_test"]
+
+
+def test_what_the_sweep_is_said_to_show(said, errors):
+    middle = {setting: mean(found["validation_error"]) for setting, found in errors.items()}
+    spread = {setting: stdev(found["validation_error"]) for setting, found in errors.items()}
+    assert {len(found["validation_error"]) for found in errors.values()} == {choosing.SEEDS}
+    assert middle["zeros", 4, 4] > 2 * middle["carried", 4, 4]
+    assert middle["warm-up", 13, 13] < middle["carried", 13, 13] + spread["warm-up", 13, 13]
+    # The same window, and what is scored.
+    assert middle["zeros", 52, 52] > said["v_year"] > middle["zeros, last", 52, 52] + 0.1
+    for style in (lambda _: 1, lambda k2: k2):
+        four, thirteen, *longer = (middle["carried", style(k2), k2] for k2 in (4, 13, 26, 52))
+        assert four > max(thirteen, *longer)
+        assert min(longer) > thirteen
+    for k2 in (4, 13, 26):
+        assert middle["carried", 1, k2] < middle["carried", k2, k2]
+    assert middle["carried", 1, 52] > middle["carried", 52, 52]
+    # A tie.
+    best, carried = middle["zeros, last", 52, 52], middle["carried", 1, 13]
+    assert best == min(middle.values())
+    assert carried == min(value for (policy, *_), value in middle.items() if policy == "carried")
+    assert carried - best < spread["carried", 1, 13]
+
+
+def test_what_is_left_in_the_errors(said):
+    assert max(map(abs, said["gru_lags"] + said["linear_lags"])) < 0.3
+    assert said["year_52"] < -0.5
+    assert said["linear_bias"] < -0.2
+    assert said["linear_late"] > 1.2 * said["linear_early"]

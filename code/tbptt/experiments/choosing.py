@@ -24,6 +24,7 @@ CHUNK, LANES, WARM_UP = 52, 8, 52
 UPDATES, CHECKS, LEARNING_RATE = 1000, 20, 0.005
 LAST = 64  # windows a batch, where only the last answer of each is scored
 REACHES = (4, 13, 26, 52)
+SEEDS = 3
 PACKAGES = ("torch", "numpy", "statsmodels")
 
 Floats = NDArray[np.float32]
@@ -160,7 +161,8 @@ def train(
     cell, readout = nn.GRUCell(2, UNITS), nn.Linear(UNITS, 1)
     weights = [*cell.parameters(), *readout.parameters()]
     adam = torch.optim.Adam(weights, LEARNING_RATE)
-    truncation, state = Truncation(k1, k2), torch.zeros(1, UNITS)
+    truncation = Truncation(k1, k2)
+    state: Any = torch.zeros(1, UNITS)
     best, chosen = {"validation_error": np.inf}, np.empty(0, dtype=np.float32)
     feed = batches(policy, k2, seed)
     for update in range(1, updates + 1):
