@@ -51,7 +51,7 @@ def cost_calculator(steps: int, hidden: int, batch: int, k1: int, k2: int) -> st
     drawing = Drawing(360, 232, title)
     drawing.column(0, [(14 + 17 * i, name) for i, (name, _) in enumerate(rows)], font_weight="700")
     drawing.column(60, [(14 + 17 * i, words) for i, (_, words) in enumerate(rows)])
-    chart = Chart(drawing, Axis(1, 1000, 40, 350, log=True), Axis(0, 1, 196, 76))
+    chart = Chart(drawing, Axis(1, 1000, 40, 344, log=True), Axis(0, 1, 196, 76))
     drawing.text(0, 66, "share of dependencies in reach", font_size="10", opacity=".8")
     chart.grid([(n, str(n)) for n in (1, 10, 100, 1000)], [(0, "0%"), (0.5, "50%"), (1, "100%")])
     chart.line(lags, shares, stroke=REACH)
