@@ -13,6 +13,7 @@ from tbptt.figures import (
     batch_lanes,
     ceiling_curve,
     cost_by_interval,
+    cost_calculator,
     error_by_step,
     error_of_a_mean,
     gradient_bias,
@@ -429,3 +430,29 @@ def test_a_memory_has_layers_a_width_and_segments():
             memory_reach(*bad)
     with pytest.raises(ValueError, match="draw must be at least 1"):
         random_reach(0.5, 0)
+
+
+def test_the_calculator_says_what_the_passes_say():
+    svg = cost_calculator(steps=200, hidden=16, batch=8, k1=5, k2=20)
+    passes = Truncation(5, 20).passes(200)
+    words = title(svg)
+    assert words.startswith("200 steps, 16 units, 8 rows, k1 = 5, k2 = 20: ")
+    assert f"work {sum(p.stop - p.start for p in passes):,} backward steps" in words
+    assert "depth 20 steps" in words
+    # 20 or 200 steps of 8 rows, 16 units and an input, 4 bytes each.
+    assert "memory 10.9 kB as a stream, 109 kB at once" in words
+    full = np.trace(Truncation(5, 20).reach(200), offset=-19) / (200 - 19)
+    assert f"over 19 steps {full:.0%} are in reach" in words
+    (line,) = [path for path in parsed(svg).iter(f"{SVG}path") if path.get("stroke") == REACH]
+    points = np.array(
+        [[float(n) for n in pair.split()] for pair in re.findall(r"[\d.]+ [\d.]+", line.get("d"))]
+    )
+    # From all (76) to none (196), never up again.
+    assert points[0, 1] == 76
+    assert points[-1, 1] == 196
+    assert (np.diff(points[:, 1]) >= 0).all()
+
+
+def test_the_calculator_refuses_what_no_truncation_is():
+    with pytest.raises(ValueError, match="k1"):
+        cost_calculator(steps=200, hidden=16, batch=8, k1=30, k2=20)

@@ -22,9 +22,9 @@ from tbptt.experiments import results, runner
 from tbptt.experiments.options import positive
 
 NAMES = (
-    "alarms", "beyond", "bias", "carried", "cures", "digits", "initial-state", "language", "leak",
-    "memory", "starts", "stateful", "sunspots", "text", "throughput", "timing", "unbiased",
-    "vanishing",
+    "alarms", "beyond", "bias", "carried", "choosing", "cures", "digits", "initial-state",
+    "language", "leak", "memory", "starts", "stateful", "sunspots", "text", "throughput", "timing",
+    "unbiased", "vanishing",
 )  # fmt: skip
 SHIPPED, OTHERS, FINISHED = (
     Path(folder) for folder in ("data/results", "_build/results", "_build/experiments")

@@ -6,6 +6,7 @@ from tbptt.figures.beyond import (
     memory_reach,
     random_reach,
 )
+from tbptt.figures.calculator import cost_calculator
 from tbptt.figures.cost import cost_by_interval
 from tbptt.figures.feedback import error_by_step
 from tbptt.figures.forecasting import split_picture
@@ -22,6 +23,7 @@ __all__ = [
     "batch_lanes",
     "ceiling_curve",
     "cost_by_interval",
+    "cost_calculator",
     "error_by_step",
     "error_of_a_mean",
     "gradient_bias",
