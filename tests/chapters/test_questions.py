@@ -40,7 +40,7 @@ def test_an_answer_leads_to_a_section_and_to_a_thread(ids, question, answer):
     assert "?" in question
     flat = " ".join(answer.split())
     told, _, asked = flat.partition("Asked in ")
-    assert len(told.split()) > 20
+    assert len(told.split()) > 12
     links = re.findall(r"\]\(([\w-]+)\)", told)
     assert links
     assert set(links) <= labels()
