@@ -20,18 +20,14 @@ from tbptt.exercises import (
     _truncation,
     _windowing,
 )
-from tbptt.exercises._form import Wrong
+from tbptt.exercises._form import AnswerError
 
 __all__ = ["NAMES", "Result", "check"]
 
-_CHECKS: dict[str, Callable[[Any], None]] = (
-    _bptt.CHECKS
-    | _windowing.CHECKS
-    | _stateful.CHECKS
-    | _dynamic_rnn.CHECKS
-    | _truncation.CHECKS
-    | _initial_state.CHECKS
-)
+_CHAPTERS = (_bptt, _windowing, _stateful, _dynamic_rnn, _truncation, _initial_state)
+_CHECKS: dict[str, Callable[[Any], None]] = {
+    name: test for chapter in _CHAPTERS for name, test in chapter.CHECKS.items()
+}
 NAMES = tuple(sorted(_CHECKS))
 
 
@@ -83,6 +79,6 @@ def check(name: str, answer: Any) -> Result:
         return Result(False, "Not yet answered: put your answer in place of the three dots.")
     try:
         _CHECKS[name](answer)
-    except Wrong as wrong:
+    except AnswerError as wrong:
         return Result(False, f"Not yet. {wrong}")
     return Result(True, "Right.")

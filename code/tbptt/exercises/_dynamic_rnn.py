@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tbptt.exercises._form import Wrong, function, integers, pair, require
+from tbptt.exercises._form import AnswerError, function, integers, pair, require
 
 
 def _border(answer: Any) -> None:
@@ -46,8 +46,8 @@ def _identity(answer: Any) -> None:
     )
     require(
         parts[0] == differs("kept_answer"),
-        "Nothing that `kept_answer` needs stores anything: a session computes what the asked tensor "
-        "needs, not whatever the graph holds.",
+        "Nothing that `kept_answer` needs stores anything: a session computes what the tensor "
+        "needs that you ask for, not whatever the graph holds.",
     )
     require(
         parts[1] == differs("stored_answer"),
@@ -70,7 +70,7 @@ def _mask(answer: Any) -> None:
         layer = keras.layers.LSTM(3, return_sequences=True, **answer)
         said = keras.ops.convert_to_numpy(layer(values, mask=keras.ops.convert_to_tensor(mask)))
     except (TypeError, ValueError) as error:
-        raise Wrong(f"Keras does not make such a layer: {str(error)[:120]}") from None
+        raise AnswerError(f"Keras does not make such a layer: {str(error)[:120]}") from None
     require(said.shape == (3, 4, 3), "The layer has to return the outputs of all steps.")
     require(
         not said[1, 2:].any() and not said[2].any(),
@@ -90,15 +90,15 @@ def _last_output(answer: Any) -> None:
     told = np.asarray(last(outputs.copy(), lengths.copy(), before.copy()))
     require(told.shape == (4, 2), f"Return one output a row, (4, 2), not {told.shape}.")
     require(
-        not (told[1] == 0).all() or (told[3] != 0).any(),
+        told[1].any(),
         "A short row gives zeros: you took a step behind its end. Step n has the index n - 1.",
     )
     for row, length in enumerate(lengths):
         right = outputs[row, length - 1] if length else before[row]
         require(
             length or (told[row] == right).all(),
-            "A row of length 0 has no output at all, and an index of -1 wraps around. What does the "
-            "graph return for it?",
+            "A row of length 0 has no output at all, and an index of -1 wraps around. What does "
+            "the graph return for it?",
         )
         require((told[row] == right).all(), f"A row of length {length} gives the wrong step.")
 

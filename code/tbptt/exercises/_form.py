@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-class Wrong(Exception):
+class AnswerError(Exception):
     """An answer is wrong; the message says how, to the reader."""
 
 
 def require(holds: object, message: str) -> None:
     """Reject the answer with this message unless something holds."""
     if not holds:
-        raise Wrong(message)
+        raise AnswerError(message)
 
 
 def numbers(answer: Any, names: Iterable[str]) -> NDArray[np.float64]:
@@ -27,7 +27,7 @@ def numbers(answer: Any, names: Iterable[str]) -> NDArray[np.float64]:
     try:
         found = np.asarray(answer, dtype=float)
     except (TypeError, ValueError, OverflowError):
-        raise Wrong(
+        raise AnswerError(
             f"This takes {_list(wanted)}, as plain numbers, not {type(answer).__name__} "
             f"{str(answer)[:60]!r}."
         ) from None
@@ -43,7 +43,7 @@ def integers(answer: Any, what: str) -> list[int]:
     try:
         found = np.asarray(answer, dtype=float).ravel()
     except (TypeError, ValueError, OverflowError):
-        raise Wrong(f"This takes {what}: a list of integers.") from None
+        raise AnswerError(f"This takes {what}: a list of integers.") from None
     require(
         np.isfinite(found).all() and (found == found.round()).all(),
         f"This takes {what}: integers only.",
@@ -68,7 +68,7 @@ def function(answer: Any, form: str) -> Callable[..., Any]:
         try:
             return answer(*arguments)
         except Exception as error:
-            raise Wrong(
+            raise AnswerError(
                 f"Called as {form}, your function raised {type(error).__name__}: "
                 f"{str(error).split(chr(10))[0][:160]}"
             ) from error

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from tbptt.exercises._form import numbers, require
 from tbptt.tasks import labelled_sequences
+from tbptt.tasks.labelled import DataType
 
 
 def _named(states: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
@@ -40,7 +41,7 @@ def _name_tags(answer: Any) -> None:
 
 
 def _freeze_midway(answer: Any) -> None:
-    """A network that reads its state knows with it and is confidently wrong without."""
+    """Ask for what follows: it knows with its state, and is sure and wrong without."""
     own, other = numbers(answer, ("the loss from its own state", "the loss from a fresh state"))
     guess = float(np.log(2))
     require(min(own, other) >= 0, "A loss is not negative.")
@@ -55,8 +56,8 @@ def _freeze_midway(answer: Any) -> None:
     )
     require(
         other > guess,
-        f"From a fresh state it does not even guess, which would cost {guess:.2f}: it is as sure as "
-        "before, and as often wrong as right.",
+        f"From a fresh state it does not even guess, which would cost {guess:.2f}: it is as sure "
+        "as before, and as often wrong as right.",
     )
 
 
@@ -79,7 +80,14 @@ def _impossible(answer: Any) -> None:
 
 def _fingerprint(answer: Any) -> None:
     """Run an untrained network of another kind, and fit a plane."""
-    kinds = ("SameRandom", "SameDistRandom")
+    kinds: tuple[DataType, ...] = ("SameRandom", "SameDistRandom")
+    hints = {
+        "SameRandom": "SameRandom: twins with equal inputs and equal zeros have equal states. On "
+        "which side of a plane is each?",
+        "SameDistRandom": "SameDistRandom: the numbers say nothing of the label, but the question "
+        "is whether a plane fits these 16 rows, not whether it holds for others. In how many "
+        "dimensions?",
+    }
     require(
         isinstance(answer, dict) and set(answer) == set(kinds),
         "Give a dict with the keys 'SameRandom' and 'SameDistRandom'.",
@@ -93,14 +101,7 @@ def _fingerprint(answer: Any) -> None:
         for t in range(100):
             state = np.tanh(x[:, t] @ into + state @ across)
         right = _named(state, labels)
-        require(
-            abs(share - right) < 0.05,
-            "SameRandom: twins with equal inputs and equal zeros have equal states. On which side "
-            "of a plane is each?"
-            if kind == "SameRandom"
-            else "SameDistRandom: the numbers say nothing of the label, but this asks whether a plane "
-            "fits these 16 rows, not whether it holds for others. How many dimensions are there?",
-        )
+        require(abs(share - right) < 0.05, hints[kind])
 
 
 CHECKS = {

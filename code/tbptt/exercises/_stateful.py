@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tbptt.exercises._form import Wrong, function, integers, pair, require
+from tbptt.exercises._form import AnswerError, function, integers, pair, require
 
 
 def _lane_order(answer: Any) -> None:
@@ -15,7 +15,7 @@ def _lane_order(answer: Any) -> None:
     try:
         batches = [[str(name) for name in batch] for batch in order]
     except TypeError:
-        raise Wrong('Batches are lists of names such as ["A1", "B1"].') from None
+        raise AnswerError('Batches are lists of names such as ["A1", "B1"].') from None
     before = set(integers(resets, "the batches before which you reset, counted from 0"))
     names = sorted(name for batch in batches for name in batch)
     require(
@@ -45,8 +45,8 @@ def _lane_order(answer: Any) -> None:
     )
     require(
         begins <= before | {0},
-        "The rows get new sequences at a batch before which you do not reset: they would begin with "
-        "a stranger's state.",
+        "The rows get new sequences at a batch before which you do not reset: they would begin "
+        "with a stranger's state.",
     )
     require(
         before <= begins, "You reset in the midst of a sequence, and it forgets its first part."

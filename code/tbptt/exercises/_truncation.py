@@ -23,7 +23,7 @@ def _travel(k1: int, k2: int, steps: int) -> list[int]:
 
 def _far(answer: Any) -> None:
     chunked, often = numbers(answer, ("the share of chunks of 35", "the share of updates every 5"))
-    require(0 <= min(chunked, often) and max(chunked, often) <= 1, "Give shares between 0 and 1.")
+    require(min(chunked, often) >= 0 and max(chunked, often) <= 1, "Give shares between 0 and 1.")
 
     def share(k1: int, k2: int, lags: int) -> float:
         return float(np.mean(np.array(_travel(k1, k2, 3500)) > lags))
