@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tbptt.exercises._form import AnswerError, function, integers, pair, require
+from tbptt.exercises._form import AnswerError, array, function, integers, pair, require
 
 
 def _border(answer: Any) -> None:
@@ -68,10 +68,12 @@ def _mask(answer: Any) -> None:
     mask = np.arange(4) < np.array([4, 2, 0])[:, None]
     try:
         layer = keras.layers.LSTM(3, return_sequences=True, **answer)
-        said = keras.ops.convert_to_numpy(layer(values, mask=keras.ops.convert_to_tensor(mask)))
+        outputs = layer(values, mask=keras.ops.convert_to_tensor(mask))
     except (TypeError, ValueError) as error:
         raise AnswerError(f"Keras does not make such a layer: {str(error)[:120]}") from None
-    require(said.shape == (3, 4, 3), "The layer has to return the outputs of all steps.")
+    alone = not isinstance(outputs, tuple | list) and tuple(outputs.shape) == (3, 4, 3)
+    require(alone, "The layer has to return the outputs of all steps, and nothing else.")
+    said = keras.ops.convert_to_numpy(outputs)
     require(
         not said[1, 2:].any() and not said[2].any(),
         "Behind its end a row still gives something else than zeros: by default Keras repeats the "
@@ -87,7 +89,7 @@ def _last_output(answer: Any) -> None:
     lengths, before = np.array([5, 2, 0, 1]), -1.0 - np.arange(8.0).reshape(4, 2)
     for row, length in enumerate(lengths):
         outputs[row, length:] = 0
-    told = np.asarray(last(outputs.copy(), lengths.copy(), before.copy()))
+    told = array(last(outputs.copy(), lengths.copy(), before.copy()), "one output a row")
     require(told.shape == (4, 2), f"Return one output a row, (4, 2), not {told.shape}.")
     require(
         told[1].any(),
@@ -113,7 +115,7 @@ def _own_state(answer: Any) -> None:
     ):
         state = 1.0 + np.arange(len(before) * 2).reshape(-1, 2)
         own = {name: state[row].copy() for row, name in enumerate(before)}
-        told = np.asarray(hand_on(state.copy(), list(before), list(now)))
+        told = array(hand_on(state.copy(), list(before), list(now)), "one row a customer")
         require(
             told.shape == (len(now), 2),
             f"Return one row of state for each of the {len(now)} customers of this call, not "

@@ -38,6 +38,14 @@ def numbers(answer: Any, names: Iterable[str]) -> NDArray[np.float64]:
     return found.ravel()
 
 
+def array(value: Any, what: str) -> NDArray[np.float64]:
+    """Return what a reader's function returned as an array of floats."""
+    try:
+        return np.asarray(value, dtype=float)
+    except (TypeError, ValueError, OverflowError):
+        raise AnswerError(f"Return an array, {what}, not {type(value).__name__}.") from None
+
+
 def integers(answer: Any, what: str) -> list[int]:
     """Return an answer that lists integers."""
     try:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tbptt.exercises._form import AnswerError, function, integers, pair, require
+from tbptt.exercises._form import AnswerError, function, integers, numbers, pair, require
 
 
 def _lane_order(answer: Any) -> None:
@@ -63,9 +63,9 @@ def _unequal(answer: Any) -> None:
     lane = ["A1", "A2", "B1", "C1", "C2"]
     begins = {number for number, name in enumerate(lane) if name[1] == "1"}
     if "every" in answer:
-        (every,) = integers(answer["every"], "a number of batches")[:1]
-        require(every >= 1, "`every` is at least 1.")
-        happens = set(range(0, 5, every))
+        every = integers(answer["every"], "a number of batches")
+        require(len(every) == 1 and every[0] >= 1, "`every` is one number, at least 1.")
+        happens = set(range(0, 5, every[0]))
     else:
         happens = {0} | set(integers(answer["at"], "batches, counted from 0"))
     early, missing = sorted(happens - begins), sorted(begins - happens)
@@ -123,13 +123,9 @@ def _two_distances(answer: Any) -> None:
         for t in range(20):
             memory = sum(1 for _ in range(t + 1))
             credit = next(back for back in range(1, t + 2) if (t - back + 1) % window == 0)
-            told = distances(t, window)
-            require(
-                isinstance(told, tuple | list) and len(told) == 2,
-                "Return two numbers: the steps that the value has seen, and those that the error "
-                "reaches.",
+            seen, walked = numbers(
+                distances(t, window), ("how many steps the value knows", "how many the error tells")
             )
-            seen, walked = (int(one) for one in told)
             where = f"At step {t} (from 0), with windows of {window}: "
             require(
                 (seen, walked) != (memory - 1, credit - 1),
@@ -152,8 +148,8 @@ def _two_distances(answer: Any) -> None:
             )
             require(
                 (seen, walked) == (memory, credit),
-                f"{where}({seen}, {walked}) is wrong. Which steps lie between the beginning of the "
-                "sequence, the beginning of the window and this step?",
+                f"{where}({seen:g}, {walked:g}) is wrong. Which steps lie between the beginning of "
+                "the sequence, the beginning of the window and this step?",
             )
 
 

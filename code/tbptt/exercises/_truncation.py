@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tbptt.exercises._form import function, numbers, require
+from tbptt.exercises._form import AnswerError, function, numbers, require
 from tbptt.schedule import Truncation
 
 
@@ -65,11 +65,17 @@ def _bug(answer: Any) -> None:
         GRU(), weights, x.numpy(), (start.numpy(),), errors.numpy(), truncation
     ).weights
 
+    def loss_at(t: int, output: torch.Tensor) -> torch.Tensor:
+        return (errors[t] * output).sum()
+
     def distance(change: Any) -> float:
         cell.zero_grad()
-        forum_recipe(
-            cell, lambda t, out: (errors[t] * out).sum(), x, start, truncation, before_walk=change
-        )
+        try:
+            forum_recipe(cell, loss_at, x, start, truncation, before_walk=change)
+        except RuntimeError as error:
+            raise AnswerError(
+                f"With your line the recipe cannot walk any more: {str(error)[:90]}"
+            ) from None
         got = {n: w.grad.numpy() for n, w in cell.named_parameters() if w.grad is not None}
         return max(float(np.abs(got.get(n, 0) - wanted[n]).max()) for n in wanted)
 

@@ -37,7 +37,7 @@ def _middle(answer: Any) -> None:
     )
     require(
         not _close(every, _ceiling(10, 1, 0, half)),
-        "For increment 1 that is the ceiling with the 1 at the very first step.",
+        "For increment 1 that is the share of windows that hold the 1. The others can be guessed.",
     )
     require(
         not _close(every, _ceiling(10, 1, 4, half)),
