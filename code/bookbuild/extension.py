@@ -23,6 +23,7 @@ from bookbuild import icons, mend, meta, repository, stills, styles, vendor
 from bookbuild.book import Book, content_key
 
 _STATE = "application/vnd.jupyter.widget-state+json"
+_ALIKE = ("exercise-content", "solution-content")
 _HERE = Path(__file__).parent
 _LAUNCH = {
     "binderhub_url": "https://mybinder.org",
@@ -44,6 +45,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.connect("builder-inited", _without_thebe, priority=100)
     app.connect("builder-inited", _as_if_new, priority=0)
     app.connect("builder-inited", _publish)
+    app.connect("doctree-resolved", _without_alike_ids)
     app.connect("doctree-resolved", _add_stills)
     app.connect("html-page-context", _page, priority=900)
     app.connect("build-finished", _finish)
@@ -104,6 +106,15 @@ def _add_stills(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Put the first frame where a reader sees it before, or without, any script."""
     if app.builder.format == "html":
         stills.add(doctree, _widget_state(app, docname))
+
+
+def _without_alike_ids(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Take away the ids that sphinx-exercise gives to all exercises alike.
+
+    The exercise around it has an id of its own, to which links lead.
+    """
+    for section in doctree.findall(nodes.section):
+        section["ids"] = [name for name in section["ids"] if name not in _ALIKE]
 
 
 def _page(

@@ -79,7 +79,7 @@ def test_a_notebook_says_what_the_page_says(book, chapter):
     page = BeautifulSoup((book.html / f"chapters/{chapter}.html").read_text(), "html.parser")
     said = letters(
         page.select_one("article.bd-article"), ".cell", ".headerlink", ".eqno", ".prev-next-area",
-        ".solution > .admonition-title",
+        ".dropdown > .admonition-title",
     )  # fmt: skip
     written = letters(shown("\n\n".join(prose(read(book, chapter)))), "summary")
     pairs = enumerate(zip(written, said, strict=False))
@@ -156,6 +156,13 @@ removed = 2
 :label: ex-small
 ```
 **Do it.**
+```{admonition} Hint
+:class: dropdown
+Try $n$.
+```
+```{code-cell} python
+answer = ...
+```
 ```{exercise-end}
 ```
 
@@ -208,7 +215,7 @@ def test_everything_becomes_markdown(small):
     assert [path.name for path in made.iterdir()] == ["index.ipynb"]  # the others have no code
     text = (made / "index.ipynb").read_text()
     notebook = nbformat.reads(text, as_version=4)
-    install, first, hidden, exercise, solution, rest = notebook.cells
+    install, first, hidden, exercise, stub, answer, solution, rest = notebook.cells
     address = f"git+https://github.com/someone/fork@{commit(small)}"
     assert f'%pip install --quiet --no-deps "tbptt @ {address}"' in install.source
 
@@ -230,7 +237,10 @@ def test_everything_becomes_markdown(small):
     assert hidden.metadata == {"cellView": "form", "jupyter": {"source_hidden": True}}
     assert "removed" not in text
     folded = "<details>\n<summary>Solution</summary>\n\n{}\n\n</details>"
-    assert exercise.source == "### Exercise 1\n\n**Do it.**\n\n" + folded.format("It is done.")
+    hint = folded.replace("Solution", "Hint").format("Try $n$.")
+    assert exercise.source == "### Exercise 1\n\n**Do it.**\n\n" + hint
+    assert (stub.source, stub.metadata) == ("answer = ...", {})  # a reader's own cell is open
+    assert answer.source == folded.format("It is done.")
     assert solution.source == '#@title Solution\nprint("solved")'
     assert solution.metadata == hidden.metadata
     assert rest.source == folded.format("And now more.")
@@ -243,7 +253,7 @@ def test_everything_becomes_markdown(small):
     assert make(small, GITHUB_REPOSITORY="someone/fork").returncode == 0
     changed = [cell["id"] for cell in json.loads((made / "index.ipynb").read_text())["cells"]]
     assert [a == b.id for a, b in zip(changed, notebook.cells, strict=True)] == [
-        True, True, True, False, True, True,
+        True, True, True, False, True, True, True, True,
     ]  # fmt: skip
 
 
