@@ -10,6 +10,7 @@ space := $() $()
 PIP := -m pip install --quiet --disable-pip-version-check
 
 .PHONY: book notebooks branch serve test lint lock links browser clean pdf release wheel lowest \
+	test-launched test-rest \
 	_build/wheel
 
 book: $(READY)  ## build the book into _build/html
@@ -39,7 +40,17 @@ serve: $(READY)  ## open the book and rebuild it as you write
 	$(BIN)/python -m bookbuild.serve
 
 test: lint book notebooks $(COLAB) $(BINDER)  ## everything that CI checks
-	$(BIN)/python -m pytest
+	$(MAKE) --jobs=2 --output-sync test-launched test-rest
+	$(BIN)/python -m pytest tests/site
+
+# Two halves at the same time, and then what asks for a machine that does nothing else.
+LAUNCHED := tests/launch tests/bookbuild/test_release.py
+
+test-launched:
+	$(BIN)/python -m pytest $(LAUNCHED)
+
+test-rest:
+	$(BIN)/python -m pytest $(foreach part,$(LAUNCHED) tests/site,--ignore=$(part))
 
 # Alone, outside the tree. What another version warns of is no failure of this one.
 define outside

@@ -330,14 +330,18 @@ def test_a_result_cannot_be_changed():
         told.passed = True
 
 
+# Their solutions are executed and assert what they claim; answers to them are not checked yet.
+WITHOUT_CHECKS = {"beyond", "choosing"}
+
+
 def test_chapters_and_checks_know_one_another():
     text = {path.stem: path.read_text(encoding="utf-8") for path in CHAPTERS}
     labels = {name for one in text.values() for name in re.findall(r":label: ex-([\w-]+)", one)}
     assert set(NAMES) <= labels
-    for exercises in text.values():
+    for chapter, exercises in text.items():
         names = re.findall(r":label: ex-([\w-]+)", exercises)
         checked = [name for name in names if name in NAMES]
-        assert not names or len(checked) >= 4
+        assert (len(checked) < 4) == (not names or chapter in WITHOUT_CHECKS), chapter
         for name in checked:
             statement, solution = (
                 re.search(pattern, exercises, flags=re.DOTALL)[1]
