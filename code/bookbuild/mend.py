@@ -108,6 +108,8 @@ def _landmarks(soup: BeautifulSoup) -> None:
         start.name, start["aria-label"] = "section", "The book"
     for contents in soup.select("nav.bd-toc-nav"):
         contents["aria-label"] = "On this page"
+    for caption in soup.select("nav p.caption[role=heading]"):
+        del caption["role"], caption["aria-level"]  # the menu's words, and no part of the page
     for container in soup.select("#rtd-footer-container"):
         container.decompose()
 

@@ -16,6 +16,8 @@ from torch import Tensor, nn
 
 from tbptt._checks import positive_int
 
+__all__ = ["DiagonalCell", "scan"]
+
 
 class DiagonalCell(nn.Module):
     """One step of the recurrence, ``cell(x, state) -> state``, for every engine of the book.
@@ -80,8 +82,8 @@ def scan(rates: Tensor, driven: Tensor, state: Tensor) -> Tensor:
     r"""Return ``h_t = rates_t * h_{t-1} + driven_t`` for all steps, in ``log2(steps)`` rounds.
 
     Two steps after one another are again one such step, ``(a, u)`` then ``(b, v)`` being
-    ``(b a, b u + v)``. So each round doubles the stretch that is done [1]_. Rates that depend on
-    the input make it a selective model; they may be complex.
+    ``(b a, b u + v)``. So each round doubles the stretch that is done (Blelloch
+    1990). Rates that depend on the input make it a selective model; they may be complex.
 
     Parameters
     ----------
@@ -99,10 +101,6 @@ def scan(rates: Tensor, driven: Tensor, state: Tensor) -> Tensor:
     ------
     ValueError
         If shapes do not fit.
-
-    References
-    ----------
-    .. [1] G. E. Blelloch, "Prefix sums and their applications", 1990.
     """
     if rates.shape != driven.shape or driven.ndim != 3 or state.shape != driven.shape[1:]:
         raise ValueError(

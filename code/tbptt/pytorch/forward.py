@@ -23,6 +23,8 @@ from tbptt._checks import positive_int
 from tbptt.pytorch.checks import State, check_finite, check_shapes, parts_of, scalar_loss
 from tbptt.pytorch.local import Local
 
+__all__ = ["RTRL", "UORO", "Method", "SnAp", "forward", "pattern"]
+
 Carried = tuple[Tensor, ...]
 
 

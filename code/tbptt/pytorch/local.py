@@ -10,6 +10,8 @@ from torch.func import functional_call, jacrev, vjp, vmap
 
 from tbptt.pytorch.checks import Parts, State, parts_of
 
+__all__ = ["Local"]
+
 
 class Local:
     """One step as a function of a flat state ``(batch, state)`` and of flat weights.

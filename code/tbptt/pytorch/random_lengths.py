@@ -19,6 +19,8 @@ from tbptt.pytorch.checks import (
     scalar_loss,
 )
 
+__all__ = ["reweighted"]
+
 
 def reweighted(
     cell: Cell,
@@ -30,7 +32,8 @@ def reweighted(
     """Accumulate the gradient in which errors are multiplied by a factor at each step back.
 
     With factors from :func:`tbptt.random_lengths.draw_factors` its mean over draws is the full
-    gradient [1]_. Where a factor is 0 the graph is cut, so the errors of a chunk stay inside it.
+    gradient (Tallec and Ollivier 2017, arXiv:1705.08209). Where a factor is 0 the graph is cut, so
+    the errors of a chunk stay inside it.
     All chunks of one call are kept until `loss_fn` has been called: to keep no more than one chunk,
     call once for each.
 
@@ -51,11 +54,6 @@ def reweighted(
     ------
     TypeError, ValueError
         If arguments are of the wrong kind or shape, or a value is NaN or infinite.
-
-    References
-    ----------
-    .. [1] C. Tallec and Y. Ollivier, "Unbiasing truncated backpropagation through time", 2017,
-       arXiv:1705.08209.
     """
     now: Parts = tuple(part.detach() for part in parts_of(state))
     check_shapes(inputs, now)

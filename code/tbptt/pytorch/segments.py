@@ -16,6 +16,8 @@ from torch import Tensor, nn
 
 from tbptt._checks import positive_int
 
+__all__ = ["Layer", "SegmentAttention"]
+
 Memory = tuple[Tensor, ...]
 
 
