@@ -9,17 +9,15 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
-from tbptt import Truncation
-
 ALT = (
     "Truncated Time: windows, state and gradients in recurrent networks. Three triangular charts: "
     "how far each of 16 errors travels under epochwise, true and semi-epochwise truncation."
 )
 _STEPS = 16
 _SHOWN = (
-    ("epochwise: k1 = k2 = 4", Truncation.epochwise(4)),
-    ("true: k1 = 1, k2 = 4", Truncation.true(4)),
-    ("between: k1 = 3, k2 = 6", Truncation(3, 6)),
+    ("epochwise: k1 = k2 = 4", 4, 4),
+    ("true: k1 = 1, k2 = 4", 1, 4),
+    ("between: k1 = 3, k2 = 6", 3, 6),
 )
 # Nothing, a step that an error reaches, the error itself: the figures' own colours.
 _COLOURS = ListedColormap(["#ffffff", "#0d9488", "#ea580c"])
@@ -33,15 +31,17 @@ def draw(path: Path) -> None:
     path : Path
         Where the PNG goes.
     """
+    from tbptt import Truncation  # this book's: `api` has seen to that by now
+
     figure = Figure(figsize=(12, 6.3), dpi=100, facecolor="white")
     FigureCanvasAgg(figure)
     figure.text(0.05, 0.82, "Truncated Time", size=50, weight="bold", color="#1f2937")
     figure.text(
         0.05, 0.72, "Windows, state and gradients in recurrent networks", size=24, color="#4b5563"
     )
-    for column, (name, truncation) in enumerate(_SHOWN):
+    for column, (name, k1, k2) in enumerate(_SHOWN):
         axes = figure.add_axes((0.05 + 0.31 * column, 0.07, 0.28, 0.53))
-        reach = truncation.reach(_STEPS).astype(int) + np.eye(_STEPS, dtype=int)
+        reach = Truncation(k1, k2).reach(_STEPS).astype(int) + np.eye(_STEPS, dtype=int)
         axes.pcolormesh(reach, cmap=_COLOURS, edgecolor="white", linewidth=2)
         axes.invert_yaxis()
         axes.set_title(name, size=17, color="#1f2937", loc="left")

@@ -35,7 +35,10 @@ def copy(bare):
         f"```{{eval-rst}}\n.. automodule:: {room}\n   :members:\n```" for room in SHOWN
     )
     (bare / "chapters/index.md").write_text(f"# The package\n\n{rooms}\n")
-    (bare / "_toc.yml").write_text("format: jb-book\nroot: chapters/index\n")
+    (bare / "chapters/second.md").write_text("# Another\n\nSo that there is a menu.\n")
+    (bare / "_toc.yml").write_text(
+        "format: jb-book\nroot: chapters/index\nchapters:\n  - file: chapters/second\n"
+    )
     return bare
 
 
@@ -84,7 +87,9 @@ def test_every_public_name_is_on_a_page(book):
 def test_a_name_that_is_undocumented_or_on_no_page_fails_the_build(copy):
     page, splits = copy / "chapters/index.md", copy / "code/tbptt/splits.py"
     page.write_text(
-        page.read_text().replace("automodule:: tbptt.notebook", "currentmodule:: tbptt")
+        page.read_text().replace(
+            "automodule:: tbptt.notebook\n   :members:", "currentmodule:: tbptt"
+        )
     )
     with splits.open("a") as file:
         file.write("\n\ndef loose(x):\n    return x\n\n\ndef _helper(x):\n    return x\n")
