@@ -143,7 +143,8 @@ FAULTS = {
     ),
     "a result that is not the one that was measured": (
         "data/results/leak/provenance.json", other_output,
-        "chapters/test_results.py::test_every_folder_of_results_is_whole", "is not the file",
+        "chapters/test_results.py::test_every_folder_of_results_is_whole_and_has_a_maker",
+        "is not the file",
     ),
 }  # fmt: skip
 

@@ -53,9 +53,7 @@ def test_every_link_within_the_book_leads_somewhere(book, pages):
 def test_no_id_is_given_twice(pages):
     for path, soup in pages.items():
         ids = Counter(tag["id"] for tag in soup.select("[id]"))
-        # The theme's search page and its search dialog have a field each, of one name.
-        themes = ["search-input"] if path.name == "search.html" else []
-        assert [name for name, times in ids.items() if times > 1] == themes, path.name
+        assert [name for name, times in ids.items() if times > 1] == [], path.name
 
 
 def test_nothing_is_loaded_from_elsewhere(book, pages):
