@@ -121,6 +121,10 @@ def _controls(soup: BeautifulSoup) -> None:
         button["type"] = "button"
     for button in soup.select("button.sidebar-toggle[title]"):
         button["aria-label"] = button["title"]
+    for branch in soup.select("li.has-children"):
+        words = " ".join(link.get_text(strip=True) for link in branch.select(":scope > a"))
+        for toggle in branch.select(":scope > details > summary"):
+            toggle["aria-label"] = f"Pages below: {words}"
     for link in soup.select("a[target=_blank]"):
         link["rel"] = "noopener"
     for link in soup.select("a[href*='_downloads/']"):
