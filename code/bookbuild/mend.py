@@ -157,7 +157,8 @@ def _scope(cell: Tag) -> None:
 
 def _folds(soup: BeautifulSoup) -> None:
     for summary in soup.find_all("summary"):
-        summary.attrs.pop("aria-label", None)  # what is written on it is its name
+        if summary.get_text(strip=True):
+            summary.attrs.pop("aria-label", None)  # what is written on it is its name
         for words in summary.find_all("p"):
             words.name = "span"
 
