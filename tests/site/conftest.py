@@ -102,3 +102,9 @@ def open_page(browser, address):
         context.close()
     assert refused == [], "the page asked for something outside the site"
     assert errors == []
+
+
+@pytest.fixture(scope="session")
+def page_names():
+    """Return the names of all pages."""
+    return PAGES

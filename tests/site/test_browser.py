@@ -118,7 +118,7 @@ def test_the_widget_script_waits_for_the_reader(open_page):
 
 def test_the_still_is_a_button_for_those_who_never_move_a_pointer(open_page):
     page = open_page("chapters/index.html")
-    button = page.get_by_role("button", name="Start the sliders window = k2 and stride = k1")
+    button = page.get_by_role("button", name="Start the sliders: window = k2")
     button.focus()
     page.keyboard.press("Enter")
     page.wait_for_selector(".explorer[data-alive]")
