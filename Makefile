@@ -5,10 +5,13 @@ READY := .venv/ready
 COLAB := _build/colab/ready
 BINDER := _build/binder/ready
 
-.PHONY: book notebooks branch serve test lint lock links browser clean
+.PHONY: book pdf notebooks branch serve test lint lock links browser clean
 
 book: $(READY)  ## build the book into _build/html
 	$(BIN)/python -m bookbuild
+
+pdf: $(READY)  ## the book as one file, printed by a browser: _build/truncated-time.pdf
+	$(BIN)/python -m bookbuild --pdf
 
 notebooks: $(READY)  ## make notebooks from the chapters, in _build/notebooks
 	$(BIN)/python -m bookbuild --notebooks

@@ -136,7 +136,7 @@ def _launch_notebooks(context: dict[str, Any]) -> None:
 def _offer(app: Sphinx, pagename: str, context: dict[str, Any]) -> None:
     """Add the menu of what can be taken home; `jupyterbook.pages` puts the files there."""
     book, pathto = _book(app), context["pathto"]
-    offered = [("Print this page", None)]
+    offered: list[tuple[str, str | None]] = [("Print this page", None)]
     if book.root / f"{pagename}.md" in book.notebooks():
         offered.insert(0, ("Notebook (.ipynb)", f"{pagename}.ipynb"))
     if book.pdf.is_file():

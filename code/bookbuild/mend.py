@@ -131,7 +131,7 @@ def _tables(soup: BeautifulSoup) -> None:
     for table in soup.find_all("table"):
         for style in table.find_previous_siblings("style"):
             style.decompose()  # pandas puts one in front of every table; book.css has it once
-        if "dataframe" in table.get("class", ()):
+        if "dataframe" in table.get_attribute_list("class"):
             table.attrs.pop("border", None)
         for cell in table.find_all(["th", "td"]):
             for attribute in ("halign", "valign"):

@@ -19,7 +19,7 @@ _CARD = "_static/book/card.png"
 # The pages that no chapter stands behind.
 _DESCRIPTIONS = {
     "genindex": "Index of Truncated Time: the terms of the book and where they are explained.",
-    "search": "Search Truncated Time, a book on windows, state and gradients in recurrent networks.",
+    "search": "Search Truncated Time: windows, state and gradients in recurrent networks.",
     "404": "There is no such page in Truncated Time.",
 }
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from bs4 import BeautifulSoup, Tag
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, PdfMargins, sync_playwright
 from sphinx_external_toc.parsing import parse_toc_yaml
 
 from bookbuild.book import Book
@@ -29,7 +29,7 @@ _WHOLE = """\
 <meta charset="utf-8"><title>Truncated Time</title>
 </head><body></body></html>
 """
-_MARGIN = {"top": "18mm", "bottom": "18mm", "left": "17mm", "right": "17mm"}
+_MARGIN: PdfMargins = {"top": "18mm", "bottom": "18mm", "left": "17mm", "right": "17mm"}
 
 
 def make(book: Book) -> Path:
@@ -41,9 +41,7 @@ def make(book: Book) -> Path:
         If no browser is found, or if a page does not finish.
     """
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=_FLAGS
-        )
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=_FLAGS)
         write(book, browser, book.pdf)
         browser.close()
     for stale in book.pdf.parents[1].iterdir():
@@ -93,15 +91,13 @@ def together(book: Book) -> str:
     first = toc.root.docname
     names = [first, *(name for name in toc if name != first)]
     whole = BeautifulSoup(_WHOLE, "html.parser")
-    head, body = whole.find("head"), whole.find("body")
-    assert isinstance(head, Tag) and isinstance(body, Tag)
+    head, body = whole.select("head, body")
     seen = set()
     for name in names:
         path = book.html / f"{name}.html"
         page = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
-        article = page.select_one("article.bd-article")
-        assert article is not None and page.head is not None
-        for needed in page.head.select("link[rel=stylesheet], script"):
+        (article,) = page.select("article.bd-article")
+        for needed in page.select("head link[rel=stylesheet], head script"):
             if needed.get("src") or needed.get("href"):
                 _from_root(needed, name)
             if str(needed) not in seen:

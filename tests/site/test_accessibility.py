@@ -39,9 +39,7 @@ def axe(book):
 # A phone in the light and a screen in the dark: both sizes and both schemes of every page.
 @pytest.mark.parametrize(("scheme", "width"), [("light", 360), ("dark", 1000)])
 def test_axe_finds_nothing_wrong(open_page, axe, every_page, scheme, width):
-    page = open_page(
-        every_page, color_scheme=scheme, viewport={"width": width, "height": 900}
-    )
+    page = open_page(every_page, color_scheme=scheme, viewport={"width": width, "height": 900})
     page.wait_for_load_state("networkidle")
     assert page.evaluate("document.documentElement.dataset.theme") == scheme
     wake(page)

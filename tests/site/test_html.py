@@ -1,6 +1,7 @@
 """The built pages as HTML: what the standard says, and what search engines and previews read."""
 
 import json
+from itertools import pairwise
 
 import pytest
 from bs4 import BeautifulSoup
@@ -66,7 +67,7 @@ def test_headings_descend_one_by_one_from_a_single_first(soups):
         levels = [int(tag.name[1]) for tag in soup.select("h1, h2, h3, h4, h5, h6")]
         assert levels[0] == 1, name
         assert levels.count(1) == 1, name
-        for above, below in zip(levels, levels[1:], strict=False):
+        for above, below in pairwise(levels):
             assert below <= above + 1, (name, levels)
 
 
