@@ -52,8 +52,9 @@ class Pages(BuiltinTemplateLoader):
     """Sphinx's templates, and a look at the page that comes out of them."""
 
     def render(self, template: str, context: dict[str, Any]) -> str:  # type: ignore[override]
-        """Render a page and mend it."""
-        return mended(super().render(template, context))
+        """Render a template; mend it if it is a page."""
+        made = super().render(template, context)
+        return mended(made) if "<html" in made else made  # the theme asks for parts of pages too
 
 
 def mended(page: str) -> str:
