@@ -4,14 +4,17 @@ BIN := .venv/bin
 READY := .venv/ready
 COLAB := _build/colab/ready
 BINDER := _build/binder/ready
+EXTRAS := torch tensorflow pictures series experiments
+comma := ,
+space := $() $()
+PIP := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: book pdf notebooks branch serve test lint lock links browser clean
+.PHONY: book notebooks branch serve test lint lock links browser clean pdf release wheel lowest \
+	test-launched test-rest \
+	_build/wheel
 
 book: $(READY)  ## build the book into _build/html
 	$(BIN)/python -m bookbuild
-
-pdf: $(READY)  ## the book as one file, printed by a browser: _build/truncated-time.pdf
-	$(BIN)/python -m bookbuild --pdf
 
 notebooks: $(READY)  ## make notebooks from the chapters, in _build/notebooks
 	$(BIN)/python -m bookbuild --notebooks
@@ -20,6 +23,12 @@ branch: notebooks  ## what Binder and Colab open: this commit and its notebooks,
 	rm -rf _build/branch && mkdir -p _build/branch
 	git archive HEAD ':!.github' | tar -x -C _build/branch
 	cp -R _build/notebooks/. _build/branch
+
+pdf: $(READY)  ## the whole book in one file, _build/truncated-time.pdf
+	$(BIN)/python -m bookbuild --pdf
+
+release: $(READY)  ## what a release attaches, in _build/release
+	$(BIN)/python -m bookbuild --release
 
 links: $(READY)  ## ask every other site that the book links to
 	$(BIN)/python -m bookbuild --links
@@ -31,7 +40,47 @@ serve: $(READY)  ## open the book and rebuild it as you write
 	$(BIN)/python -m bookbuild.serve
 
 test: lint book notebooks $(COLAB) $(BINDER)  ## everything that CI checks
-	$(BIN)/python -m pytest
+	$(MAKE) --jobs=2 --output-sync test-launched test-rest
+	$(BIN)/python -m pytest tests/site
+
+# Two halves at the same time, and then what asks for a machine that does nothing else.
+LAUNCHED := tests/launch tests/bookbuild/test_release.py
+
+test-launched:
+	$(BIN)/python -m pytest $(LAUNCHED)
+
+test-rest:
+	$(BIN)/python -m pytest $(foreach part,$(LAUNCHED) tests/site,--ignore=$(part))
+
+# Alone, outside the tree. What another version warns of is no failure of this one.
+define outside
+	away=$$(mktemp -d) && mkdir $$away/tests && cp -R tests/tbptt $$away/tests && cd $$away && \
+		CI=true $(CURDIR)/$(1)/bin/python -m pytest --import-mode=importlib tests
+endef
+
+_build/wheel: $(READY)
+	rm -rf $@ && $(BIN)/python -m hatchling build --target wheel --directory $@
+
+wheel: _build/wheel  ## the wheel: each extra by itself, then the package's tests with all of them
+	for extra in $(EXTRAS); do \
+		$(PYTHON) -m venv --clear _build/installed && \
+		_build/installed/bin/python $(PIP) --constraint requirements.lock \
+			"tbptt[$$extra] @ file://$$(ls $(CURDIR)/_build/wheel/*.whl)" && \
+		(cd tests && ../_build/installed/bin/python extras.py $$extra) || exit 1; \
+	done
+	$(PYTHON) -m venv --clear _build/installed
+	_build/installed/bin/python $(PIP) --constraint requirements.lock pytest hypothesis \
+		"tbptt[$(subst $(space),$(comma),$(EXTRAS))] @ file://$$(ls $(CURDIR)/_build/wheel/*.whl)"
+	$(call outside,_build/installed)
+
+lowest: _build/wheel  ## the package's tests with the oldest versions that it declares
+	$(BIN)/uv pip compile pyproject.toml --resolution lowest-direct --quiet --no-config \
+		--universal --python-version 3.11 $(foreach extra,$(EXTRAS),--extra $(extra)) \
+		--output-file _build/lowest.txt
+	$(PYTHON) -m venv --clear _build/lowest
+	_build/lowest/bin/python $(PIP) --requirement _build/lowest.txt pytest hypothesis
+	_build/lowest/bin/python $(PIP) --no-deps _build/wheel/*.whl
+	$(call outside,_build/lowest)
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -51,20 +100,20 @@ lock: $(READY)  ## raise every pin in requirements.lock
 
 $(READY): requirements.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	$(BIN)/python $(PIP) -r requirements.lock
+	$(BIN)/python $(PIP) --no-deps -e .
 	touch $@
 
 # An environment with what Colab has. pip lays it out: the pins leave nothing to solve.
 $(COLAB): tests/launch/colab.txt
 	$(PYTHON) -m venv --clear $(@D)
-	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	$(@D)/bin/python $(PIP) -r $<
 	touch $@
 
 # And one with what Binder would install; conda's PyTorch is the one of the lock here.
 $(BINDER): binder/requirements.txt requirements.lock
 	$(PYTHON) -m venv --clear $(@D)
-	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $< \
+	$(@D)/bin/python $(PIP) -r $< \
 		"$$(grep '^torch==' requirements.lock)"
 	touch $@
 

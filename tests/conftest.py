@@ -5,9 +5,11 @@ from __future__ import annotations
 import ast
 import os
 import shutil
+import subprocess
+import sys
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import settings
@@ -18,6 +20,7 @@ from playwright.sync_api import Browser, Error, sync_playwright
 from bookbuild.book import Book
 
 ROOT = Path(__file__).parents[1]
+ADDRESS = "https://github.com/someone/book"  # where the book is published, for tests
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
 
 # A slow machine is no failure; in CI the same examples every time, elsewhere new ones.
@@ -30,7 +33,38 @@ def book() -> Book:
     """Return the book that was built just before: `make test` builds it."""
     found = Book(ROOT)
     assert (found.html / "index.html").is_file(), "there is no built book; run `make test`"
+    # The pages are those of the files as they are: else their outputs would be under another key.
+    assert found.cache.is_dir(), "the built book is stale; run `make test`, which builds it anew"
     return found
+
+
+@pytest.fixture(scope="session")
+def git():
+    """Return a function that runs git in a folder, as somebody."""
+
+    def run(folder: Path, *arguments: str) -> str:
+        me = ("-c", "user.name=a", "-c", "user.email=b")
+        command = ["git", "-C", str(folder), *me, *arguments]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def clone(git):
+    """Return a function that clones the book as it is now, without anything that was built."""
+
+    def make(target: Path) -> Path:
+        git(ROOT, "clone", "--quiet", str(ROOT), str(target))
+        git(target, "rm", "-r", "--quiet", "--force", ".")
+        now = git(ROOT, "ls-files", "--cached", "--others", "--exclude-standard")
+        for name in now.splitlines():
+            if (ROOT / name).is_file():
+                (target / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, target / name)
+        return target
+
+    return make
 
 
 @pytest.fixture(scope="session")
@@ -74,3 +108,32 @@ def browser() -> Browser:
             pytest.skip(f"NO BROWSER: install chromium to run these tests ({error.message[:80]})")
         yield started
         started.close()
+
+
+class Published(NamedTuple):
+    """A clone with one commit more, and the address under which it is known."""
+
+    tree: Path
+    address: str
+
+    def notebook(self, chapter: str) -> Path:
+        """Return the notebook of a chapter."""
+        return self.tree / "_build" / "notebooks" / "chapters" / f"{chapter}.ipynb"
+
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory, clone, git):
+    """Publish the book as it is now: a commit in a clone, its pages and notebooks."""
+    tree = clone(tmp_path_factory.mktemp("published") / "book")
+    git(tree, "add", "--all")
+    git(tree, "commit", "--quiet", "--allow-empty", "-m", "as it is now")
+    (tree / "_build").mkdir()
+    for name in ("executed", "npm"):
+        (tree / "_build" / name).symlink_to(ROOT / "_build" / name)
+    for options in ([], ["--notebooks"]):
+        subprocess.run(
+            [sys.executable, "-m", "bookbuild", *options, str(tree)],
+            env=os.environ | {"GITHUB_REPOSITORY": ADDRESS.removeprefix("https://github.com/")},
+            check=True,
+        )
+    return Published(tree, ADDRESS)

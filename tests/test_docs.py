@@ -38,6 +38,7 @@ def test_versions_agree():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     assert project["version"] == citation["version"] == tbptt.__version__
+    assert f"version = {{{tbptt.__version__}}}" in (ROOT / "chapters/index.md").read_text()
 
 
 def test_the_readme_quotes_the_benchmark_as_it_was_measured():

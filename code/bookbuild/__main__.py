@@ -1,4 +1,4 @@
-"""``python -m bookbuild``: build the site or the notebooks, as make's targets do."""
+"""``python -m bookbuild``: what make's targets call."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from pathlib import Path
 from bookbuild import jupyterbook
 from bookbuild.book import Book
 from bookbuild.execute import ChapterError
+from bookbuild.measure import measure
+from bookbuild.release import ReleaseError, release
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -20,6 +22,8 @@ def main(arguments: list[str] | None = None) -> int:
     other.add_argument("--notebooks", action="store_true", help="notebooks instead of pages")
     other.add_argument("--pdf", action="store_true", help="pages, and all of them in one PDF")
     other.add_argument("--links", action="store_true", help="ask the sites that it links to")
+    other.add_argument("--measure", action="store_true", help="note what the chapters take")
+    other.add_argument("--release", action="store_true", help="all that a release attaches")
     chosen = parser.parse_args(arguments)
     book = Book(chosen.root.resolve())
     make, made = jupyterbook.pages, book.html / "index.html"
@@ -29,16 +33,20 @@ def main(arguments: list[str] | None = None) -> int:
         make, made = jupyterbook.pdf, book.build / book.pdf.name
     elif chosen.links:
         make, made = jupyterbook.links, book.build / "linkcheck" / "output.txt"
+    elif chosen.measure:
+        make, made = measure, book.root / "data/results/chapters/results.csv"
+    elif chosen.release:
+        make, made = release, book.build / "release"
     try:
         executed = make(book)
-    except ChapterError as error:
+    except (ChapterError, ReleaseError) as error:
         print(error, file=sys.stderr)
         return 1
     except subprocess.CalledProcessError:
         print("The book was not built: a warning is an error. See above.", file=sys.stderr)
         return 1
     print(f"Executed: {', '.join(executed) or 'nothing, all outputs are current'}.")
-    print(f"The book is at {made.as_uri()}")
+    print(f"What was made is at {made.as_uri()}")
     return 0
 
 

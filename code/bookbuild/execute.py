@@ -6,12 +6,15 @@ well, so every state of them has a cache of its own (`Book.cache`).
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import resource
 import shutil
+import sys
 from concurrent.futures import ProcessPoolExecutor
 from itertools import repeat
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, cast
 
 import click
 import nbformat
@@ -29,7 +32,28 @@ class ChapterError(RuntimeError):
     """A cell of a chapter raised; the message names the chapter and shows cell and traceback."""
 
 
-def execute(book: Book, *, timeout: int = 900) -> list[str]:
+class Execution(NamedTuple):
+    """What a chapter's kernel took.
+
+    Attributes
+    ----------
+    chapter : str
+        Path relative to the book.
+    cells : int
+        Code cells that were executed.
+    seconds : float
+        From the kernel's start to its end.
+    peak_mib : float
+        The most memory that the kernel had, in MiB.
+    """
+
+    chapter: str
+    cells: int
+    seconds: float
+    peak_mib: float
+
+
+def execute(book: Book, *, timeout: int = 900, at_once: int | None = None) -> list[str]:
     """Execute the chapters whose outputs are not in the cache.
 
     Parameters
@@ -38,6 +62,8 @@ def execute(book: Book, *, timeout: int = 900) -> list[str]:
         The book.
     timeout : int
         Seconds that one cell may take.
+    at_once : int, optional
+        How many chapters run at the same time; by default, as many as there are cores.
 
     Returns
     -------
@@ -64,15 +90,21 @@ def execute(book: Book, *, timeout: int = 900) -> list[str]:
     waiting = [record.uri for record in cache.list_unexecuted(filter_uris=chapters)]
     notebooks = [cache.get_project_notebook(uri) for uri in waiting]
     failed = []
-    with ProcessPoolExecutor() as pool:
-        for notebook, (executed, seconds, traceback) in zip(
+    # A process a chapter: the most memory that a process's children had is then that of one kernel.
+    fresh = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(at_once, mp_context=fresh, max_tasks_per_child=1) as pool:
+        for notebook, (executed, seconds, peak, traceback) in zip(
             notebooks, pool.map(_execute, notebooks, repeat(timeout)), strict=True
         ):
             if traceback:
                 failed.append(_report(os.path.relpath(notebook.uri, book.root), traceback))
             else:
                 cache.cache_notebook_bundle(
-                    CacheBundleIn(executed, notebook.uri, data={"execution_seconds": seconds}),
+                    CacheBundleIn(
+                        executed,
+                        notebook.uri,
+                        data={"execution_seconds": seconds, "peak_mib": peak},
+                    ),
                     check_validity=False,
                     overwrite=True,
                 )
@@ -82,15 +114,42 @@ def execute(book: Book, *, timeout: int = 900) -> list[str]:
     return sorted(os.path.relpath(uri, book.root) for uri in waiting)
 
 
-def _execute(notebook: ProjectNb, timeout: int) -> tuple[nbformat.NotebookNode, float, str | None]:
+def executions(book: Book) -> list[Execution]:
+    """List what the outputs that are in the cache took when they were made, by chapter."""
+    cache = get_cache(book.cache)
+    found = []
+    for chapter in book.notebooks():
+        record = cache.get_cached_project_nb(str(chapter))
+        if record is None:
+            raise LookupError(f"{chapter} is not executed as it is now; run `make book` first.")
+        cells = cache.get_cache_bundle(record.pk).nb.cells
+        found.append(
+            Execution(
+                os.path.relpath(chapter, book.root),
+                sum(cell.cell_type == "code" for cell in cells),
+                record.data["execution_seconds"],
+                record.data["peak_mib"],
+            )
+        )
+    return found
+
+
+def _execute(
+    notebook: ProjectNb, timeout: int
+) -> tuple[nbformat.NotebookNode, float, float, str | None]:
     """Execute a chapter beside its file, in a process of its own.
 
     Only the parent writes to the cache: jupyter-cache's own parallel executor writes from every
     process, and one of them then meets the half-written record of another.
     """
     folder = str(Path(notebook.uri).parent)
-    result = single_nb_execution(notebook.nb, cwd=folder, timeout=timeout, allow_errors=False)
-    return number_widgets(result.nb), result.time, result.exc_string
+    # A kernel sends what is printed in pieces, cut by the clock: put them together as they came.
+    result = single_nb_execution(
+        notebook.nb, cwd=folder, timeout=timeout, allow_errors=False, coalesce_streams=True
+    )
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    unit = 2**20 if sys.platform == "darwin" else 2**10  # bytes there, KiB on Linux
+    return number_widgets(result.nb), result.time, peak / unit, result.exc_string
 
 
 def number_widgets(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:

@@ -23,6 +23,7 @@ from bookbuild import icons, mend, meta, repository, stills, styles, vendor
 from bookbuild.book import Book, content_key
 
 _STATE = "application/vnd.jupyter.widget-state+json"
+_ALIKE = ("exercise-content", "solution-content")
 _HERE = Path(__file__).parent
 _LAUNCH = {
     "binderhub_url": "https://mybinder.org",
@@ -33,7 +34,8 @@ _LAUNCH = {
 
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register the hooks."""
-    app.setup_extension("bookbuild.notebooks")
+    for part in ("api", "notebooks", "quotes", "reading"):
+        app.setup_extension(f"bookbuild.{part}")
     # 'env': when the package, the data or the lock change, every page is read anew.
     app.add_config_value("bookbuild_execution_key", "", "env", str)
     # 'html': when this folder changes (scripts, styles, templates), every page is written anew.
@@ -41,7 +43,9 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     # Before myst-nb and the theme read their configuration.
     app.connect("config-inited", _configure, priority=100)
     app.connect("builder-inited", _without_thebe, priority=100)
+    app.connect("builder-inited", _as_if_new, priority=0)
     app.connect("builder-inited", _publish)
+    app.connect("doctree-resolved", _without_alike_ids)
     app.connect("doctree-resolved", _add_stills)
     app.connect("html-page-context", _page, priority=900)
     app.connect("build-finished", _finish)
@@ -57,8 +61,10 @@ def _configure(app: Sphinx, config: Config) -> None:
     # A notebook has no outputs; what is glued into its text is plain.
     config.nb_mime_priority_overrides = [("notebooks", "text/plain", 1)]
     config.template_bridge = "bookbuild.mend.Pages"
-    config.templates_path = [*config.templates_path, str(_HERE / "templates")]
-    config.html_static_path = [*config.html_static_path, str(_HERE / "static")]
+    # Relative, so that Sphinx's own note of its configuration is the same wherever the book lies.
+    here = os.path.relpath(_HERE, app.confdir)
+    config.templates_path = [*config.templates_path, f"{here}/templates"]
+    config.html_static_path = [*config.html_static_path, f"{here}/static"]
     config.mathjax_path = "book/mathjax/startup.js"
     config.mathjax_options = {"defer": "defer"}
     config.mathjax3_config = {
@@ -81,6 +87,16 @@ def _without_thebe(app: Sphinx) -> None:
         listeners[:] = [one for one in listeners if one.handler.__module__ != "sphinx_thebe"]
 
 
+def _as_if_new(app: Sphinx) -> None:
+    """Remove the static files of the build before, so that this one is the same as a first one.
+
+    Sphinx adds a checksum to the addresses of those that it finds, and extensions bring some of
+    theirs only after the pages are written.
+    """
+    if app.builder.format == "html":
+        shutil.rmtree(Path(app.outdir) / "_static", ignore_errors=True)
+
+
 def _publish(app: Sphinx) -> None:
     if app.builder.format == "html":
         vendor.publish(_book(app), Path(app.outdir) / "_static" / "book")
@@ -90,6 +106,15 @@ def _add_stills(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Put the first frame where a reader sees it before, or without, any script."""
     if app.builder.format == "html":
         stills.add(doctree, _widget_state(app, docname))
+
+
+def _without_alike_ids(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Take away the ids that sphinx-exercise gives to all exercises alike.
+
+    The exercise around it has an id of its own, to which links lead.
+    """
+    for section in doctree.findall(nodes.section):
+        section["ids"] = [name for name in section["ids"] if name not in _ALIKE]
 
 
 def _page(

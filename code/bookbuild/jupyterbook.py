@@ -125,4 +125,9 @@ def _build(book: Book, *options: str) -> None:
     program = Path(sys.executable).with_name("jupyter-book")
     command = [str(program), "build", str(book.root), "-W", "-n", "--keep-going", "-q", *options]
     environment = os.environ | {"BOOKBUILD_ROOT": str(book.root)}
-    subprocess.run(command, check=True, env=environment)
+    try:
+        subprocess.run(command, check=True, env=environment)
+    except subprocess.CalledProcessError:
+        # Sphinx keeps what it has read, and warns of it only once.
+        shutil.rmtree(book.build / ".doctrees", ignore_errors=True)
+        raise

@@ -125,8 +125,15 @@ class NotebookTranslator(MarkdownTranslator):  # type: ignore[misc]
 
     @pushing_context  # type: ignore[untyped-decorator]
     def visit_admonition(self, node: nodes.admonition) -> None:
-        """Quote what stands in a box."""
-        self._push_context(IndentContext("> ", empty=True))
+        """Quote what stands in a box, and fold what is folded on the page."""
+        if "dropdown" in node["classes"]:
+            title, *_ = node.children
+            summary = f"<details>\n<summary>{title.astext()}</summary>"
+            self.add(summary, prefix_eol=2, suffix_eol=2)
+            node.children[:] = node.children[1:]
+            self._push_context(WrappedContext("", "\n\n</details>"))
+        else:
+            self._push_context(IndentContext("> ", empty=True))
 
     def visit_title(self, node: nodes.title) -> None:
         """Set a box's title in bold; other titles are headings."""

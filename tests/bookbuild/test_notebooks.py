@@ -79,7 +79,7 @@ def test_a_notebook_says_what_the_page_says(book, chapter):
     page = BeautifulSoup((book.html / f"chapters/{chapter}.html").read_text(), "html.parser")
     said = letters(
         page.select_one("article.bd-article"), ".cell", ".headerlink", ".eqno", ".prev-next-area",
-        ".solution > .admonition-title",
+        ".dropdown > .admonition-title",
     )  # fmt: skip
     written = letters(shown("\n\n".join(prose(read(book, chapter)))), "summary")
     pairs = enumerate(zip(written, said, strict=False))
@@ -117,6 +117,14 @@ a = b
 
 By {eq}`eq-small` it is so.
 
+```{needs}
+a *lane*.
+```
+
+```{index} rows; last
+```
+Of {term}`lanes <lane>`.
+
 ```{admonition} Predict
 :class: tip
 First $x$.
@@ -148,6 +156,13 @@ removed = 2
 :label: ex-small
 ```
 **Do it.**
+```{admonition} Hint
+:class: dropdown
+Try $n$.
+```
+```{code-cell} python
+answer = ...
+```
 ```{exercise-end}
 ```
 
@@ -182,7 +197,9 @@ def small(bare):
         "  - file: chapters/second\n  - file: chapters/bibliography\n"
     )
     (bare / "chapters/index.md").write_text(f"{head}\n\n# First\n{EVERYTHING}")
-    (bare / "chapters/second.md").write_text("# Second\nNo code here.\n")
+    (bare / "chapters/second.md").write_text(
+        "# Second\nNo code here.\n```{glossary}\nlane\n  A row.\n```\n"
+    )
     shutil.copy(ROOT / "chapters/bibliography.md", bare / "chapters")
     me = ["-c", "user.name=a", "-c", "user.email=b"]
     for command in (["init", "-q"], ["add", "-A"], [*me, "commit", "-qm", "all"]):
@@ -198,7 +215,7 @@ def test_everything_becomes_markdown(small):
     assert [path.name for path in made.iterdir()] == ["index.ipynb"]  # the others have no code
     text = (made / "index.ipynb").read_text()
     notebook = nbformat.reads(text, as_version=4)
-    install, first, hidden, exercise, solution, rest = notebook.cells
+    install, first, hidden, exercise, stub, answer, solution, rest = notebook.cells
     address = f"git+https://github.com/someone/fork@{commit(small)}"
     assert f'%pip install --quiet --no-deps "tbptt @ {address}"' in install.source
 
@@ -208,6 +225,9 @@ def test_everything_becomes_markdown(small):
     assert "[the net](https://example.org/a_b_c)" in first.source
     assert "$$\na = b\n+ c\n\\tag{1}\n$$" in first.source
     assert f"By [(1)]({site}/index.html#equation-eq-small) it is so." in first.source
+    assert "About 5 minutes. You need a *lane*." in first.source
+    assert f"Of [lanes]({site}/second.html#term-lane)." in first.source
+    assert "rows; last" not in text
     assert "> **Predict**\n> \n> First $x$.\n> \n> * then `y`" in first.source
     assert shown(first.source).select("table td em")[0].text == "a"
     assert "![A dot](data:image/svg+xml;base64," in first.source
@@ -217,7 +237,10 @@ def test_everything_becomes_markdown(small):
     assert hidden.metadata == {"cellView": "form", "jupyter": {"source_hidden": True}}
     assert "removed" not in text
     folded = "<details>\n<summary>Solution</summary>\n\n{}\n\n</details>"
-    assert exercise.source == "### Exercise 1\n\n**Do it.**\n\n" + folded.format("It is done.")
+    hint = folded.replace("Solution", "Hint").format("Try $n$.")
+    assert exercise.source == "### Exercise 1\n\n**Do it.**\n\n" + hint
+    assert (stub.source, stub.metadata) == ("answer = ...", {})  # a reader's own cell is open
+    assert answer.source == folded.format("It is done.")
     assert solution.source == '#@title Solution\nprint("solved")'
     assert solution.metadata == hidden.metadata
     assert rest.source == folded.format("And now more.")
@@ -230,7 +253,7 @@ def test_everything_becomes_markdown(small):
     assert make(small, GITHUB_REPOSITORY="someone/fork").returncode == 0
     changed = [cell["id"] for cell in json.loads((made / "index.ipynb").read_text())["cells"]]
     assert [a == b.id for a, b in zip(changed, notebook.cells, strict=True)] == [
-        True, True, True, False, True, True,
+        True, True, True, False, True, True, True, True,
     ]  # fmt: skip
 
 

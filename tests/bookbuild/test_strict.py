@@ -88,6 +88,49 @@ def test_only_what_changed_is_executed(copy):
     assert "Executed: chapters/index.md, chapters/second.md." in build(copy).stdout
 
 
+def test_a_line_that_arrives_in_pieces_is_one_line(copy):
+    cell = (
+        "import sys, time\nprint('first', end='')\nsys.stdout.flush()\ntime.sleep(1)\n"
+        "print(' then last')"
+    )
+    write(copy, "second", chapter("Second", cell))
+    assert build(copy).returncode == 0
+    assert "first then last" in page(copy, "second")
+
+
+def test_a_second_build_leaves_the_same_bytes(copy):
+    def built():
+        html = copy / "_build" / "html"
+        return {path: path.read_bytes() for path in html.rglob("*.html")}
+
+    assert build(copy).returncode == 0
+    first = built()
+    text = (copy / "chapters/second.md").read_text()
+    for prose in ("Other words", "Some words"):  # there and back
+        write(copy, "second", text.replace("Some words", prose))
+        assert build(copy).returncode == 0
+    assert built() == first
+
+
+def test_what_is_quoted_from_another_page_is_never_stale(copy):
+    more = "  - file: chapters/books\n  - file: chapters/third\n"
+    (copy / "_toc.yml").write_text((copy / "_toc.yml").read_text() + more)
+    write(copy, "books", "# Books\n\n```{bibliography}\n```\n")
+    cell = "from tbptt.notebook import glue\nglue(counted={})"
+    write(copy, "third", "# Third\n\nOf {glue:text}`second.md::counted:d` pieces.\n")
+    write(copy, "second", chapter("Second", cell.format(27182)))
+    assert build(copy).returncode == 0
+    assert "Werbos" not in page(copy, "books")
+    assert "27182" in page(copy, "third")
+
+    # The quoting pages are as they were.
+    cited = "By {cite}`werbos1990backpropagation`."
+    write(copy, "second", chapter("Second", cell.format(31415), prose=cited))
+    assert build(copy).returncode == 0
+    assert "31415" in page(copy, "third")
+    assert "Werbos" in page(copy, "books")
+
+
 def test_a_chapter_may_go(copy):
     assert build(copy).returncode == 0
     (copy / "chapters/second.md").rename(copy / "chapters/third.md")
@@ -129,6 +172,8 @@ def test_a_frame_that_fails_to_render_fails_the_build(copy):
         ("See [there](nowhere.md).", "1", "nowhere"),
         ("Cited {cite}`nobody2020`.", "1", "nobody2020"),
         ("{glue:text}`unknown`", "1", "unknown"),
+        ("Of a {term}`lane`.", "1", "term not in glossary"),
+        ("```{needs}\none thing.\n\nAnother.\n```", "1", "{needs} takes one paragraph"),
         ("Fine.", "import sys; print('odd', file=sys.stderr)", "stderr was found"),
     ],
 )
@@ -138,6 +183,15 @@ def test_a_warning_is_an_error(copy, prose, cell, words):
     assert told.returncode == 1
     assert words in told.stderr + told.stdout
     assert "a warning is an error" in told.stderr
+
+
+def test_a_warning_is_told_again(copy):
+    # Sphinx keeps what it has read, and does not warn of it a second time.
+    write(copy, "second", chapter("Second", "1", prose="See [there](nowhere.md)."))
+    for _ in range(2):
+        told = build(copy)
+        assert told.returncode == 1
+        assert "nowhere" in told.stderr + told.stdout
 
 
 def test_the_repository_is_linked_where_there_is_one(copy):

@@ -110,7 +110,8 @@ def test_a_notebook_runs_in_jupyterlab_and_its_sliders_move(browser, lab, chapte
 
         # Every explorer: the first handle from end to end, by keyboard.
         explorers = page.locator(".widget-vbox:has(> .widget-inline-hbox .noUi-handle)")
-        assert explorers.count() > 0
+        made = (ROOT / f"chapters/{chapter}.md").read_text(encoding="utf-8").count("\nexplore(")
+        assert explorers.count() == made
         for explorer in explorers.all():
             handle = explorer.locator(".noUi-handle").first
             handle.focus()

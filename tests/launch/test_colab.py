@@ -65,11 +65,12 @@ def test_a_chapter_runs_and_its_sliders_move(reports, chapter):
     assert isinstance(report, dict), report
     print({name: report[name] for name in ("install_seconds", "seconds", "peak_mb")})
     assert report["cells"] > 2
-    assert report["explorers"], "a chapter without explorers"
+    made = (ROOT / f"chapters/{chapter}.md").read_text(encoding="utf-8").count("\nexplore(")
+    assert len(report["explorers"]) == made
     for explorer in report["explorers"]:
         assert explorer["positions"] >= 2
         assert explorer["frames"] > 1
-    assert sum(one["positions"] for one in report["explorers"]) >= 10
+    assert not made or sum(one["positions"] for one in report["explorers"]) >= 10
 
 
 def test_what_the_text_says_of_keras_in_colab(reports):

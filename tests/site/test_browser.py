@@ -7,11 +7,18 @@ import pytest
 
 pytestmark = pytest.mark.browser
 
+CHAPTERS = Path(__file__).parents[2] / "chapters"
 # Every chapter with an explorer, those to come included.
 EXPLORERS = [
     f"chapters/{path.stem}.html"
-    for path in sorted((Path(__file__).parents[2] / "chapters").glob("*.md"))
+    for path in sorted(CHAPTERS.glob("*.md"))
     if "explore(" in path.read_text(encoding="utf-8")
+]
+# Pages without one, back matter and pages that Sphinx makes.
+OTHERS = [
+    f"chapters/{path.relative_to(CHAPTERS).with_suffix('.html')}"
+    for path in sorted(CHAPTERS.rglob("*.md"))
+    if f"chapters/{path.stem}.html" not in EXPLORERS
 ]
 WIDGETS = "embed.js"
 
@@ -144,7 +151,7 @@ def test_nothing_jumps_when_the_sliders_arrive(open_page, name, width):
         assert new == pytest.approx(old, abs=2)
 
 
-@pytest.mark.parametrize("name", [*EXPLORERS, "chapters/bibliography.html", "search.html"])
+@pytest.mark.parametrize("name", [*EXPLORERS, *OTHERS, "search.html", "genindex.html"])
 def test_no_page_is_wider_than_a_phone(open_page, name):
     page = open_page(name, viewport={"width": 360, "height": 740})
     if name in EXPLORERS:

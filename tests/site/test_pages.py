@@ -3,6 +3,7 @@
 import gzip
 import json
 import re
+from collections import Counter
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -47,6 +48,12 @@ def test_every_link_within_the_book_leads_somewhere(book, pages):
                 if not pages[target].find(id=fragment) and fragment != "main-content":
                     broken.append(f"{path.name}: {link.geturl()}")
     assert broken == []
+
+
+def test_no_id_is_given_twice(pages):
+    for path, soup in pages.items():
+        ids = Counter(tag["id"] for tag in soup.select("[id]"))
+        assert [name for name, times in ids.items() if times > 1] == [], path.name
 
 
 def test_nothing_is_loaded_from_elsewhere(book, pages):

@@ -7,7 +7,17 @@ import pytest
 import torch
 
 from tbptt import Truncation, shipped
-from tbptt.experiments import bias, language, memory, results, sunspots, timing, vanishing
+from tbptt.experiments import (
+    beyond,
+    bias,
+    language,
+    memory,
+    results,
+    sunspots,
+    timing,
+    unbiased,
+    vanishing,
+)
 from tbptt.experiments.__main__ import NAMES, main, module
 from tbptt.pytorch import backward
 from tbptt.splits import shared_steps
@@ -112,6 +122,32 @@ def test_bias_is_none_where_the_reach_is_the_whole(monkeypatch):
     whole = [row for row in rows if row["k2"] == 48]
     assert all(row["cosine"] > 0.9999 for row in whole if row["style"] != "epochwise")
     assert all(row["cosine"] < 0.99 for row in rows if row["k2"] == 2)
+
+
+def test_no_cut_is_no_bias_and_no_noise(monkeypatch):
+    # A reach of all 24 steps is the full gradient; pairs weighed by a coin cannot be.
+    monkeypatch.setattr(unbiased, "LENGTHS", (2, 24))
+    monkeypatch.setattr(unbiased, "DRAWS", 20)
+    monkeypatch.setattr(unbiased, "SKETCHES", 3)
+    rows = {(row["style"], row["length"]): row for row in unbiased.run("fresh", 0)}
+    for style in ("true", "chunks"):
+        assert float(rows[style, 24]["bias"]) < 1e-12
+        assert float(rows[style, 2]["bias"]) > 0.1
+        assert float(rows[style, 2]["noise"]) == 0
+    assert float(rows["coin", 2]["noise"]) > float(rows["coin", 24]["noise"]) > 0
+    assert float(rows["SnAp-1", 0]["bias"]) > 0.1
+
+
+@pytest.mark.parametrize(
+    ("way", "setting"),
+    [("chunks", (6,)), ("coin", (4,)), ("RTRL", (4,)), ("UORO", (4,)), ("memory", (1, 5, 4)),
+     ("scan", (0.99, 1))],
+)  # fmt: skip
+def test_every_way_reads_the_same_steps(way, setting):
+    losses = beyond.learn(way, setting, seed=0, updates=2)
+    assert len(losses) == 2
+    assert losses == beyond.learn(way, setting, seed=0, updates=2)
+    assert losses[0] == pytest.approx(echo_floors()[1], abs=0.3)
 
 
 @pytest.mark.parametrize("baseline", ["fused", "loop", "epochwise", "errors", "recipe"])

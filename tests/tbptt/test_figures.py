@@ -13,7 +13,9 @@ from tbptt.figures import (
     batch_lanes,
     ceiling_curve,
     cost_by_interval,
+    cost_calculator,
     error_by_step,
+    error_of_a_mean,
     gradient_bias,
     gradient_by_lag,
     jacobian_chain,
@@ -21,12 +23,17 @@ from tbptt.figures import (
     learning_curves,
     loss_by_updates,
     losses_over,
+    memory_distances,
+    memory_reach,
     one_picture,
+    random_reach,
     reach_triangle,
     split_picture,
 )
-from tbptt.figures._draw import LOSS, REACH
+from tbptt.figures._chart import Axis
+from tbptt.figures._draw import INK, LOSS, REACH
 from tbptt.figures.lanes import batches_in_order
+from tbptt.random_lengths import draw_factors, weighting
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -344,3 +351,108 @@ def test_errors_stand_at_their_steps_and_calls_are_lines_of_their_own():
     assert title(error_by_step(2, "on", errors=errors)).startswith("2, on. 0 of 5")
     with pytest.raises(ValueError, match="no chunk 3"):
         error_by_step(3, "on", errors=errors)
+
+
+def lengths(svg, colour):
+    """Lengths of all horizontal bars of one colour."""
+    return [
+        float(length)
+        for path in parsed(svg).iter(f"{SVG}path")
+        if path.get("stroke") == colour
+        for length in re.findall(r"h([\d.]+)", path.get("d"))
+    ]
+
+
+@pytest.mark.parametrize("draw", [1, 2, 3])
+@pytest.mark.parametrize("chance", [0, 0.2, 0.5])
+def test_a_coin_draws_its_chunks_and_counts_for_what_it_cuts(chance, draw):
+    svg = random_reach(chance, draw)
+    weights = weighting(draw_factors(16, chance, draw))
+    assert sorted(lengths(svg, REACH)) == pytest.approx(
+        sorted((weights > 0).sum(axis=1) * 190 / 16), abs=0.06
+    )
+    assert title(svg).startswith(f"{chance}, draw {draw}. ")
+    if chance == 0.5:
+        assert "chunks of 2 steps on average" in title(svg)
+        assert "lag 5 survives 0.031 of the draws, and counts 32 times there" in title(svg)
+        assert "lag 5: 0.031 × 32" in "".join(parsed(svg).itertext())
+
+
+def test_a_mean_loses_its_noise_and_keeps_its_bias():
+    rows = [
+        {"weights": "fresh", "style": style, "length": str(k), "seed": str(seed),
+         "bias": str(bias), "noise": str(noise)}
+        for style, bias, noise in (("true", 0.2, 0), ("coin", 0, 2), ("plain coin", 0.1, 1))
+        for k in (2, 5, 24) for seed in range(3)
+    ]  # fmt: skip
+    assert "mean of 1: ruler off by 20%, coin by 200.0%" in title(
+        error_of_a_mean(1, "fresh", rows=rows)
+    )
+    svg = error_of_a_mean(100, "fresh", rows=rows)
+    assert title(svg).startswith("100, fresh. ")
+    assert "ruler off by 20%, coin by 20.0%" in title(svg)
+    (coin,), (plain,) = lines(svg, REACH), lines(svg, LOSS)
+    axis = Axis(0.003, 30, 196, 40, log=True)
+    assert [y for _, y in coin] == pytest.approx([axis.at(0.2)] * 3, abs=0.06)
+    assert [y for _, y in plain] == pytest.approx([axis.at(0.02**0.5)] * 3, abs=0.06)
+    with pytest.raises(ValueError, match="no network with trained weights"):
+        error_of_a_mean(1, "trained", rows=rows)
+
+
+@pytest.mark.parametrize(
+    ("setting", "seen", "taught", "verdict"),
+    [
+        ((2, 3, 2), 6, 4, "in sight, but no error teaches the way to it"),
+        ((2, 3, 3), 6, 5, "is taught"),
+        ((1, 5, 1), 5, 5, "is taught"),
+        ((1, 4, 24), 4, 4, "out of sight"),
+        ((3, 2, 4), 6, 5, "is taught"),
+    ],
+)
+def test_a_memory_sees_and_is_taught(setting, seen, taught, verdict):
+    layers, width, segment = setting
+    assert memory_distances(*setting) == (seen, taught)
+    svg = memory_reach(*setting)
+    assert title(svg).startswith(
+        f"{layers} layer{'s'[: layers > 1]}, width {width}, segment {segment}. "
+    )
+    assert f"sees {seen} steps back, is taught {taught} at best" in title(svg)
+    assert verdict in title(svg)
+    words = cells(svg, INK, "18.5")
+    assert words == seen + 1
+    hidden = cells(svg, REACH, "18.5")
+    assert hidden == sum(width * back + 1 for back in range(1, layers))
+
+
+def test_a_memory_has_layers_a_width_and_segments():
+    for bad in ((0, 1, 1), (1, 0, 1), (1, 1, 0)):
+        with pytest.raises(ValueError, match="at least 1"):
+            memory_reach(*bad)
+    with pytest.raises(ValueError, match="draw must be at least 1"):
+        random_reach(0.5, 0)
+
+
+def test_the_calculator_says_what_the_passes_say():
+    svg = cost_calculator(steps=200, hidden=16, batch=8, k1=5, k2=20)
+    passes = Truncation(5, 20).passes(200)
+    words = title(svg)
+    assert words.startswith("200 steps, 16 units, 8 rows, k1 = 5, k2 = 20: ")
+    assert f"work {sum(p.stop - p.start for p in passes):,} backward steps" in words
+    assert "depth 20 steps" in words
+    # 20 or 200 steps of 8 rows, 16 units and an input, 4 bytes each.
+    assert "memory 10.9 kB as a stream, 109 kB at once" in words
+    full = np.trace(Truncation(5, 20).reach(200), offset=-19) / (200 - 19)
+    assert f"over 19 steps {full:.0%} are in reach" in words
+    (line,) = [path for path in parsed(svg).iter(f"{SVG}path") if path.get("stroke") == REACH]
+    points = np.array(
+        [[float(n) for n in pair.split()] for pair in re.findall(r"[\d.]+ [\d.]+", line.get("d"))]
+    )
+    # From all (76) to none (196), never up again.
+    assert points[0, 1] == 76
+    assert points[-1, 1] == 196
+    assert (np.diff(points[:, 1]) >= 0).all()
+
+
+def test_the_calculator_refuses_what_no_truncation_is():
+    with pytest.raises(ValueError, match="k1"):
+        cost_calculator(steps=200, hidden=16, batch=8, k1=30, k2=20)

@@ -22,8 +22,9 @@ from tbptt.experiments import results, runner
 from tbptt.experiments.options import positive
 
 NAMES = (
-    "alarms", "bias", "carried", "cures", "digits", "initial-state", "language", "leak", "memory",
-    "starts", "stateful", "sunspots", "text", "throughput", "timing", "vanishing",
+    "alarms", "beyond", "bias", "carried", "choosing", "cures", "digits", "initial-state",
+    "language", "leak", "memory", "starts", "stateful", "sunspots", "text", "throughput", "timing",
+    "unbiased", "vanishing",
 )  # fmt: skip
 SHIPPED, OTHERS, FINISHED = (
     Path(folder) for folder in ("data/results", "_build/results", "_build/experiments")

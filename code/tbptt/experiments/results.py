@@ -26,6 +26,7 @@ def write(
     options: Mapping[str, Any],
     packages: Sequence[str],
     seconds: float,
+    command: str | None = None,
 ) -> None:
     """Write ``results.csv``, one observation a row, and ``provenance.json`` beside it.
 
@@ -43,6 +44,8 @@ def write(
         Distributions whose versions matter.
     seconds : float
         How long it took.
+    command : str, optional
+        What made the rows, where it is not the experiment of the folder's name.
 
     Raises
     ------
@@ -58,7 +61,7 @@ def write(
         table.writeheader()
         table.writerows(rows)
     provenance = {
-        "command": f"python -m tbptt.experiments {folder.name}",
+        "command": command or f"python -m tbptt.experiments {folder.name}",
         "options": dict(options),
         "python": platform.python_version(),
         "versions": {name: importlib.metadata.version(name) for name in packages},

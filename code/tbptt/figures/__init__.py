@@ -1,5 +1,12 @@
 """Pictures of windows and truncation, as SVG strings that the explorers show."""
 
+from tbptt.figures.beyond import (
+    error_of_a_mean,
+    memory_distances,
+    memory_reach,
+    random_reach,
+)
+from tbptt.figures.calculator import cost_calculator
 from tbptt.figures.cost import cost_by_interval
 from tbptt.figures.feedback import error_by_step
 from tbptt.figures.forecasting import split_picture
@@ -16,7 +23,9 @@ __all__ = [
     "batch_lanes",
     "ceiling_curve",
     "cost_by_interval",
+    "cost_calculator",
     "error_by_step",
+    "error_of_a_mean",
     "gradient_bias",
     "gradient_by_lag",
     "jacobian_chain",
@@ -24,7 +33,10 @@ __all__ = [
     "learning_curves",
     "loss_by_updates",
     "losses_over",
+    "memory_distances",
+    "memory_reach",
     "one_picture",
+    "random_reach",
     "reach_triangle",
     "split_picture",
 ]

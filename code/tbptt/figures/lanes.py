@@ -52,7 +52,7 @@ def batch_lanes(order: str, batch: int, windows: int) -> str:
     Raises
     ------
     ValueError
-        As :func:`batches_in_order`.
+        If `order` is not one of the three, or `batch` does not divide the sequences.
     """
     dealt = batches_in_order(order, windows, batch)
     sequence, number = np.divmod(dealt, windows)

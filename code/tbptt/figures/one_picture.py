@@ -21,7 +21,7 @@ def one_picture(window: int, stride: int, *, steps: int = 16) -> str:
         Length of a window, which is `k2`.
     stride : int
         Steps between windows, which is `k1`. More than `window` leaves losses that no pass
-        owns; the picture shows them, where :class:`Truncation` would refuse.
+        owns; the picture shows them, where :class:`tbptt.Truncation` would refuse.
     steps : int
         Length of the sequence.
 

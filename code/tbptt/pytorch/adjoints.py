@@ -62,6 +62,9 @@ class Generic:
     ) -> None:
         with torch.no_grad():
             self.after = forward(cell, inputs, first, rows, is_tuple=is_tuple)
+        # Under autocast PyTorch keeps the weights that it has cast: those of no_grad, up to 2.8 at
+        # least, without a way back to the weights themselves.
+        torch.clear_autocast_cache()
         self._stride = min(stride, len(inputs))
         self._inputs = inputs
         self._x: list[Tensor] = []

@@ -4,12 +4,6 @@ The cells and the layout of their weights are PyTorch's: the rows of ``weight_ih
 ``(gates * hidden, features)`` and ``weight_hh`` ``(gates * hidden, hidden)``, and the biases
 ``bias_ih`` and ``bias_hh``, hold the gates in the order reset, update, new (GRU) and input,
 forget, cell, output (LSTM).
-
-References
-----------
-.. [1] S. Hochreiter and J. Schmidhuber, "Long short-term memory", Neural Computation 9(8), 1997.
-.. [2] K. Cho et al., "Learning phrase representations using RNN encoder-decoder for statistical
-   machine translation", EMNLP 2014.
 """
 
 from __future__ import annotations
@@ -55,7 +49,13 @@ class RNN:
 
 
 class GRU:
-    r"""Gated recurrent unit [2]_ as PyTorch has it, ``h' = (1 - z) n + z h``."""
+    r"""Gated recurrent unit [1]_ as PyTorch has it, ``h' = (1 - z) n + z h``.
+
+    References
+    ----------
+    .. [1] K. Cho et al., "Learning phrase representations using RNN encoder-decoder for statistical
+       machine translation", EMNLP 2014.
+    """
 
     def _gates(self, w: Weights, x: Array, h: Array) -> tuple[Array, Array, Array, Array]:
         x_r, x_z, x_n = np.split(_affine(w, "ih", x), 3, axis=1)
@@ -84,7 +84,13 @@ class GRU:
 
 
 class LSTM:
-    r"""Long short-term memory [1]_ with a forget gate, ``c' = f c + i g``, ``h' = o tanh(c')``."""
+    r"""Long short-term memory [1]_ with a forget gate, ``c' = f c + i g``, ``h' = o tanh(c')``.
+
+    References
+    ----------
+    .. [1] S. Hochreiter and J. Schmidhuber, "Long short-term memory", Neural Computation 9(8),
+       1997.
+    """
 
     def _gates(self, w: Weights, x: Array, h: Array) -> tuple[Array, Array, Array, Array]:
         i, f, g, o = np.split(_affine(w, "ih", x) + _affine(w, "hh", h), 4, axis=1)

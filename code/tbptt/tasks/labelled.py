@@ -1,7 +1,7 @@
 """Long sequences with one label each, in four kinds: three without a signal, one with.
 
-Source: the blog post "Problems with BPTT for long sequence classification" (its author is not
-named in the copy that this book works from).
+Source: P. Chrabaszcz, "When Truncated BPTT Fails", blog post, 2018, where the four kinds have these
+names.
 """
 
 from __future__ import annotations

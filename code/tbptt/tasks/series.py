@@ -43,13 +43,31 @@ def carbon_dioxide() -> NDArray[np.float64]:
     ImportError
         If statsmodels, which ships the series, is not installed.
     """
+    level = carbon_dioxide_raw()
+    measured = np.where(np.isnan(level), 0, np.arange(len(level)))
+    return level[np.maximum.accumulate(measured)]
+
+
+def carbon_dioxide_raw() -> NDArray[np.float64]:
+    """Load the same weeks as they were measured, the missing ones as NaN.
+
+    Returns
+    -------
+    ndarray of float64, shape (2284,)
+        Parts per million.
+
+    Raises
+    ------
+    ImportError
+        If statsmodels, which ships the series, is not installed.
+    """
     try:
         from statsmodels.datasets import co2 as source
     except ImportError as error:
         raise ImportError(
             "carbon_dioxide() needs statsmodels: pip install 'tbptt[series]'"
         ) from error
-    level: NDArray[np.float64] = source.load_pandas().data["co2"].ffill().to_numpy(np.float64)
+    level: NDArray[np.float64] = source.load_pandas().data["co2"].to_numpy(np.float64)
     return level
 
 

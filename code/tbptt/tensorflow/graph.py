@@ -13,6 +13,8 @@ import tensorflow as tf
 
 from tbptt._checks import positive_int
 
+__all__ = ["GraphLSTM", "GraphStack", "LSTMState"]
+
 v1 = tf.compat.v1
 Tensor = Any  # tf.Tensor: TensorFlow comes without types.
 

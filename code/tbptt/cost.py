@@ -1,0 +1,130 @@
+"""What a truncation costs and what it can teach, by counting, before anything is trained."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tbptt._checks import positive_int
+from tbptt.schedule import Truncation
+
+
+class Cost(NamedTuple):
+    """Counts for one truncated gradient over one stretch of steps.
+
+    Attributes
+    ----------
+    work : int
+        Backward steps of one row, all passes together, each walked by itself.
+    depth : int
+        Longest chain of backward steps that wait for one another when all passes move together.
+    terms : int
+        Pairs of error and step in the gradient.
+    whole : int
+        Bytes kept for the way back where the whole stretch is run before the gradient is made.
+    stream : int
+        The same where no more than the last `k2` steps are kept.
+    """
+
+    work: int
+    depth: int
+    terms: int
+    whole: int
+    stream: int
+
+
+def cost(
+    truncation: Truncation,
+    steps: int,
+    hidden: int,
+    batch: int,
+    *,
+    features: int = 1,
+    states: int = 1,
+    itemsize: int = 4,
+) -> Cost:
+    """Count the work, depth and memory of a truncated gradient.
+
+    Memory counts what no exact way back can do without: the inputs, and the state after each step.
+    Autograd over a plain network keeps just these; over a GRU or an LSTM, their gates as well.
+
+    Parameters
+    ----------
+    truncation : Truncation
+        Which error reaches which step.
+    steps, hidden, batch : int
+        Length of the stretch, units, and rows.
+    features : int
+        Inputs a step.
+    states : int
+        Parts of the state: 1 for a plain network or a GRU, 2 for an LSTM.
+    itemsize : int
+        Bytes a number, 4 for float32.
+
+    Returns
+    -------
+    Cost
+        The counts.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a size is not an integer of at least 1.
+
+    Examples
+    --------
+    >>> cost(Truncation.true(4), steps=16, hidden=8, batch=1)
+    Cost(work=58, depth=4, terms=58, whole=576, stream=144)
+    """
+    sizes = {"steps": steps, "hidden": hidden, "batch": batch, "features": features,
+             "states": states, "itemsize": itemsize}  # fmt: skip
+    for name, value in sizes.items():
+        positive_int(name, value)
+    lengths = [each.stop - each.start for each in truncation.passes(steps)]
+    a_step = batch * (states * hidden + features) * itemsize
+    longest = max(lengths)
+    terms = int(_travelled(truncation, steps).sum())
+    return Cost(sum(lengths), longest, terms, steps * a_step, longest * a_step)
+
+
+def within_reach(truncation: Truncation, steps: int, lag: int) -> float:
+    """Return the share of the dependencies over `lag` steps that an error travels.
+
+    Parameters
+    ----------
+    truncation : Truncation
+        Which error reaches which step.
+    steps : int
+        Length of the sequence.
+    lag : int
+        Distance in steps between an answer and what it depends on, 0 to ``steps - 1``.
+
+    Returns
+    -------
+    float
+        ``truncation.lag_counts(steps)[lag] / (steps - lag)``, and 0 beyond the reach; counted
+        without the square table of pairs, so that long sequences are no trouble.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `steps` or `lag` is no integer, or the lag does not fit the sequence.
+    """
+    steps = positive_int("steps", steps)
+    if lag != 0:
+        lag = positive_int("lag", lag)
+    if lag >= steps:
+        raise ValueError(
+            f"A lag of {lag} does not fit a sequence of {steps} steps: it is at most {steps - 1}."
+        )
+    return float((_travelled(truncation, steps) > lag).sum() / (steps - lag))
+
+
+def _travelled(truncation: Truncation, steps: int) -> NDArray[np.int64]:
+    """Count the steps that each error covers, its own included: shape (steps,)."""
+    passes = np.array(truncation.passes(steps))
+    start = np.repeat(passes[:, 0], passes[:, 2] - passes[:, 1])
+    travelled: NDArray[np.int64] = np.arange(1, steps + 1) - start
+    return travelled

@@ -1,0 +1,118 @@
+r"""A linear diagonal recurrence: the state of state-space models, as a cell and as a scan.
+
+Each channel is one complex number that turns and shrinks by itself,
+``h_t = a h_{t-1} + (B x_t)``, so that all states of a chunk come out of one associative scan,
+and the influence of a weight stays with its own channel.
+
+Sources: A. Orvieto et al., "Resurrecting recurrent neural networks for long sequences", ICML 2023,
+arXiv:2303.06349 (the linear recurrent unit, here without its normalisation); G. E. Blelloch,
+"Prefix sums and their applications", Carnegie Mellon University, 1990.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from tbptt._checks import positive_int
+
+
+class DiagonalCell(nn.Module):
+    """One step of the recurrence, ``cell(x, state) -> state``, for every engine of the book.
+
+    Parameters
+    ----------
+    features, channels : int
+        Width of the inputs, and number of complex channels.
+    slowest : float
+        Channels start between ``slowest ** 2`` and `slowest` in modulus, turned by anything up to
+        half a circle. Below 1, so that nothing grows.
+
+    Attributes
+    ----------
+    decay, angle : Parameter (channels,)
+        ``a = exp(-exp(decay) + i angle)``: below 1 in modulus whatever they are.
+    drive : Parameter (2 * channels, features)
+        `B`; real parts of all channels, then imaginary parts. The state
+        ``(batch, 2 * channels)`` is laid out alike.
+    """
+
+    def __init__(self, features: int, channels: int, *, slowest: float = 0.99) -> None:
+        super().__init__()
+        features = positive_int("features", features)
+        self.channels = positive_int("channels", channels)
+        if not 0 < slowest < 1:
+            raise ValueError(f"slowest must be between 0 and 1, got {slowest}; 0.99, say.")
+        modulus = slowest ** (1 + torch.rand(channels))
+        self.decay = nn.Parameter(torch.log(-torch.log(modulus)))
+        self.angle = nn.Parameter(torch.pi * torch.rand(channels))
+        self.drive = nn.Parameter(torch.randn(2 * channels, features) / features**0.5)
+
+    def rates(self) -> Tensor:
+        """Return `a`, complex ``(channels,)``."""
+        return torch.polar(torch.exp(-torch.exp(self.decay)), self.angle)
+
+    def forward(self, x: Tensor, state: Tensor) -> Tensor:
+        """Return the state after a step, ``(batch, 2 * channels)``."""
+        real, imaginary = torch.chunk(state, 2, dim=1)
+        size = torch.exp(-torch.exp(self.decay))
+        a, b = size * torch.cos(self.angle), size * torch.sin(self.angle)
+        turned = torch.cat([a * real - b * imaginary, b * real + a * imaginary], dim=1)
+        return turned + x @ self.drive.T
+
+    def whole(self, inputs: Tensor, state: Tensor) -> Tensor:
+        """Return all states ``(steps, batch, 2 * channels)`` at once, by a scan.
+
+        Parameters
+        ----------
+        inputs : Tensor, shape (steps, batch, features)
+            Time-major.
+        state : Tensor, shape (batch, 2 * channels)
+            The state before the first step.
+        """
+        driven = torch.complex(*torch.chunk(inputs @ self.drive.T, 2, dim=2))
+        first = torch.complex(*torch.chunk(state, 2, dim=1))
+        states = scan(self.rates().expand_as(driven), driven, first)
+        return torch.cat([states.real, states.imag], dim=2)
+
+
+def scan(rates: Tensor, driven: Tensor, state: Tensor) -> Tensor:
+    r"""Return ``h_t = rates_t * h_{t-1} + driven_t`` for all steps, in ``log2(steps)`` rounds.
+
+    Two steps after one another are again one such step, ``(a, u)`` then ``(b, v)`` being
+    ``(b a, b u + v)``. So each round doubles the stretch that is done [1]_. Rates that depend on
+    the input make it a selective model; they may be complex.
+
+    Parameters
+    ----------
+    rates, driven : Tensor, shape (steps, batch, channels)
+        What the state is multiplied by, and what is added.
+    state : Tensor, shape (batch, channels)
+        The state before the first step.
+
+    Returns
+    -------
+    Tensor, shape (steps, batch, channels)
+        The states after every step.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit.
+
+    References
+    ----------
+    .. [1] G. E. Blelloch, "Prefix sums and their applications", 1990.
+    """
+    if rates.shape != driven.shape or driven.ndim != 3 or state.shape != driven.shape[1:]:
+        raise ValueError(
+            "rates and driven must be (steps, batch, channels) and state (batch, channels), got "
+            f"{tuple(rates.shape)}, {tuple(driven.shape)} and {tuple(state.shape)}."
+        )
+    done = 1
+    total = torch.cat([driven[:1] + rates[:1] * state, driven[1:]])
+    while done < len(driven):
+        total = torch.cat([total[:done], total[done:] + rates[done:] * total[:-done]])
+        rates = torch.cat([rates[:done], rates[done:] * rates[:-done]])
+        done *= 2
+    return total

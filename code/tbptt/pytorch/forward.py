@@ -1,0 +1,211 @@
+r"""Gradients that never go back: each step carries its state's derivative by the weights along.
+
+With ``D = dh_t / dh_{t-1}`` and ``I`` the derivative of `h_t` by the weights of step `t` alone, the
+influence ``J_t = D J_{t-1} + I`` is the derivative of `h_t` by all weights that were ever used.
+An error becomes a gradient at once, ``e_t J_t``. `J` has a row for each part of the state and
+a column for each weight; the approximations keep some of its entries or a random sketch.
+
+Sources: R. J. Williams and D. Zipser, "A learning algorithm for continually running fully recurrent
+neural networks", Neural Computation 1(2), 1989 (RTRL); J. Menick et al., "Practical real time
+recurrent learning with a sparse approximation", ICLR 2021, arXiv:2006.07232 (SnAp); C. Tallec and
+Y. Ollivier, "Unbiased online recurrent optimization", ICLR 2018, arXiv:1702.05043 (UORO).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from tbptt._checks import positive_int
+from tbptt.pytorch.checks import State, check_finite, check_shapes, parts_of, scalar_loss
+from tbptt.pytorch.local import Local
+
+Carried = tuple[Tensor, ...]
+
+
+class Method(Protocol):
+    """What is carried along in place of the influence, and how an error reads it."""
+
+    def begin(self, local: Local, state: Tensor) -> Carried:
+        """Return what is carried before the first step."""
+
+    def advance(self, carried: Carried, local: Local, x: Tensor, state: Tensor) -> Carried:
+        """Take it over one step, from the state before the step."""
+
+    def read(self, carried: Carried, error: Tensor) -> Tensor:
+        """Turn errors ``(batch, state)`` into a gradient ``(weights,)``."""
+
+
+class RTRL:
+    """The whole influence, ``(batch, state, weights)``: exact (Williams and Zipser 1989)."""
+
+    def begin(self, local: Local, state: Tensor) -> Carried:
+        """Return zeros: the initial state owes nothing to the weights."""
+        return (state.new_zeros(*state.shape, local.size),)
+
+    def advance(self, carried: Carried, local: Local, x: Tensor, state: Tensor) -> Carried:
+        """Return ``D J + I``."""
+        return (local.by_state(x, state) @ carried[0] + local.by_weights(x, state),)
+
+    def read(self, carried: Carried, error: Tensor) -> Tensor:
+        """Return ``e J``, summed over rows of the batch."""
+        return torch.einsum("bs,bsw->w", error, carried[0])
+
+
+class SnAp(RTRL):
+    """The entries of the influence that are filled within `order` steps; the others stay zero.
+
+    Parameters
+    ----------
+    order : int
+        SnAp-1 keeps what a weight does to a state in its own step. The pattern is found by trying
+        random inputs and states, so weights that are zero count as connections that are missing.
+    """
+
+    def __init__(self, order: int) -> None:
+        self.order = positive_int("order", order)
+
+    def begin(self, local: Local, state: Tensor) -> Carried:
+        """Return zeros, and the pattern."""
+        return *super().begin(local, state), pattern(local, state, self.order).to(state.dtype)
+
+    def advance(self, carried: Carried, local: Local, x: Tensor, state: Tensor) -> Carried:
+        """Return ``D J + I`` where the pattern has an entry, else zero."""
+        (influence,), keep = super().advance(carried, local, x, state), carried[1]
+        return influence * keep, keep
+
+
+class UORO:
+    """A random rank-one sketch whose mean is the influence, one for each row of the batch.
+
+    Parameters
+    ----------
+    generator : torch.Generator
+        Decides the signs.
+    """
+
+    def __init__(self, generator: torch.Generator) -> None:
+        self.generator = generator
+
+    def begin(self, local: Local, state: Tensor) -> Carried:
+        """Return two zero vectors for each row."""
+        return torch.zeros_like(state), state.new_zeros(len(state), local.size)
+
+    def advance(self, carried: Carried, local: Local, x: Tensor, state: Tensor) -> Carried:
+        """Return ``(p D s + q n, w / p + n I / q)`` with random signs `n`.
+
+        `p` and `q` even out the norms of the two products, which keeps the variance least.
+        """
+        by_state, by_weights = carried
+        signs = self.signs(state)
+        moved = torch.einsum("bij,bj->bi", local.by_state(x, state), by_state)
+        fresh = local.pull(signs, x, state)
+        p, q = _even(by_weights, moved), _even(fresh, signs)
+        return p * moved + q * signs, by_weights / p + fresh / q
+
+    def signs(self, state: Tensor) -> Tensor:
+        """Draw a sign for each part of each row, all of them independent."""
+        return torch.randint(0, 2, state.shape, generator=self.generator).to(state) * 2 - 1
+
+    def read(self, carried: Carried, error: Tensor) -> Tensor:
+        """Return ``(e s) w``, summed over rows."""
+        return torch.einsum("bs,bs,bw->w", error, *carried)
+
+
+def forward(
+    cell: nn.Module,
+    loss_fn: Callable[[Tensor], Tensor],
+    inputs: Tensor,
+    state: State,
+    method: Method,
+    carried: Carried | None = None,
+) -> tuple[Tensor, Tensor, State, Carried]:
+    """Run a cell over a sequence and accumulate gradients without going back.
+
+    Parameters
+    ----------
+    cell : nn.Module
+        ``cell(x, state) -> state`` for one step, rows apart, as for `tbptt.pytorch.backward`.
+    loss_fn : callable
+        As for `tbptt.pytorch.backward`; what it uses gets its gradient as well.
+    inputs : Tensor, shape (steps, batch, features)
+        Time-major; they get no gradient.
+    state : Tensor (batch, hidden) or tuple of them
+        The state before the first step.
+    method : RTRL, SnAp or UORO
+        What is carried.
+    carried : tuple of Tensor, optional
+        What the call before returned, so that errors of this chunk count for the weights of
+        chunks before it; None where a sequence begins. It is exact while the weights stay as
+        they are; after an update it holds derivatives of the old ones.
+
+    Returns
+    -------
+    loss, outputs, state
+        As from `tbptt.pytorch.backward`.
+    carried : tuple of Tensor
+        For the next call.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If arguments are of the wrong kind or shape, a value is NaN or infinite, or `inputs`
+        require a gradient, which only going back would give.
+    """
+    first = tuple(part.detach() for part in parts_of(state))
+    check_shapes(inputs, first)
+    check_finite(inputs, first)
+    if inputs.requires_grad:
+        raise ValueError("inputs get no gradient here: pass inputs.detach(), or use backward.")
+    sizes = [part.shape[1] for part in first]
+    local = Local(cell, inputs.shape[2], sizes, isinstance(state, tuple | list))
+    now = torch.cat(first, dim=1)
+    if carried is None:
+        carried = method.begin(local, now)
+    states = [now]
+    for x in inputs:
+        states.append(local.step(x, states[-1]))
+    hidden = first[0].shape[1]
+    outputs = torch.stack([one[:, :hidden] for one in states[1:]]).requires_grad_()
+    loss = scalar_loss(loss_fn(outputs))
+    loss.backward()  # type: ignore[no-untyped-call]
+    errors = torch.zeros_like(torch.stack(states[1:]))
+    if outputs.grad is not None:
+        errors[:, :, :hidden] = outputs.grad
+    total = now.new_zeros(local.size)
+    for x, before, error in zip(inputs, states, errors, strict=False):
+        carried = method.advance(carried, local, x, before)
+        total += method.read(carried, error)
+    local.accumulate(total)
+    return loss.detach(), outputs.detach(), local.bare(states[-1]), carried
+
+
+def pattern(local: Local, state: Tensor, order: int, tries: int = 8) -> Tensor:
+    """Say which weight can touch which part of the state within `order` steps.
+
+    Returns
+    -------
+    Tensor of bool, shape (state, weights)
+        Found by derivatives at random inputs and states.
+    """
+    generator = torch.Generator().manual_seed(0)
+    x, at = (
+        torch.randn(tries, size, generator=generator).to(state)
+        for size in (local.features, state.shape[1])
+    )
+    reached = (local.by_weights(x, at) != 0).any(dim=0)
+    moves = (local.by_state(x, at) != 0).any(dim=0).to(state.dtype)
+    for _ in range(order - 1):
+        reached = reached | (moves @ reached.to(state.dtype) > 0)
+    return reached
+
+
+def _even(weights: Tensor, states: Tensor) -> Tensor:
+    """Return the factor ``(batch, 1)`` that makes both sides of a product equally long."""
+    tiny = torch.finfo(states.dtype).tiny ** 0.5
+    ratio = (weights.norm(dim=1) + tiny) / (states.norm(dim=1) + tiny)
+    factor: Tensor = ratio.sqrt()[:, None].clamp(tiny, 1 / tiny)
+    return factor

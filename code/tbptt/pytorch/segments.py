@@ -1,0 +1,109 @@
+"""Attention that carries a memory from segment to segment, as a small Transformer-XL does.
+
+Every layer keeps its inputs of the last `width` steps for the next segment, as constants: values
+cross, errors do not. Distances take the place of positions, which would start again in every
+segment.
+
+Source: Z. Dai et al., "Transformer-XL: attentive language models beyond a fixed-length context",
+ACL 2019, arXiv:1901.02860, section 3.2; here with one head, a window of the same width at
+every step, and a learned bias for each distance.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from tbptt._checks import positive_int
+
+Memory = tuple[Tensor, ...]
+
+
+class SegmentAttention(nn.Module):
+    """A stack of attention layers whose state is the inputs of each layer.
+
+    Parameters
+    ----------
+    features, layers : int
+        Width of the inputs and outputs, and number of layers.
+    width : int
+        How many earlier steps each step attends to in a layer, besides itself. The output of step
+        `t` depends on ``layers * width`` steps before it.
+    """
+
+    def __init__(self, features: int, layers: int, width: int) -> None:
+        super().__init__()
+        self.features = positive_int("features", features)
+        self.width = positive_int("width", width)
+        self.layers = nn.ModuleList(
+            Layer(features, self.width) for _ in range(positive_int("layers", layers))
+        )
+
+    def begin(self, batch: int) -> Memory:
+        """Return an empty memory ``(0, batch, features)`` for each layer."""
+        like = next(self.parameters())
+        return tuple(like.new_zeros(0, batch, self.features) for _ in self.layers)
+
+    def forward(self, x: Tensor, memory: Memory, *, cut: bool = True) -> tuple[Tensor, Memory]:
+        """Run over one segment.
+
+        Parameters
+        ----------
+        x : Tensor, shape (steps, batch, features)
+            Time-major.
+        memory : tuple of Tensor, each (up to width, batch, features)
+            From :meth:`begin` or the segment before.
+        cut : bool
+            Whether the memory that is handed on is a constant. False keeps the graph, as full
+            backpropagation would.
+
+        Returns
+        -------
+        outputs : Tensor, shape (steps, batch, features)
+        memory : tuple of Tensor
+            For the next segment.
+
+        Raises
+        ------
+        ValueError
+            If shapes do not fit.
+        """
+        if x.ndim != 3 or x.shape[2] != self.features or len(memory) != len(self.layers):
+            raise ValueError(
+                f"x must be (steps, batch, {self.features}) and memory a tuple of "
+                f"{len(self.layers)}, got {tuple(x.shape)} and {len(memory)}."
+            )
+        kept = []
+        for layer, old in zip(self.layers, memory, strict=True):
+            seen = torch.cat([old, x])
+            last = seen[-self.width :]
+            kept.append(last.detach() if cut else last)
+            x = layer(x, seen)
+        return x, tuple(kept)
+
+
+class Layer(nn.Module):
+    """One head over the last steps, and a small network at each step."""
+
+    def __init__(self, features: int, width: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(features)
+        self.query, self.key, self.value = (nn.Linear(features, features) for _ in range(3))
+        self.distance = nn.Parameter(torch.zeros(width + 1))  # a bias for each step back
+        self.mixed = nn.Sequential(
+            nn.LayerNorm(features), nn.Linear(features, 2 * features), nn.ReLU(),
+            nn.Linear(2 * features, features),
+        )  # fmt: skip
+
+    def forward(self, x: Tensor, seen: Tensor) -> Tensor:
+        """Return what follows `x` ``(steps, ...)``, the last steps of `seen`."""
+        now, all_ = self.norm(x), self.norm(seen)
+        here = torch.arange(len(seen) - len(x), len(seen))
+        back = here[:, None] - torch.arange(len(seen))  # (steps, seen): how far back
+        allowed = (back >= 0) & (back < len(self.distance))
+        scores = torch.einsum("tbf,sbf->bts", self.query(now), self.key(all_))
+        scores = scores / x.shape[2] ** 0.5 + self.distance[back.clamp(0, len(self.distance) - 1)]
+        shares = scores.masked_fill(~allowed, -torch.inf).softmax(dim=2)
+        x = x + torch.einsum("bts,sbf->tbf", shares, self.value(all_))
+        mixed: Tensor = x + self.mixed(x)
+        return mixed

@@ -1,0 +1,180 @@
+"""The claims of the choosing chapter, read from its executed cells and the shipped results."""
+
+import re
+from collections import defaultdict
+from itertools import pairwise
+from pathlib import Path
+from statistics import mean, stdev
+
+import numpy as np
+import pytest
+
+from tbptt.experiments import choosing
+from tbptt.shipped import table
+from tbptt.tasks import carbon_dioxide, carbon_dioxide_raw
+
+CHAPTER = Path(__file__).parents[2] / "chapters" / "choosing.md"
+
+
+@pytest.fixture(scope="module")
+def said(glued):
+    return glued("choosing")
+
+
+@pytest.fixture(scope="module")
+def errors():
+    """Validation and test errors of every seed, by policy, k1 and k2."""
+    found = defaultdict(lambda: defaultdict(list))
+    for row in table("results/choosing/results.csv"):
+        for part in ("validation_error", "test_error"):
+            found[row["policy"], int(row["k1"]), int(row["k2"])][part].append(float(row[part]))
+    return found
+
+
+def test_the_shuffled_score_is_worth_nothing(said):
+    assert said["shuffled"] > 0.999
+    assert said["in_time"] < 0 < said["stays"] < 1
+    assert said["above"] > 0.5
+
+
+def test_no_answer_of_a_part_looks_into_the_next():
+    data = choosing.weeks()
+    parts = [range(len(data.y))[choosing.part(name)] for name in ("training", "validation", "test")]
+    for before, behind in pairwise(parts):
+        # Week t of the input ends at level t + 1; its answer is the level 13 weeks on.
+        assert before[-1] + 1 + choosing.HORIZON <= behind[0] + 1
+
+
+def test_missing_weeks_repeat_what_was_known_and_are_not_scored(said):
+    raw, filled = carbon_dioxide_raw(), carbon_dioxide()
+    missing = np.isnan(raw)
+    assert (filled[~missing] == raw[~missing]).all()
+    assert (filled[1:][missing[1:]] == filled[:-1][missing[1:]]).all()
+    data = choosing.weeks()
+    for week in np.flatnonzero(data.scored):
+        assert not missing[week + 1]
+        assert not missing[week + 1 + choosing.HORIZON]
+        assert data.y[week] == pytest.approx(raw[week + 14] - raw[week + 1], abs=1e-4)
+    assert said["n_missing"] == missing.sum()
+    assert said["unscored"] == (~data.scored).sum()
+
+
+def test_scaling_knows_the_training_part_alone(monkeypatch):
+    raw = carbon_dioxide_raw()
+    later = raw.copy()
+    # The last answer of the training part ends at this level, before the first week of validation.
+    later[choosing.VALIDATION + 1 :] *= 3
+    before = choosing.weeks()
+    monkeypatch.setattr(choosing, "carbon_dioxide_raw", lambda: later)
+    after = choosing.weeks()
+    assert after.scale == before.scale
+    assert (after.x[: choosing.END] == before.x[: choosing.END]).all()
+
+
+@pytest.mark.parametrize(
+    ("policy", "k2"), [("carried", 13), ("zeros", 13), ("warm-up", 13), ("zeros, last", 52)]
+)
+def test_batches_stay_in_the_training_part(policy, k2):
+    feed = choosing.batches(policy, k2, seed=0)
+    lanes = None
+    for _ in range(20):
+        begins, where, warm = next(feed)
+        assert where.min() >= 0
+        assert where.max() < choosing.END
+        assert (np.diff(where, axis=0) == 1).all()
+        if policy == "carried":
+            # Row i goes on where row i stopped, unless the lanes begin anew.
+            assert begins or (where[0] == lanes + 1).all()
+            lanes = where[-1]
+        if policy != "zeros, last":
+            assert where[warm:].size == choosing.SCORED
+
+
+def test_a_run_is_repeatable():
+    once, again = (choosing.train("warm-up", 13, 13, seed=3, updates=20) for _ in range(2))
+    assert once[0] == again[0]
+    assert (once[1] == again[1]).all()
+
+
+def test_every_row_of_the_guide_is_measured_and_leads_somewhere():
+    guide = CHAPTER.read_text(encoding="utf-8").split("## The guide")[1].split("**The stride**")[0]
+    rows = [line for line in guide.splitlines() if line.startswith("| **")]
+    assert len(rows) == 9
+    for row in rows:
+        figure, link, section = (
+            re.search(pattern, row)
+            for pattern in (r"\{glue:text\}", r"\]\((\S+)\.md\)", r"\*([^*]+)\*\) \|$")
+        )
+        assert figure
+        target = CHAPTER.with_name(f"{link[1]}.md").read_text(encoding="utf-8")
+        assert f"## {section[1]}\n" in target
+
+
+def test_the_guide_says_what_was_measured(said):
+    assert said["step_stateless"] < 0.55 < said["step_carried"] == 1
+    assert said["suns_blocks"] > 1.5 * said["suns_random"]
+    assert said["air_four_windows"] > 2 * said["air_four_carried"]
+    assert said["air_year_windows"] == pytest.approx(said["air_year_carried"], abs=0.05)
+    assert said["five"] > 0.6 > 0.3 > max(said["six"], said["six_chunks"])
+    assert said["lstm_one"] > 2 * said["lstm_ten"]
+    assert said["ink_once"] > 0.5 > 0.12 > said["ink_each"]
+    assert said["first_zero"] > 0.65 > 0.25 > said["first_warm"]
+    assert said["first_never"] > 1.5 * said["first_reset"]
+    assert said["peak_long"] == pytest.approx(said["peak_short"], rel=0.01)
+
+
+def test_counting_holds(said):
+    assert said["counted_mib"] == pytest.approx(said["saved_mib"], rel=0.01)
+    assert said["work_ratio"] > 15
+    assert said["time_ratio"] < 4
+
+
+def test_the_simple_forecasts_are_in_the_order_of_the_text(said):
+    assert said["v_104"] < said["v_52"] < said["v_year"] < said["v_half"] < said["v_none"]
+    assert said["best"] == "linear, 104 weeks"
+
+
+def test_the_choice_was_made_on_the_validation_part(said, errors):
+    means = {setting: mean(found["validation_error"]) for setting, found in errors.items()}
+    policy, k1, k2 = min(means, key=means.get)
+    assert (policy, k2) == (said["policy"], said["reach"])
+    assert said["style"] == ("true" if k1 == 1 else "chunks")
+    tested = errors[policy, k1, k2]["test_error"]
+    assert said["gru_test"] == pytest.approx(mean(tested))
+    assert said["gru_spread"] == pytest.approx(stdev(tested))
+    assert said["n_settings"] == len(errors)
+
+
+def test_the_network_does_not_win(said, errors):
+    assert said["gru_high"] < said["year_test"]
+    assert said["gru_low"] > said["best_test"]
+
+
+def test_what_the_sweep_is_said_to_show(said, errors):
+    middle = {setting: mean(found["validation_error"]) for setting, found in errors.items()}
+    spread = {setting: stdev(found["validation_error"]) for setting, found in errors.items()}
+    assert {len(found["validation_error"]) for found in errors.values()} == {choosing.SEEDS}
+    assert middle["zeros", 4, 4] > 2 * middle["carried", 4, 4]
+    assert middle["warm-up", 13, 13] < middle["carried", 13, 13] + spread["warm-up", 13, 13]
+    # The same window, and what is scored.
+    assert middle["zeros", 52, 52] > said["v_year"] > middle["zeros, last", 52, 52] + 0.1
+    for style in (lambda _: 1, lambda k2: k2):
+        four, thirteen, *longer = (middle["carried", style(k2), k2] for k2 in (4, 13, 26, 52))
+        assert four > max(thirteen, *longer)
+        assert min(longer) > thirteen
+    for k2 in (4, 13, 26):
+        assert middle["carried", 1, k2] < middle["carried", k2, k2]
+    assert middle["carried", 1, 52] > middle["carried", 52, 52]
+    # A tie.
+    best, carried = middle["zeros, last", 52, 52], middle["carried", 1, 13]
+    assert best == min(middle.values())
+    assert carried == min(value for (policy, *_), value in middle.items() if policy == "carried")
+    assert carried - best < spread["carried", 1, 13]
+
+
+def test_what_is_left_in_the_errors(said):
+    assert max(map(abs, said["gru_lags"] + said["linear_lags"])) < 0.3
+    assert max(map(abs, said["gru_lags"])) < 0.1
+    assert said["year_52"] < -0.5
+    assert said["linear_bias"] < -0.2
+    assert said["linear_late"] > 1.2 * said["linear_early"]

@@ -1,0 +1,68 @@
+"""How the results were made: each experiment is there, whole, and the table is current."""
+
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from bookbuild.book import Book
+from bookbuild.execute import executions
+from tbptt.experiments import results
+from tbptt.experiments.__main__ import NAMES
+from tbptt.shipped import table
+
+ROOT = Path(__file__).parents[2]
+SHIPPED = ROOT / "data" / "results"
+MEMORY = 1536  # MiB; Binder promises between 1 and 2 GB
+
+
+@pytest.fixture(scope="module")
+def said(glued):
+    return glued("results")
+
+
+@pytest.fixture(scope="module")
+def notes():
+    return {
+        folder.name: json.loads((folder / "provenance.json").read_text())
+        for folder in SHIPPED.iterdir()
+    }
+
+
+def test_every_folder_of_results_is_whole_and_has_a_maker(notes):
+    assert set(notes) == {*NAMES, "chapters"}
+    for name in notes:
+        assert results.check(SHIPPED / name)["sha256"], name
+        assert (ROOT / "_build").as_posix() not in json.dumps(notes[name])
+
+
+def test_what_the_page_adds_up(said, notes):
+    assert said["n_experiments"] == len(NAMES)
+    assert said["n_rows"] == sum(len(table(f"results/{name}/results.csv")) for name in NAMES)
+    seconds = sum(notes[name]["seconds"] for name in NAMES)
+    assert said["hours"] == pytest.approx(seconds / 3600)
+
+
+def test_experiments_ran_with_the_locked_versions(notes):
+    lock = (ROOT / "requirements.lock").read_text()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    (constraint,) = project["tool"]["uv"]["constraint-dependencies"]
+    for name, told in notes.items():
+        if "torch" in told["versions"]:
+            assert f"torch=={told['versions']['torch'].partition('+')[0]}" == constraint, name
+    assert constraint in lock
+
+
+def test_the_table_of_chapters_is_of_the_chapters_as_they_are():
+    rows = {row["chapter"]: int(row["cells"]) for row in table("results/chapters/results.csv")}
+    now = {took.chapter: took.cells for took in executions(Book(ROOT))}
+    assert rows == now, "run `python -m bookbuild --measure`"
+
+
+def test_no_chapter_takes_more_memory_than_binder_has(said):
+    for took in executions(Book(ROOT)):
+        print(f"{took.chapter}: {took.seconds:.0f} s, {took.peak_mib:.0f} MiB")
+        assert 30 < took.peak_mib < MEMORY, took
+    kept = [int(row["peak_mib"]) for row in table("results/chapters/results.csv")]
+    assert max(kept) == said["peak"] < MEMORY
