@@ -38,3 +38,15 @@ def test_a_page_loads_what_it_has_a_use_for():
     assert not needed("book/mathjax/startup.js", "<p>mathematics</p>")
     assert not needed("sphinx-thebe.css", '<div class="thebe">')
     assert needed("basic.css", "")
+
+
+def test_references_of_two_docstrings_are_told_apart():
+    one = (
+        '<p><a class="reference internal" href="#r{0}-1" id="id1">[R{0}-1]</a></p>'
+        '<div id="r{0}-1"><a role="doc-backlink" href="#id1">R{0}-1</a></div>'
+    )
+    page = mended(one.format("5817d380ee2b") + one.format("f5eef3ba96fa"))
+    assert page.count(">[1]</a>") == page.count(">1</a>") == 2
+    assert page.count('id="id1"') == page.count('id="id1-2"') == 1
+    assert page.index('href="#id1"') < page.index('href="#id1-2"')
+    assert mended(page) == page
