@@ -14,10 +14,7 @@ from bookbuild import card
 
 SITE = "https://example.org/time"
 # Long enough to be cut, in the middle of a word.
-WORDS = "These are the first words of a page, " * 3 + "and, at length, incomprehensibilities, or so."
-    "These are the first words of a page, " * 3
-    + "and, at length, here, an incomprehensibilities ends it."
-)
+WORDS = "These are the first words of a page, " * 4 + "and, at length, incomprehensibilities."
 
 
 def build(root, **environment):
