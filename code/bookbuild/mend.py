@@ -155,7 +155,11 @@ def _scope(cell: Tag) -> None:
 
 def _folds(soup: BeautifulSoup) -> None:
     for summary in soup.find_all("summary"):
-        summary.attrs.pop("aria-label", None)  # what is written on it is its name
+        above = summary.find_parent("li")
+        if summary.get_text(strip=True):
+            summary.attrs.pop("aria-label", None)  # what is written on it is its name
+        elif above and above.a:
+            summary["aria-label"] = f"Pages of {above.a.get_text(strip=True)}"
         for words in summary.find_all("p"):
             words.name = "span"
 

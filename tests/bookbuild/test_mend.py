@@ -50,3 +50,8 @@ def test_references_of_two_docstrings_are_told_apart():
     assert page.count('id="id1"') == page.count('id="id1-2"') == 1
     assert page.index('href="#id1"') < page.index('href="#id1-2"')
     assert mended(page) == page
+
+
+def test_a_fold_without_words_is_named_after_what_it_folds():
+    page = "<ul><li><a href='#'>Package</a><details><summary><i></i></summary></details></li></ul>"
+    assert '<summary aria-label="Pages of Package">' in mended(page)
