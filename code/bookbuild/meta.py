@@ -66,7 +66,7 @@ def page(app: Sphinx, pagename: str, context: dict[str, Any]) -> None:
     # A description that was cut ends with a whole word.
     context["metatags"] = re.sub(r'[ ,;:]+\S*\.\.\." />', '…" />', tags)
     if pagename == app.config.root_doc:
-        context["docstitle"] = SUBTITLE  # the title says the book's name already
+        context["title"] = SUBTITLE  # the name of the book follows by itself
 
 
 def _no_contents(app: Sphinx, pagename: str, template: str, context: Any, doctree: Any) -> None:
