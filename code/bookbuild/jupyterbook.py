@@ -21,6 +21,7 @@ _FIRST = """\
 <meta http-equiv="refresh" content="0; url={page}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="description" content="The first page of Truncated Time.">
+<link rel="icon" href="_static/favicon.svg">
 <title>Truncated Time</title>
 </head>
 <body><main><h1>Truncated Time</h1><p><a href="{page}">Read the book</a></p></main></body>

@@ -24,6 +24,7 @@ _COLOURS = """
     : matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light" }
 """
 _MATHS = r'class="[^"]*\bmath\b'
+_HASHED = re.compile(r"\bR[0-9a-f]{12}-(?=\d)")
 # What a page loads only if it has something for it: in a file's name, and in the page's body.
 _NEEDS = {
     "sphinx-thebe": r"$^",
@@ -52,8 +53,9 @@ class Pages(BuiltinTemplateLoader):
     """Sphinx's templates, and a look at the page that comes out of them."""
 
     def render(self, template: str, context: dict[str, Any]) -> str:  # type: ignore[override]
-        """Render a page and mend it."""
-        return mended(super().render(template, context))
+        """Render a template; mend it if it is a page."""
+        made = super().render(template, context)
+        return mended(made) if "<html" in made else made  # the theme asks for parts of pages too
 
 
 def mended(page: str) -> str:
@@ -70,7 +72,7 @@ def mended(page: str) -> str:
         The same page for a reader's eyes; mending it again changes nothing.
     """
     soup = BeautifulSoup(page, "html.parser")
-    for mend in (_head, _landmarks, _controls, _tables, _folds, _citations):
+    for mend in (_head, _landmarks, _controls, _tables, _folds, _citations, _references):
         mend(soup)
     for drawing in soup.find_all("svg", viewbox=True):  # HTML has no capitals, SVG has
         drawing["viewBox"] = drawing.attrs.pop("viewbox")
@@ -168,3 +170,17 @@ def _citations(soup: BeautifulSoup) -> None:
         del entries["role"]
         for entry in entries.select(".citation"):
             del entry["role"]  # doc-biblioentry has been withdrawn
+
+
+def _references(soup: BeautifulSoup) -> None:
+    # Every docstring counts its references from 1; numpydoc makes them differ by a hash.
+    for label in soup.find_all(string=_HASHED):
+        label.replace_with(_HASHED.sub("", str(label)))
+    seen: set[str] = set()
+    for link in soup.select("a.reference[id][href^='#']"):
+        first, number = str(link["id"]), 2
+        while link["id"] in seen:
+            link["id"], number = f"{first}-{number}", number + 1
+        seen.add(str(link["id"]))
+        for back in soup.select(f'[id="{str(link["href"])[1:]}"] a[href="#{first}"]'):
+            back["href"] = f"#{link['id']}"

@@ -19,7 +19,7 @@ _CARD = "_static/book/card.png"
 # The pages that no chapter stands behind.
 _DESCRIPTIONS = {
     "genindex": "Index of Truncated Time: the terms of the book and where they are explained.",
-    "search": "Search Truncated Time, a book on windows, state and gradients in recurrence.",
+    "search": "Search Truncated Time: windows, state and gradients in recurrent networks.",
     "404": "There is no such page in Truncated Time.",
 }
 
@@ -38,6 +38,7 @@ def configure(app: Sphinx, config: Config, site: str | None) -> None:
     """
     for extension in ("sphinxext.opengraph", "notfound.extension"):
         app.setup_extension(extension)
+    app.connect("html-page-context", _no_contents)  # after that one's own, before the theme's
     config.notfound_template = "404.html"
     config.notfound_urls_prefix = urlsplit(site or "").path + "/"
     config.ogp_description_length = 160
@@ -65,7 +66,14 @@ def page(app: Sphinx, pagename: str, context: dict[str, Any]) -> None:
     # A description that was cut ends with a whole word.
     context["metatags"] = re.sub(r'[ ,;:]+\S*\.\.\." />', '…" />', tags)
     if pagename == app.config.root_doc:
-        context["docstitle"] = SUBTITLE  # the title says the book's name already
+        context["title"] = SUBTITLE  # the name of the book follows by itself
+
+
+def _no_contents(app: Sphinx, pagename: str, template: str, context: Any, doctree: Any) -> None:
+    """Let a book of one page have a 404 page too: the theme takes no contents for an error."""
+    if pagename == app.config.notfound_pagename:
+        toctree = context["toctree"]
+        context["toctree"] = lambda **options: toctree(**options) or ""
 
 
 def publish(app: Sphinx) -> None:

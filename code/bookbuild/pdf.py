@@ -110,7 +110,10 @@ def together(book: Book) -> str:
         for tag in article.select("[id]"):
             tag["id"] = _anchor(name, str(tag["id"]))
         for link in article.select("[href]"):
-            link["href"] = _within(name, names, str(link["href"]))
+            if (target := _within(name, names, str(link["href"]))) is None:
+                del link["href"]  # the index and the search are not in the file
+            else:
+                link["href"] = target
         article["id"] = _anchor(name)
         body.append(article)
     return str(whole)
@@ -128,7 +131,7 @@ def _from_root(tag: Tag, name: str) -> None:
         )
 
 
-def _within(name: str, names: list[str], href: str) -> str:
+def _within(name: str, names: list[str], href: str) -> str | None:
     link = urlsplit(href)
     if link.scheme or link.netloc:
         return href
@@ -136,4 +139,4 @@ def _within(name: str, names: list[str], href: str) -> str:
     if link.path:
         joined = posixpath.normpath(posixpath.join(posixpath.dirname(name), link.path))
         target = joined.removesuffix(".html")
-    return f"#{_anchor(target, link.fragment)}" if target in names else href
+    return f"#{_anchor(target, link.fragment)}" if target in names else None
