@@ -53,5 +53,6 @@ def test_references_of_two_docstrings_are_told_apart():
 
 
 def test_a_fold_without_words_is_named_after_what_it_folds():
-    page = "<ul><li><a href='#'>Package</a><details><summary><i></i></summary></details></li></ul>"
-    assert '<summary aria-label="Pages of Package">' in mended(page)
+    fold = "<details><summary><i></i></summary></details>"
+    page = f"<ul><li class='has-children'><a href='#'>Package</a>{fold}</li></ul>"
+    assert '<summary aria-label="Pages below: Package">' in mended(page)
