@@ -16,6 +16,7 @@ from typing import Any
 from docutils import nodes
 from myst_nb.sphinx_ import NbMetadataCollector
 from sphinx.application import Sphinx
+from sphinx.builders import Builder
 from sphinx.config import Config
 from sphinx.util.typing import ExtensionMetadata
 
@@ -43,8 +44,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     # Before myst-nb and the theme read their configuration.
     app.connect("config-inited", _configure, priority=100)
     app.connect("builder-inited", _without_thebe, priority=100)
-    app.connect("builder-inited", _as_if_new, priority=0)
-    app.connect("builder-inited", _publish)
+    app.connect("write-started", _static_files)  # not where nothing is written
     app.connect("doctree-resolved", _without_alike_ids)
     app.connect("doctree-resolved", _add_stills)
     app.connect("html-page-context", _page, priority=900)
@@ -87,18 +87,14 @@ def _without_thebe(app: Sphinx) -> None:
         listeners[:] = [one for one in listeners if one.handler.__module__ != "sphinx_thebe"]
 
 
-def _as_if_new(app: Sphinx) -> None:
-    """Remove the static files of the build before, so that this one is the same as a first one.
+def _static_files(app: Sphinx, builder: Builder) -> None:
+    """Begin the static files anew, so that this build is the same as a first one.
 
     Sphinx adds a checksum to the addresses of those that it finds, and extensions bring some of
     theirs only after the pages are written.
     """
-    if app.builder.format == "html":
+    if builder.format == "html":
         shutil.rmtree(Path(app.outdir) / "_static", ignore_errors=True)
-
-
-def _publish(app: Sphinx) -> None:
-    if app.builder.format == "html":
         vendor.publish(_book(app), Path(app.outdir) / "_static" / "book")
 
 

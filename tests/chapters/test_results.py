@@ -8,8 +8,7 @@ import pytest
 
 from bookbuild.book import Book
 from bookbuild.execute import executions
-from tbptt.experiments import results
-from tbptt.experiments.__main__ import NAMES
+from tbptt.experiments import NAMES, results
 from tbptt.shipped import table
 
 ROOT = Path(__file__).parents[2]

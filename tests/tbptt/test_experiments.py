@@ -8,17 +8,19 @@ import torch
 
 from tbptt import Truncation, shipped
 from tbptt.experiments import (
+    NAMES,
     beyond,
     bias,
     language,
     memory,
+    module,
     results,
     sunspots,
     timing,
     unbiased,
     vanishing,
 )
-from tbptt.experiments.__main__ import NAMES, main, module
+from tbptt.experiments.__main__ import main
 from tbptt.pytorch import backward
 from tbptt.splits import shared_steps
 from tbptt.tasks import echo_floors

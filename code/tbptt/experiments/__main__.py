@@ -7,10 +7,8 @@ or, if the book ships other options' results there, to _build/results/NAME.
 from __future__ import annotations
 
 import argparse
-import ast
 import contextlib
 import importlib
-import importlib.util
 import json
 import os
 import time
@@ -18,31 +16,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tbptt.experiments import results, runner
+from tbptt.experiments import NAMES, about, module, results, runner
 from tbptt.experiments.options import positive
 
-NAMES = (
-    "alarms", "beyond", "bias", "carried", "choosing", "cures", "digits", "initial-state",
-    "language", "leak", "memory", "starts", "stateful", "sunspots", "text", "throughput", "timing",
-    "unbiased", "vanishing",
-)  # fmt: skip
 SHIPPED, OTHERS, FINISHED = (
     Path(folder) for folder in ("data/results", "_build/results", "_build/experiments")
 )
-
-
-def module(name: str) -> str:
-    """Name of the module of an experiment."""
-    return f"tbptt.experiments.{name.replace('-', '_')}"
-
-
-def about(name: str) -> str:
-    """First line of an experiment's docstring, without importing it and its framework."""
-    found = importlib.util.find_spec(module(name))
-    if found is None or found.origin is None:
-        raise ModuleNotFoundError(f"{module(name)} is named, but not there.")
-    text = ast.get_docstring(ast.parse(Path(found.origin).read_text(encoding="utf-8")))
-    return (text or "").partition("\n")[0]
 
 
 def parse(arguments: list[str] | None) -> tuple[Any, dict[str, Any], argparse.ArgumentParser]:
