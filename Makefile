@@ -9,7 +9,7 @@ comma := ,
 space := $() $()
 PIP := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: book notebooks branch serve test lint lock links browser clean pdf release wheel lowest \
+.PHONY: book notebooks branch serve test lint lock links browser clean pdf release wheel lowest audit \
 	test-launched test-rest \
 	_build/wheel
 
@@ -39,18 +39,21 @@ browser: $(READY)  ## the browser that Playwright brings, where no Chromium is i
 serve: $(READY)  ## open the book and rebuild it as you write
 	$(BIN)/python -m bookbuild.serve
 
-test: lint book notebooks $(COLAB) $(BINDER)  ## everything that CI checks
+test: lint book notebooks $(COLAB) $(BINDER)  ## what CI checks, but for the audit
 	$(MAKE) --jobs=2 --output-sync test-launched test-rest
-	$(BIN)/python -m pytest tests/site
+	$(BIN)/python -m pytest -m "not audit" tests/site
+
+audit: book notebooks $(BINDER)  ## the rest: a second build, every notebook in Binder, every page
+	$(BIN)/python -m pytest -m audit tests
 
 # Two halves at the same time, and then what asks for a machine that does nothing else.
 LAUNCHED := tests/launch tests/bookbuild/test_release.py
 
 test-launched:
-	$(BIN)/python -m pytest $(LAUNCHED)
+	$(BIN)/python -m pytest -m "not audit" $(LAUNCHED)
 
 test-rest:
-	$(BIN)/python -m pytest $(foreach part,$(LAUNCHED) tests/site,--ignore=$(part))
+	$(BIN)/python -m pytest -m "not audit" $(foreach part,$(LAUNCHED) tests/site,--ignore=$(part))
 
 # Alone, outside the tree. What another version warns of is no failure of this one.
 define outside

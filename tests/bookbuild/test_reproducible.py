@@ -43,6 +43,7 @@ def different(one, other):
     return sorted(map(str, [*alone, *differ, *errors]))
 
 
+@pytest.mark.audit
 @pytest.mark.build
 @pytest.mark.parametrize("made", ["html", "notebooks"])
 def test_two_builds_from_nothing_are_the_same_bytes(book, again, made):

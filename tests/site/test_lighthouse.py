@@ -15,9 +15,9 @@ SCRIPT = Path(__file__).with_name("lighthouse.mjs")
 WANTED = {"performance": 0.95, "accessibility": 1, "best-practices": 1, "seo": 1}
 
 
-def test_every_page_is_quick_open_to_all_and_found(every_page, book, browser, address):
+def test_every_page_is_quick_open_to_all_and_found(each_page, book, browser, address):
     told = node(
-        [str(SCRIPT), str(book.npm), f"{address}/{every_page}"],
+        [str(SCRIPT), str(book.npm), f"{address}/{each_page}"],
         return_completed_process=True,
         env=os.environ
         | {"CHROME_PATH": shutil.which("chromium") or browser.browser_type.executable_path},
@@ -27,7 +27,7 @@ def test_every_page_is_quick_open_to_all_and_found(every_page, book, browser, ad
     )
     measured = json.loads(told.stdout)
     scores = measured["scores"]
-    print(every_page, *(f"{name} {100 * score:.0f}" for name, score in scores.items()))
+    print(each_page, *(f"{name} {100 * score:.0f}" for name, score in scores.items()))
     short = {name: scores[name] for name, wanted in WANTED.items() if scores[name] < wanted}
     assert short == {}, measured["short"]
     assert measured["shift"] < 0.01
