@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from bookbuild import jupyterbook
 from bookbuild.book import Book
 from bookbuild.execute import ChapterError
-from bookbuild.measure import measure
+from bookbuild.measure import MeasureError, measure
 from bookbuild.release import ReleaseError, release
 
 
@@ -22,24 +24,31 @@ def main(arguments: list[str] | None = None) -> int:
     other.add_argument("--notebooks", action="store_true", help="notebooks instead of pages")
     other.add_argument("--pdf", action="store_true", help="pages, and all of them in one PDF")
     other.add_argument("--links", action="store_true", help="ask the sites that it links to")
-    other.add_argument("--measure", action="store_true", help="note what the chapters take")
+    other.add_argument(
+        "--measure",
+        nargs="*",
+        metavar="CHAPTER",
+        help="note what these chapters take, or all of them",
+    )
     other.add_argument("--release", action="store_true", help="all that a release attaches")
     chosen = parser.parse_args(arguments)
     book = Book(chosen.root.resolve())
-    make, made = jupyterbook.pages, book.html / "index.html"
+    make: Callable[[Book], list[str]] = jupyterbook.pages
+    made = book.html / "index.html"
     if chosen.notebooks:
         make, made = jupyterbook.notebooks, book.ipynb
     elif chosen.pdf:
         make, made = jupyterbook.pdf, book.build / book.pdf.name
     elif chosen.links:
         make, made = jupyterbook.links, book.build / "linkcheck" / "output.txt"
-    elif chosen.measure:
-        make, made = measure, book.root / "data/results/chapters/results.csv"
+    elif chosen.measure is not None:
+        make = partial(measure, names=chosen.measure)
+        made = book.root / "data/results/chapters/results.csv"
     elif chosen.release:
         make, made = release, book.build / "release"
     try:
         executed = make(book)
-    except (ChapterError, ReleaseError) as error:
+    except (ChapterError, MeasureError, ReleaseError) as error:
         print(error, file=sys.stderr)
         return 1
     except subprocess.CalledProcessError:

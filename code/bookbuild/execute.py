@@ -11,6 +11,7 @@ import os
 import resource
 import shutil
 import sys
+from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from itertools import repeat
 from pathlib import Path
@@ -53,7 +54,13 @@ class Execution(NamedTuple):
     peak_mib: float
 
 
-def execute(book: Book, *, timeout: int = 900, at_once: int | None = None) -> list[str]:
+def execute(
+    book: Book,
+    *,
+    timeout: int = 900,
+    at_once: int | None = None,
+    anew: Iterable[Path] | None = None,
+) -> list[str]:
     """Execute the chapters whose outputs are not in the cache.
 
     Parameters
@@ -64,6 +71,8 @@ def execute(book: Book, *, timeout: int = 900, at_once: int | None = None) -> li
         Seconds that one cell may take.
     at_once : int, optional
         How many chapters run at the same time; by default, as many as there are cores.
+    anew : iterable of Path, optional
+        Execute these and no others, whatever the cache holds.
 
     Returns
     -------
@@ -84,9 +93,12 @@ def execute(book: Book, *, timeout: int = 900, at_once: int | None = None) -> li
     os.utime(book.cache)  # the age by which it is kept
     cache = get_cache(book.cache)
     # The cache may know chapters that have gone, or lain elsewhere; these are the book's.
-    chapters = [str(notebook) for notebook in book.notebooks()]
+    chapters = [str(notebook) for notebook in (book.notebooks() if anew is None else anew)]
     for chapter in chapters:
         cache.add_nb_to_project(chapter, read_data={"name": "myst_nb_md", "type": "plugin"})
+        record = cache.get_cached_project_nb(chapter) if anew is not None else None
+        if record is not None:
+            cache.remove_cache(record.pk)
     waiting = [record.uri for record in cache.list_unexecuted(filter_uris=chapters)]
     notebooks = [cache.get_project_notebook(uri) for uri in waiting]
     failed = []
@@ -114,11 +126,11 @@ def execute(book: Book, *, timeout: int = 900, at_once: int | None = None) -> li
     return sorted(os.path.relpath(uri, book.root) for uri in waiting)
 
 
-def executions(book: Book) -> list[Execution]:
+def executions(book: Book, chapters: Iterable[Path] | None = None) -> list[Execution]:
     """List what the outputs that are in the cache took when they were made, by chapter."""
     cache = get_cache(book.cache)
     found = []
-    for chapter in book.notebooks():
+    for chapter in book.notebooks() if chapters is None else chapters:
         record = cache.get_cached_project_nb(str(chapter))
         if record is None:
             raise LookupError(f"{chapter} is not executed as it is now; run `make book` first.")
