@@ -13,7 +13,11 @@ from difflib import get_close_matches
 from typing import Any
 
 from tbptt.exercises import (
+    _beyond,
+    _beyond_coins,
     _bptt,
+    _choosing,
+    _choosing_guide,
     _dynamic_rnn,
     _initial_state,
     _stateful,
@@ -24,7 +28,10 @@ from tbptt.exercises._form import AnswerError
 
 __all__ = ["NAMES", "Result", "check"]
 
-_CHAPTERS = (_bptt, _windowing, _stateful, _dynamic_rnn, _truncation, _initial_state)
+_CHAPTERS = (
+    _bptt, _windowing, _stateful, _dynamic_rnn, _truncation, _initial_state,
+    _choosing, _choosing_guide, _beyond, _beyond_coins,
+)  # fmt: skip
 _CHECKS: dict[str, Callable[[Any], None]] = {
     name: test for chapter in _CHAPTERS for name, test in chapter.CHECKS.items()
 }
