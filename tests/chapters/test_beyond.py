@@ -44,6 +44,8 @@ def test_cleo_learns_and_dan_does_not(said):
     assert min(said["plain"]) > max(said["cleo"]) + 0.1
     assert said["plain_mean"] < said["guess"] - 0.1
     assert 0.5**5 == 1 / 32
+    assert 0.5**10 < 1 / 1000
+    assert max(said["unclipped"]) < said["floor"] + 0.05
 
 
 def test_and_so_it_is_with_more_seeds_and_longer(losses, said):
@@ -95,6 +97,7 @@ def test_the_reach_that_the_data_choose(said):
     for reach, loss in zip(said["once_reach"], said["once_loss"], strict=True):
         assert (loss > middle) == (reach < 6)
         assert loss > said["guess"] - 0.1 or loss < said["floor"] + 0.03
+    assert said["ask_passes"] > 25  # more than the updates in between
     assert max(said["again_loss"]) < said["floor"] + 0.03
     for first, second, *_ in said["again_reach"]:
         assert second >= max(6, first + 1)  # it jumps
@@ -110,6 +113,10 @@ def test_rtrl_is_exact_and_its_price_is_as_said(said):
     assert said["uoro_numbers"] == 32 + 1152
     assert said["snap_two_all"]
     assert said["snap_two_off"] < 1e-12
+    # Three gates of 64 inputs, 512 units and two biases.
+    assert said["gru_weights"] == 3 * 512 * (64 + 512 + 2)
+    assert said["gru_gb"] == pytest.approx(said["gru_weights"] * 512 * 4 / 1e9)
+    assert said["gru_products"] == pytest.approx(said["gru_weights"] * 512**2 / 1e9)
 
 
 def test_who_learns_without_going_back(losses, errors, said):
@@ -144,6 +151,7 @@ def test_a_memory_learns_what_it_is_taught(losses, said):
 
 def test_a_linear_state_needs_no_teaching_if_it_begins_well(losses, said):
     assert said["gap"] < 1e-12
+    assert said["scan_bias"] > 0.3
     at = {setting: losses["scan", "{} {}".format(*setting)] for setting in SCANS}
     for chunk in (1, 4, 24):
         assert max(at[0.99, chunk]) < said["floor"] + 0.05

@@ -49,7 +49,7 @@ LINES = [
     ("code/tbptt/figures/__init__.py", '    "gradient_bias",\n', '    "fading_start",\n{}'),
     ("code/tbptt/experiments/__init__.py", '    "unbiased", "vanishing",\n', '{}    "warmup",\n'),
     ("code/tbptt/exercises/__init__.py", "    _windowing,\n", "    _warmup,\n{}"),
-    ("code/tbptt/exercises/__init__.py", "_CHAPTERS = (", "{}_warmup, "),
+    ("code/tbptt/exercises/__init__.py", " _beyond, _beyond_coins,", "{} _warmup,"),
     (
         "tests/tbptt/test_exercises.py",
         "RIGHT = {\n",
@@ -65,7 +65,7 @@ LINES = [
     ("tests/tbptt/test_figures.py", "    gradient_bias,\n", "    fading_start,\n{}"),
     (
         "tests/tbptt/test_figures.py",
-        "SVG = ",
+        "def test_the_calculator_says_what",
         "def test_the_fading_start_counts_its_steps():\n"
         '    assert "below 1% after 44 steps" in title(fading_start(90))\n\n\n{}',
     ),

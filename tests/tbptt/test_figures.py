@@ -441,8 +441,9 @@ def test_the_calculator_says_what_the_passes_say():
     assert "depth 20 steps" in words
     # 20 or 200 steps of 8 rows, 16 units and an input, 4 bytes each.
     assert "memory 10.9 kB as a stream, 109 kB at once" in words
-    full = np.trace(Truncation(5, 20).reach(200), offset=-19) / (200 - 19)
-    assert f"over 19 steps {full:.0%} are in reach" in words
+    for lag in (10, 19):
+        share = np.trace(Truncation(5, 20).reach(200), offset=-lag) / (200 - lag)
+        assert f"{share:.0%} of the dependencies over {lag} steps" in words
     (line,) = [path for path in parsed(svg).iter(f"{SVG}path") if path.get("stroke") == REACH]
     points = np.array(
         [[float(n) for n in pair.split()] for pair in re.findall(r"[\d.]+ [\d.]+", line.get("d"))]

@@ -44,10 +44,12 @@ def cost_calculator(steps: int, hidden: int, batch: int, k1: int, k2: int) -> st
         ("depth", f"{counted.depth:,} steps that wait for one another"),
         ("memory", f"{size(counted.stream)} as a stream, {size(counted.whole)} at once"),
     )
-    full = within_reach(truncation, steps, counted.depth - 1)
+    far = {lag: within_reach(truncation, steps, lag) for lag in (10, counted.depth - 1)}
     title = f"{steps} steps, {hidden} units, {batch} rows, k1 = {k1}, k2 = {k2}: "
     title += "; ".join(f"{name} {words}" for name, words in rows)
-    title += f". Of the dependencies over {counted.depth - 1} steps {full:.0%} are in reach."
+    title += ". In reach: " + ", ".join(
+        f"{share:.0%} of the dependencies over {lag} steps" for lag, share in far.items()
+    )
     drawing = Drawing(360, 232, title)
     drawing.column(0, [(14 + 17 * i, name) for i, (name, _) in enumerate(rows)], font_weight="700")
     drawing.column(60, [(14 + 17 * i, words) for i, (_, words) in enumerate(rows)])
