@@ -39,21 +39,25 @@ browser: $(READY)  ## the browser that Playwright brings, where no Chromium is i
 serve: $(READY)  ## open the book and rebuild it as you write
 	$(BIN)/python -m bookbuild.serve
 
-test: lint book notebooks $(COLAB) $(BINDER)  ## what CI checks, but for the audit
+test: lint  ## what CI checks, but for the audit
+	$(MAKE) --jobs=2 book $(COLAB) $(BINDER)
+	$(MAKE) notebooks
 	$(MAKE) --jobs=2 --output-sync test-launched test-rest
-	$(BIN)/python -m pytest -m "not audit" tests/site
+	$(BIN)/python -m pytest -m "not audit" $(ALONE)
 
 audit: book notebooks $(BINDER)  ## the rest: a second build, every notebook in Binder, every page
 	$(BIN)/python -m pytest -m audit tests
 
 # Two halves at the same time, and then what asks for a machine that does nothing else.
-LAUNCHED := tests/launch tests/bookbuild/test_release.py
+LAUNCHED := tests/launch tests/extending tests/site/test_accessibility.py tests/site/test_html.py \
+	tests/site/test_pages.py tests/site/test_print.py tests/site/test_icons.py
+ALONE := tests/site/test_browser.py tests/site/test_lighthouse.py
 
 test-launched:
 	$(BIN)/python -m pytest -m "not audit" $(LAUNCHED)
 
 test-rest:
-	$(BIN)/python -m pytest -m "not audit" $(foreach part,$(LAUNCHED) tests/site,--ignore=$(part))
+	$(BIN)/python -m pytest -m "not audit" $(foreach part,$(LAUNCHED) $(ALONE),--ignore=$(part))
 
 # Alone, outside the tree. What another version warns of is no failure of this one.
 define outside

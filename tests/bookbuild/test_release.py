@@ -66,6 +66,7 @@ def test_a_part_ends_where_the_next_begins(files):
     assert notes == check(ROOT, None)[1]
 
 
+@pytest.mark.audit
 @pytest.mark.build
 @pytest.mark.browser
 def test_a_release_holds_the_package_the_pages_and_the_book(published, version):

@@ -98,6 +98,7 @@ def test_a_line_that_arrives_in_pieces_is_one_line(copy):
     assert "first then last" in page(copy, "second")
 
 
+@pytest.mark.audit
 def test_a_second_build_leaves_the_same_bytes(copy):
     def built():
         html = copy / "_build" / "html"
@@ -131,6 +132,7 @@ def test_what_is_quoted_from_another_page_is_never_stale(copy):
     assert "Werbos" in page(copy, "books")
 
 
+@pytest.mark.audit
 def test_a_chapter_may_go(copy):
     assert build(copy).returncode == 0
     (copy / "chapters/second.md").rename(copy / "chapters/third.md")

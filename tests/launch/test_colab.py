@@ -70,7 +70,6 @@ def test_a_chapter_runs_and_its_sliders_move(reports, chapter):
     for explorer in report["explorers"]:
         assert explorer["positions"] >= 2
         assert explorer["frames"] > 1
-    assert not made or sum(one["positions"] for one in report["explorers"]) >= 10
 
 
 def test_what_the_text_says_of_keras_in_colab(reports):
