@@ -17,6 +17,8 @@ _LARGE = (
     "mystnb.*.css",
     "sphinx-design.min.css",
 )
+# Made in the page by MathJax, whose scripts have too many words to be read for them.
+_MADE = ("mjx-container", "mjx-assistive-mml")
 
 
 def shrink(site: Path, npm: Path) -> None:
@@ -39,13 +41,16 @@ def shrink(site: Path, npm: Path) -> None:
     static = site / "_static"
     large = [path for pattern in _LARGE for path in static.glob(pattern)]
     pages = [path for path in site.rglob("*.html") if static not in path.parents]
-    scripts = [*static.glob("*.js"), *static.glob("scripts/*.js")]
+    scripts = [
+        path for folder in ("", "scripts/", "book/") for path in static.glob(f"{folder}*.js")
+    ]
     with tempfile.TemporaryDirectory() as made:
         node(
             [
                 str(npm / "node_modules" / "purgecss" / "bin" / "purgecss.js"),
                 *("--css", *map(str, large)),
                 *("--content", *map(str, pages), *map(str, scripts)),
+                *("--safelist", *_MADE),
                 *("--output", made),
             ],
             return_completed_process=True,

@@ -226,3 +226,17 @@ def test_solutions_are_folded_and_open(open_page):
     assert not hidden.is_visible()
     page.locator(".solution.dropdown > .admonition-title").nth(1).click()
     hidden.wait_for(state="visible")
+
+
+def test_formulas_stand_in_the_middle(open_page):
+    """MathJax makes its elements in the page, where the theme's rules for them have to be kept."""
+    page = open_page("chapters/choosing.html")
+    page.wait_for_function("document.documentElement.dataset.maths")
+    (offset,) = page.evaluate(
+        """() => [...document.querySelectorAll('div.math')].map(box => {
+            const [outer, inner] = [box, box.querySelector('mjx-math')].map(
+                one => one.getBoundingClientRect());
+            return outer.left + outer.right - inner.left - inner.right;
+        })"""
+    )
+    assert abs(offset) < 8
