@@ -104,8 +104,6 @@ def _head(soup: BeautifulSoup) -> None:
 def _landmarks(soup: BeautifulSoup) -> None:
     for contents in soup.select("#jb-print-docs-body"):
         contents.decompose()  # a second first heading
-    for main in soup.select("main[role]"):
-        del main["role"]
     for start in soup.select("div.sidebar-primary-items__start"):
         start.name, start["aria-label"] = "section", "The book"
     for contents in soup.select("nav.bd-toc-nav"):
