@@ -132,7 +132,14 @@ def test_counting_holds(said):
 
 
 def test_the_simple_forecasts_are_in_the_order_of_the_text(said):
-    assert said["v_104"] < said["v_52"] < said["v_year"] < said["v_half"] < said["v_none"]
+    assert (
+        said["v_104"]
+        < said["v_52"]
+        < said["v_near"]
+        < said["v_year"]
+        < said["v_half"]
+        < said["v_none"]
+    )
     assert said["best"] == "linear, 104 weeks"
 
 
