@@ -4,11 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import ListedColormap
-from matplotlib.figure import Figure
-
 ALT = (
     "Truncated Time: windows, state and gradients in recurrent networks. Three triangular charts: "
     "how far each of 16 errors travels under epochwise, true and semi-epochwise truncation."
@@ -20,7 +15,7 @@ _SHOWN = (
     ("between: k1 = 3, k2 = 6", 3, 6),
 )
 # Nothing, a step that an error reaches, the error itself: the figures' own colours.
-_COLOURS = ListedColormap(["#ffffff", "#0d9488", "#ea580c"])
+_COLOURS = ("#ffffff", "#0d9488", "#ea580c")
 
 
 def draw(path: Path) -> None:
@@ -31,6 +26,12 @@ def draw(path: Path) -> None:
     path : Path
         Where the PNG goes.
     """
+    # Notebooks have no card, and need not wait for a library of pictures.
+    import numpy as np
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.colors import ListedColormap
+    from matplotlib.figure import Figure
+
     from tbptt import Truncation  # this book's: `api` has seen to that by now
 
     figure = Figure(figsize=(12, 6.3), dpi=100, facecolor="white")
@@ -42,7 +43,7 @@ def draw(path: Path) -> None:
     for column, (name, k1, k2) in enumerate(_SHOWN):
         axes = figure.add_axes((0.05 + 0.31 * column, 0.07, 0.28, 0.53))
         reach = Truncation(k1, k2).reach(_STEPS).astype(int) + np.eye(_STEPS, dtype=int)
-        axes.pcolormesh(reach, cmap=_COLOURS, edgecolor="white", linewidth=2)
+        axes.pcolormesh(reach, cmap=ListedColormap(_COLOURS), edgecolor="white", linewidth=2)
         axes.invert_yaxis()
         axes.set_title(name, size=17, color="#1f2937", loc="left")
         axes.axis("off")

@@ -7,6 +7,7 @@ late.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shutil
@@ -35,7 +36,10 @@ _LAUNCH = {
 
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register the hooks."""
-    for part in ("api", "notebooks", "quotes", "reading"):
+    # Sphinx reads its trees of nodes again and again; a fifth of a build where little has changed
+    # would go into looking for garbage among them.
+    gc.set_threshold(200_000)
+    for part in ("api", "notebooks", "quotes", "reading", "search"):
         app.setup_extension(f"bookbuild.{part}")
     # 'env': when the package, the data or the lock change, every page is read anew.
     app.add_config_value("bookbuild_execution_key", "", "env", str)

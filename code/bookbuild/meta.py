@@ -77,13 +77,13 @@ def _no_contents(app: Sphinx, pagename: str, template: str, context: Any, doctre
 
 
 def publish(app: Sphinx) -> None:
-    """Write what lies beside the pages: the card; and, where there is an address, the map."""
+    """Write what lies beside the pages where there is an address: the card and the map."""
     out = Path(app.outdir)
-    card.draw(out / _CARD)
     if not (site := app.config.html_baseurl):
         for name in ("sitemap.xml", "robots.txt"):  # of an earlier build that had one
             (out / name).unlink(missing_ok=True)
         return
+    card.draw(out / _CARD)
     places = [app.builder.get_target_uri(name) for name in sorted(app.env.found_docs)]
     lines = [f"<url><loc>{escape_xml(site + place)}</loc></url>" for place in places]
     (out / "sitemap.xml").write_text(
