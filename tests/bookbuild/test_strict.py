@@ -171,32 +171,29 @@ def test_a_frame_that_fails_to_render_fails_the_build(copy):
     assert "while drawing the frame at {'window': 0, 'stride': 1}" in told.stderr
 
 
-@pytest.mark.parametrize(
-    ("prose", "cell", "words"),
-    [
-        ("See [there](nowhere.md).", "1", "nowhere"),
-        ("Cited {cite}`nobody2020`.", "1", "nobody2020"),
-        ("{glue:text}`unknown`", "1", "unknown"),
-        ("Of a {term}`lane`.", "1", "term not in glossary"),
-        ("```{needs}\none thing.\n\nAnother.\n```", "1", "{needs} takes one paragraph"),
-        ("Fine.", "import sys; print('odd', file=sys.stderr)", "stderr was found"),
-    ],
-)
-def test_a_warning_is_an_error(copy, prose, cell, words):
-    write(copy, "second", chapter("Second", cell, prose=prose))
-    told = build(copy)
-    assert told.returncode == 1
-    assert words in told.stderr + told.stdout
-    assert "a warning is an error" in told.stderr
+WARNED = {
+    "link": ("See [there](nowhere.md).", "1", "nowhere"),
+    "source": ("Cited {cite}`nobody2020`.", "1", "nobody2020"),
+    "glued": ("{glue:text}`unknown`", "1", "unknown"),
+    "word": ("Of a {term}`lane`.", "1", "term not in glossary"),
+    "needs": ("```{needs}\none thing.\n\nAnother.\n```", "1", "{needs} takes one paragraph"),
+    "stderr": ("Fine.", "import sys; print('odd', file=sys.stderr)", "stderr was found"),
+}
 
 
-def test_a_warning_is_told_again(copy):
-    # Sphinx keeps what it has read, and does not warn of it a second time.
-    write(copy, "second", chapter("Second", "1", prose="See [there](nowhere.md)."))
-    for _ in range(2):
+def test_a_warning_is_an_error_and_told_again(copy):
+    toc = (copy / "_toc.yml").read_text()
+    (copy / "_toc.yml").write_text(toc + "".join(f"  - file: chapters/{it}\n" for it in WARNED))
+    for name, (prose, cell, _) in WARNED.items():
+        write(copy, name, chapter(name, cell, prose=prose))
+    for _ in range(2):  # Sphinx keeps what it has read, and does not warn of it a second time
         told = build(copy)
         assert told.returncode == 1
-        assert "nowhere" in told.stderr + told.stdout
+        assert "a warning is an error" in told.stderr
+        for name, (*_, words) in WARNED.items():
+            pattern = rf"chapters/{name}\.md.*(WARNING|ERROR).*{re.escape(words)}"
+            assert re.search(pattern, told.stderr + told.stdout), name
+        assert len(re.findall("WARNING: |ERROR: ", told.stderr + told.stdout)) == len(WARNED)
 
 
 def test_the_repository_is_linked_where_there_is_one(copy):
