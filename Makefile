@@ -45,11 +45,11 @@ test: lint  ## what CI checks, but for the audit
 	$(MAKE) --jobs=2 --output-sync test-launched test-rest
 	$(BIN)/python -m pytest -m "not audit" $(ALONE)
 
-audit: book notebooks $(BINDER)  ## the rest: a second build, every notebook in Binder, every page
+audit: book notebooks $(COLAB) $(BINDER)  ## the rest: a second build, a new chapter, Binder, every page
 	$(BIN)/python -m pytest -m audit tests
 
 # Two halves at the same time, and then what asks for a machine that does nothing else.
-LAUNCHED := tests/launch tests/extending tests/site/test_accessibility.py tests/site/test_html.py \
+LAUNCHED := tests/launch tests/site/test_accessibility.py tests/site/test_html.py \
 	tests/site/test_pages.py tests/site/test_print.py tests/site/test_icons.py
 ALONE := tests/site/test_browser.py tests/site/test_lighthouse.py
 

@@ -17,6 +17,8 @@ from jupyter_cache import get_cache
 
 from bookbuild.book import Book
 
+pytestmark = pytest.mark.audit
+
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 COLAB = ROOT / "_build" / "colab" / "bin" / "python"
