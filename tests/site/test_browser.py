@@ -215,7 +215,7 @@ def test_pages_work_from_disk(open_page, book):
 
 def test_mathematics_is_set_by_the_books_own_script(open_page):
     page = open_page("chapters/windowing.html")
-    page.wait_for_selector("mjx-container")
+    page.wait_for_function("document.documentElement.dataset.maths")
     assert page.locator("mjx-container").count() > 10
     assert page.locator("mjx-merror").count() == 0
 
