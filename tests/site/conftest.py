@@ -17,18 +17,15 @@ NAMES = sorted(f"{name}.html" for name in parse_toc_yaml(ROOT / "_toc.yml"))
 # Every page of the site, those to come included.
 PAGES = [*NAMES, "404.html", "genindex.html", "index.html", "search.html"]
 # One of each kind, for what takes ten seconds a page; `make audit` takes all.
-SAMPLE = {"chapters/index.html", "chapters/windowing.html", "chapters/api/pytorch.html"}
+SAMPLE = ["chapters/index.html", "chapters/windowing.html", "chapters/api/pytorch.html"]
 
 
 def pytest_generate_tests(metafunc):
-    """Run a test that asks for `every_page`, or for the slow `each_page`, once for each."""
+    """Run a test that asks for `every_page`, or for a `sample_page`, once for each."""
     if "every_page" in metafunc.fixturenames:
         metafunc.parametrize("every_page", PAGES)
-    if "each_page" in metafunc.fixturenames:
-        slow = [
-            pytest.param(page, marks=() if page in SAMPLE else pytest.mark.audit) for page in PAGES
-        ]
-        metafunc.parametrize("each_page", slow)
+    if "sample_page" in metafunc.fixturenames:
+        metafunc.parametrize("sample_page", SAMPLE)
 
 
 class Pages(SimpleHTTPRequestHandler):
