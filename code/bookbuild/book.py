@@ -61,11 +61,13 @@ class Book:
         """Execution cache that fits the package, data and lock as they are now."""
         return self.caches / self.execution_key()
 
+    def pages(self) -> list[Path]:
+        """List the pages of the table of contents, in its order."""
+        return [self.root / f"{name}.md" for name in parse_toc_yaml(self.root / "_toc.yml")]
+
     def notebooks(self) -> list[Path]:
-        """List the pages of the table of contents that have code to execute."""
-        toc = parse_toc_yaml(self.root / "_toc.yml")
-        pages = [self.root / f"{name}.md" for name in toc]
-        return [page for page in pages if "{code-cell}" in page.read_text(encoding="utf-8")]
+        """List those that have code to execute."""
+        return [page for page in self.pages() if "{code-cell}" in page.read_text(encoding="utf-8")]
 
     def execution_key(self) -> str:
         """Hash what every chapter's outputs depend on: package, data and lock, by content."""

@@ -20,7 +20,6 @@ from sphinx.application import Sphinx
 from sphinx.builders import Builder
 from sphinx.config import Config
 from sphinx.util.typing import ExtensionMetadata
-from sphinx_external_toc.parsing import parse_toc_yaml
 
 from bookbuild import icons, mend, meta, repository, stills, styles, vendor
 from bookbuild.book import Book, content_key
@@ -65,9 +64,9 @@ def _configure(app: Sphinx, config: Config) -> None:
     config.nb_execution_cache_path = str(book.cache)
     # Drafts that the table of contents does not name. (Jupyter Book's `only_build_toc_files` looks
     # for them at each file of every environment that lies here.)
-    named = {f"{name}.md" for name in parse_toc_yaml(Path(app.confdir) / "_toc.yml")}
-    found = {path.relative_to(book.root).as_posix() for path in book.root.glob("chapters/**/*.md")}
-    config.exclude_patterns = [*config.exclude_patterns, *sorted(found - named)]
+    drafts = sorted({*book.root.glob("chapters/**/*.md")} - {*book.pages()})
+    names = [path.relative_to(book.root).as_posix() for path in drafts]
+    config.exclude_patterns = [*config.exclude_patterns, *names]
     # A notebook has no outputs; what is glued into its text is plain.
     config.nb_mime_priority_overrides = [("notebooks", "text/plain", 1)]
     config.template_bridge = "bookbuild.mend.Pages"

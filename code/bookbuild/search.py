@@ -30,8 +30,9 @@ def _begin_anew(app: Sphinx) -> None:
 
 
 def _load(builder: StandaloneHTMLBuilder, docnames: Iterable[str]) -> None:
-    left = builder.env.all_docs.keys() - set(docnames)
-    if not docnames and (Path(builder.outdir) / builder.searchindex_filename).is_file():
+    written = set(docnames)
+    left = builder.env.all_docs.keys() - written
+    if not written and (Path(builder.outdir) / builder.searchindex_filename).is_file():
         left = set()
         builder.dump_search_index = lambda: None  # type: ignore[method-assign]  # right as it is
     builder.left_alone = sorted(left)  # type: ignore[attr-defined]

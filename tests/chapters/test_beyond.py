@@ -162,3 +162,4 @@ def test_a_linear_state_needs_no_teaching_if_it_begins_well(losses, said):
     assert 0.3**5 < 0.004
     assert said["diagonal_off"] < 1e-12
     assert said["diagonal_filled"] == 2
+    assert said["diagonal_one"] > 0.1

@@ -122,6 +122,7 @@ def test_the_guide_says_what_was_measured(said):
     assert said["ink_once"] > 0.5 > 0.12 > said["ink_each"]
     assert said["first_zero"] > 0.65 > 0.25 > said["first_warm"]
     assert said["first_never"] > 1.5 * said["first_reset"]
+    assert {int(row["k2"]) for row in table("results/memory/results.csv")} == {said["peak_k2"]}
     assert said["peak_long"] == pytest.approx(said["peak_short"], rel=0.01)
 
 

@@ -28,7 +28,7 @@ def test_a_question_finds_pages_and_quotes_them(results):
     assert "tag" in quoted
 
 
-def test_every_term_of_the_glossary_is_found_there(results, book):
+def test_every_term_of_the_glossary_is_found_there(results):
     page, ask = results
     ask("reach")  # loads the index
     terms = page.evaluate(
