@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
 
@@ -106,9 +107,7 @@ def test_handles_have_names_and_spoken_values(open_page, name):
         page.keyboard.press("ArrowLeft")
         page.keyboard.press("ArrowLeft")
         spoken = explorer.locator("[aria-live=polite]")
-        page.wait_for_function("node => node.textContent", arg=spoken.element_handle())
-        page.wait_for_timeout(50)
-        assert spoken.text_content() == shown(explorer)
+        expect(spoken).to_have_text(shown(explorer))
         assert before
 
 
