@@ -10,7 +10,7 @@ space := $() $()
 PIP := -m pip install --quiet --disable-pip-version-check
 
 .PHONY: book notebooks branch serve test lint lock links browser clean pdf release wheel lowest audit \
-	test-launched test-site test-rest \
+	test-launched test-rest \
 	_build/wheel
 
 book: $(READY)  ## build the book into _build/html
@@ -42,21 +42,23 @@ serve: $(READY)  ## open the book and rebuild it as you write
 test: lint  ## what CI checks, but for the audit
 	$(MAKE) --jobs=2 book $(COLAB) $(BINDER)
 	$(MAKE) notebooks
-	$(MAKE) --jobs=3 --output-sync test-launched test-site test-rest
+	$(MAKE) --jobs=2 --output-sync test-launched test-rest
+	$(BIN)/python -m pytest -m "not audit" $(ALONE)
 
 audit: book notebooks $(COLAB) $(BINDER)  ## the rest: a second build, a new chapter, every notebook and page
 	$(BIN)/python -m pytest -m audit tests
 
-# Three parts at the same time, though there may be two cores: browsers and kernels often wait.
-# What is timed, or has to be quick, is asked in the audit, alone.
-test-launched:
-	$(BIN)/python -m pytest -m "not audit" tests/launch
+# Two halves at the same time, and then what asks for a machine that does nothing else.
+LAUNCHED := tests/launch tests/test_faults.py tests/site/test_accessibility.py \
+	tests/site/test_html.py tests/site/test_pages.py tests/site/test_print.py \
+	tests/site/test_icons.py
+ALONE := tests/site/test_browser.py tests/site/test_lighthouse.py
 
-test-site:
-	$(BIN)/python -m pytest -m "not audit" tests/site
+test-launched:
+	$(BIN)/python -m pytest -m "not audit" $(LAUNCHED)
 
 test-rest:
-	$(BIN)/python -m pytest -m "not audit" --ignore=tests/launch --ignore=tests/site
+	$(BIN)/python -m pytest -m "not audit" $(foreach part,$(LAUNCHED) $(ALONE),--ignore=$(part))
 
 # Alone, outside the tree. What another version warns of is no failure of this one.
 define outside

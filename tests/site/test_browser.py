@@ -22,6 +22,8 @@ OTHERS = [
     if f"chapters/{path.stem}.html" not in EXPLORERS
 ]
 WIDGETS = "embed.js"
+# All formulas stand, if there are any.
+SET = "!document.querySelector('.math') || document.documentElement.dataset.maths"
 
 
 def wake(page):
@@ -136,6 +138,8 @@ def test_the_still_is_a_button_for_those_who_never_move_a_pointer(open_page):
 @pytest.mark.parametrize("name", EXPLORERS)
 def test_nothing_jumps_when_the_sliders_arrive(open_page, name, width):
     page = open_page(name, viewport={"width": width, "height": 900})
+    # A formula that is set meanwhile may take another line, which is no slider's doing.
+    page.wait_for_function(SET)
     page.wait_for_load_state("networkidle")
     where = (
         "nodes => nodes.map(n => { const b = n.getBoundingClientRect();"
@@ -214,7 +218,7 @@ def test_pages_work_from_disk(open_page, book):
 
 def test_mathematics_is_set_by_the_books_own_script(open_page):
     page = open_page("chapters/windowing.html")
-    page.wait_for_function("document.documentElement.dataset.maths")
+    page.wait_for_function(SET)
     assert page.locator("mjx-container").count() > 10
     assert page.locator("mjx-merror").count() == 0
 
@@ -230,7 +234,7 @@ def test_solutions_are_folded_and_open(open_page):
 def test_formulas_stand_in_the_middle(open_page):
     """MathJax makes its elements in the page, where the theme's rules for them have to be kept."""
     page = open_page("chapters/choosing.html")
-    page.wait_for_function("document.documentElement.dataset.maths")
+    page.wait_for_function(SET)
     (offset,) = page.evaluate(
         """() => [...document.querySelectorAll('div.math')].map(box => {
             const [outer, inner] = [box, box.querySelector('mjx-math')].map(
