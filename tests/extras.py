@@ -47,8 +47,9 @@ def tensorflow() -> None:
     )  # fmt: skip
     assert outputs.shape == (8, 4, 3)
     assert all(np.abs(one).sum() > 0 for one in found)
-    model = keras.Sequential([keras.Input(batch_shape=(1, 2, 1)), keras.layers.LSTM(2)])
-    assert stateful_layers(model) == []
+    carries = keras.layers.LSTM(2, stateful=True)
+    model = keras.Sequential([keras.Input(batch_shape=(1, 2, 1)), carries])
+    assert stateful_layers(model) == [carries]
 
 
 def pictures() -> None:

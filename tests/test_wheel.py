@@ -1,6 +1,7 @@
 """The package as others install it: from a wheel, with NumPy and nothing else of ours."""
 
 import os
+import runpy
 import subprocess
 import sys
 import zipfile
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+USES = runpy.run_path(str(ROOT / "tests" / "extras.py"))["USES"]
 
 
 @pytest.fixture(scope="module")
@@ -62,3 +64,9 @@ def test_the_wheel_holds_the_package_and_its_data_alone(installed):
 def test_a_missing_library_is_named_with_its_extra(installed, library, room, extra):
     told = run(f"import sys; sys.modules['{library}'] = None; import tbptt.{room}", installed)
     assert f"pip install 'tbptt[{extra}]'" in told.stderr
+
+
+@pytest.mark.parametrize("use", USES.values(), ids=USES)
+def test_what_make_wheel_asks_of_an_extra_holds(use):
+    """With all extras at once, and quickly; `make wheel` installs one after the other."""
+    use()
