@@ -4,7 +4,6 @@ import math
 import re
 from dataclasses import FrozenInstanceError
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,8 +12,6 @@ import torch
 from tbptt import Truncation
 from tbptt.exercises import NAMES, Result, check
 from tbptt.experiments.recipes import forget
-
-CHAPTERS = sorted((Path(__file__).parents[2] / "chapters").glob("*.md"))
 
 
 def rows_by_where(state, cut, begins):
@@ -418,23 +415,3 @@ def test_a_result_cannot_be_changed():
     assert isinstance(told, Result)
     with pytest.raises(FrozenInstanceError):
         told.passed = True
-
-
-def test_chapters_and_checks_know_one_another():
-    text = {path.stem: path.read_text(encoding="utf-8") for path in CHAPTERS}
-    labels = {name for one in text.values() for name in re.findall(r":label: ex-([\w-]+)", one)}
-    assert set(NAMES) <= labels
-    for chapter, exercises in text.items():
-        names = re.findall(r":label: ex-([\w-]+)", exercises)
-        checked = [name for name in names if name in NAMES]
-        assert (len(checked) < 4) == (not names), chapter
-        for name in checked:
-            statement, solution = (
-                re.search(pattern, exercises, flags=re.DOTALL)[1]
-                for pattern in (
-                    rf":label: ex-{name}\n(.*?)\{{exercise-end\}}",
-                    rf"\{{solution-start\}} ex-{name}\n(.*?)\{{solution-end\}}",
-                )
-            )
-            assert re.search(rf'^answer = \.\.\..*\ncheck\("{name}", answer\)$', statement, re.M)
-            assert f'assert check("{name}", ' in solution
