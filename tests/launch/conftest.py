@@ -7,7 +7,19 @@ from pathlib import Path
 
 import pytest
 
+from bookbuild.book import Book
+
 ROOT = Path(__file__).parents[2]
+
+
+def pytest_generate_tests(metafunc):
+    """Run a test that asks for a `chapter` once for each; in the audit, if not in its SAMPLE."""
+    if "chapter" in metafunc.fixturenames:
+        sample = metafunc.module.SAMPLE
+        metafunc.parametrize("chapter", [
+            pytest.param(path.stem, marks=() if path.stem in sample else pytest.mark.audit)
+            for path in Book(ROOT).notebooks()
+        ])  # fmt: skip
 
 
 @pytest.fixture(scope="session")
