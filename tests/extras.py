@@ -54,8 +54,8 @@ def tensorflow() -> None:
 
 def pictures() -> None:
     """Draw the book's picture at every position of two sliders."""
-    from tbptt.explorers import explore
-    from tbptt.figures import one_picture
+    from tbptt.picture import one_picture
+    from truncated_time.explorers import explore
 
     box = explore(one_picture, window=(1, 4), stride=(1, 2))
     assert len(box.children) == 3
@@ -63,14 +63,14 @@ def pictures() -> None:
 
 def series() -> None:
     """Read a real series."""
-    from tbptt.tasks import sunspots
+    from truncated_time.tasks import sunspots
 
     assert np.isfinite(np.asarray(sunspots()[0], dtype=float)).all()
 
 
 def experiments() -> None:
     """List the experiments, by the command that runs them."""
-    command = [sys.executable, "-m", "tbptt.experiments", "--list"]
+    command = [sys.executable, "-m", "truncated_time.experiments", "--list"]
     told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     assert "initial-state" in told
 
@@ -89,7 +89,7 @@ USES = {one.__name__: one for one in (torch, tensorflow, pictures, series, exper
 ROOMS = {
     "tbptt.pytorch": ("torch", "torch"),
     "tbptt.tensorflow": ("tensorflow", "tensorflow"),
-    "tbptt.explorers": ("pictures", "ipywidgets"),
+    "truncated_time.explorers": ("pictures", "ipywidgets"),
 }
 
 

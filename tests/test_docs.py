@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import median
 
 from tbptt import schedule
-from tbptt.shipped import table
+from truncated_time.shipped import table
 
 ROOT = Path(__file__).parents[1]
 

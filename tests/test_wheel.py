@@ -39,30 +39,51 @@ def run(code, folder):
 
 def test_the_wheel_holds_the_package_and_its_data_alone(installed):
     top = {path.name for path in installed.iterdir()}
-    assert {name for name in top if not name.endswith(".dist-info")} == {"tbptt"}
+    assert {name for name in top if not name.endswith(".dist-info")} == {"tbptt", "truncated_time"}
     told = run(
-        "import tbptt; from tbptt.shipped import path; print(tbptt.__file__);"
+        "import tbptt; from truncated_time.shipped import path; print(tbptt.__file__);"
         "print(path('published.csv')); print(path('results/sunspots/results.csv'))",
         installed,
     )
     assert told.stdout.split() == [
-        str(installed / "tbptt" / name)
-        for name in ("__init__.py", "data/published.csv", "data/results/sunspots/results.csv")
+        str(installed / name)
+        for name in (
+            "tbptt/__init__.py",
+            "truncated_time/data/published.csv",
+            "truncated_time/data/results/sunspots/results.csv",
+        )
     ], told.stderr
-    assert (installed / "tbptt" / "py.typed").is_file()
+    assert {file.suffix for file in (installed / "tbptt").rglob("*.*")} == {".py", ".typed"}
+    assert (installed / "truncated_time" / "py.typed").is_file()
+
+
+def test_an_installed_experiment_writes_only_where_it_is_told_to(installed, tmp_path):
+    told = subprocess.run(
+        [sys.executable, "-m", "truncated_time.experiments", "leak"],
+        env=os.environ | {"PYTHONPATH": str(installed)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert told.returncode == 2
+    assert "--results, --finished" in told.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
     ("library", "room", "extra"),
     [
-        ("ipywidgets", "explorers", "pictures"),
-        ("torch", "pytorch", "torch"),
-        ("keras", "tensorflow", "tensorflow"),
-        ("tensorflow", "tensorflow", "tensorflow"),
+        ("ipywidgets", "truncated_time.explorers", "pictures"),
+        ("torch", "tbptt.pytorch", "torch"),
+        ("keras", "tbptt.tensorflow", "tensorflow"),
+        ("keras", "tbptt.keras", "tensorflow"),
+        ("tensorflow", "tbptt.tensorflow", "tensorflow"),
+        ("IPython", "truncated_time.notebook", "pictures"),
     ],
 )
 def test_a_missing_library_is_named_with_its_extra(installed, library, room, extra):
-    told = run(f"import sys; sys.modules['{library}'] = None; import tbptt.{room}", installed)
+    told = run(f"import sys; sys.modules['{library}'] = None; import {room}", installed)
     assert f"pip install 'tbptt[{extra}]'" in told.stderr
 
 

@@ -22,20 +22,25 @@ from sphinx.util import logging
 from sphinx.util.typing import ExtensionMetadata
 
 _LOG = logging.getLogger(__name__)
-_PACKAGE = "tbptt"
+_PACKAGES = ("tbptt", "truncated_time")
 _DESCRIPTORS = (classmethod, property, staticmethod)
 
 
 def rooms() -> Iterator[ModuleType]:
     """Import the modules that have public names.
 
-    They are the package, every module in it without an underscore, of a package inside it its
+    They are each package, every module in it without an underscore, of a package inside it its
     ``__init__`` if that has an ``__all__``, and a module in there that has an ``__all__`` too.
     The experiments have none: they are a command line.
     """
-    package = importlib.import_module(_PACKAGE)
-    yield package
-    for found in pkgutil.iter_modules(package.__path__, f"{_PACKAGE}."):
+    for name in _PACKAGES:
+        package = importlib.import_module(name)
+        yield package
+        yield from _inside(package)
+
+
+def _inside(package: ModuleType) -> Iterator[ModuleType]:
+    for found in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
         if found.name.rpartition(".")[2].startswith("_"):
             continue
         module = importlib.import_module(found.name)

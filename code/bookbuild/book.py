@@ -11,7 +11,9 @@ from sphinx_external_toc.parsing import parse_toc_yaml
 
 # What a chapter's outputs depend on besides its own code.
 # execute.py sets what the kernels find in their environment.
-_INPUTS = ("code/tbptt", "code/bookbuild/execute.py", "data", "requirements.lock")
+_INPUTS = (
+    "code/tbptt", "code/truncated_time", "code/bookbuild/execute.py", "data", "requirements.lock",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from bookbuild.book import Book
 from bookbuild.execute import execute, executions
-from tbptt.experiments import results
-from tbptt.shipped import read
+from truncated_time.experiments.shared import results
+from truncated_time.shipped import read
 
 # Versions that decide how long chapters take.
 _PACKAGES = ("ipykernel", "keras", "matplotlib", "numpy", "tensorflow-cpu", "torch")

@@ -3,7 +3,7 @@
 One object says how far errors travel back, ``Truncation(k1, k2)``; everything else in the
 package runs it, draws it or measures it. Importing the package needs NumPy alone; the rooms
 of the frameworks and of the pictures are imported by name (``tbptt.keras``,
-``tbptt.explorers``), each with the extra that it needs.
+``truncated_time.explorers``), each with the extra that it needs.
 """
 
 from tbptt import schedule, windows

@@ -122,6 +122,33 @@ def within_reach(truncation: Truncation, steps: int, lag: int) -> float:
     return float((_travelled(truncation, steps) > lag).sum() / (steps - lag))
 
 
+def memory_distances(layers: int, width: int, segment: int) -> tuple[int, int]:
+    """Return how many steps back a memory in layers sees, and how many it is taught, at best.
+
+    Every layer sees `width` steps back. Errors stay in the segment, so all hops but the last one,
+    which lands on a word, have to end inside it: the last error of a segment has ``segment - 1``
+    steps for those.
+
+    Parameters
+    ----------
+    layers, width, segment : int
+        As of `tbptt.pytorch.segments.SegmentAttention`, and the steps of a segment.
+
+    Returns
+    -------
+    tuple of int
+        ``layers * width``, and ``width + min((layers - 1) * width, segment - 1)``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not an integer of at least 1.
+    """
+    layers, width = positive_int("layers", layers), positive_int("width", width)
+    segment = positive_int("segment", segment)
+    return layers * width, width + min((layers - 1) * width, segment - 1)
+
+
 def _travelled(truncation: Truncation, steps: int) -> NDArray[np.int64]:
     """Count the steps that each error covers, its own included: shape (steps,)."""
     passes = np.array(truncation.passes(steps))

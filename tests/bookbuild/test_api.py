@@ -46,7 +46,7 @@ def test_the_rooms():
     rooms = {room.__name__ for room in api.rooms()}
     # The schedule's names are those of the package itself.
     assert rooms - {"tbptt.schedule"} == set(SHOWN)
-    assert "tbptt.experiments" not in rooms
+    assert "truncated_time.experiments" not in rooms
     names = {name for room in api.rooms() for name, _ in api.public(room)}
     for name in (
         "Truncation",
@@ -88,7 +88,7 @@ def test_a_name_that_is_undocumented_or_on_no_page_fails_the_build(copy):
     page, splits = copy / "chapters/index.md", copy / "code/tbptt/splits.py"
     page.write_text(
         page.read_text().replace(
-            "automodule:: tbptt.notebook\n   :members:", "currentmodule:: tbptt"
+            "automodule:: truncated_time.notebook\n   :members:", "currentmodule:: tbptt"
         )
     )
     with splits.open("a") as file:
@@ -97,8 +97,11 @@ def test_a_name_that_is_undocumented_or_on_no_page_fails_the_build(copy):
     assert told.returncode == 1
     said = told.stdout + told.stderr
     assert "tbptt.splits.loose is public and has no docstring." in said
-    assert "tbptt.notebook.glue is public and on no page" in said
+    assert "truncated_time.notebook.glue is public and on no page" in said
     assert "_helper" not in said
     # And nothing else: without the two, it would have been built.
-    assert set(re.findall(r"WARNING: (tbptt\.\w+)", said)) == {"tbptt.splits", "tbptt.notebook"}
+    assert set(re.findall(r"WARNING: (tbptt\.\w+)", said)) == {
+        "tbptt.splits",
+        "truncated_time.notebook",
+    }
     assert said.count("WARNING") == said.count("WARNING: tbptt.")

@@ -2,11 +2,11 @@ from unittest.mock import patch
 
 import myst_nb
 
-from tbptt import notebook
+from truncated_time import notebook
 
 
 def test_the_record_is_myst_nbs():
-    with patch("tbptt.notebook.display") as ours:
+    with patch("truncated_time.notebook.display") as ours:
         notebook.glue(a=0.25, b="6/11")
     with patch("myst_nb.ext.glue.ipy_display") as theirs:
         myst_nb.glue("a", 0.25, display=False)

@@ -2,7 +2,7 @@
 
 import ipywidgets
 
-from tbptt.explorers import explore
+from truncated_time.explorers import explore
 
 
 def frame(**values):

@@ -6,8 +6,8 @@ from docutils import nodes
 from docutils.utils import new_document
 
 from bookbuild import stills
-from tbptt.explorers import explore
-from tbptt.figures import one_picture
+from tbptt.picture import one_picture
+from truncated_time.explorers import explore
 
 
 def page_with(box):

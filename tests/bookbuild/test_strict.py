@@ -120,7 +120,7 @@ def test_what_is_quoted_from_another_page_is_never_stale(copy):
     more = "  - file: chapters/books\n  - file: chapters/third\n"
     (copy / "_toc.yml").write_text((copy / "_toc.yml").read_text() + more)
     write(copy, "books", "# Books\n\n```{bibliography}\n```\n")
-    cell = "from tbptt.notebook import glue\nglue(counted={})"
+    cell = "from truncated_time.notebook import glue\nglue(counted={})"
     write(copy, "third", "# Third\n\nOf {glue:text}`second.md::counted:d` pieces.\n")
     write(copy, "second", chapter("Second", cell.format(27182)))
     assert build(copy).returncode == 0
@@ -162,7 +162,7 @@ def test_a_cell_that_raises_fails_with_chapter_cell_and_traceback(copy):
 
 def test_a_frame_that_fails_to_render_fails_the_build(copy):
     cell = (
-        "from tbptt.explorers import explore\nfrom tbptt.figures import one_picture\n"
+        "from truncated_time.explorers import explore\nfrom tbptt.picture import one_picture\n"
         "explore(one_picture, window=range(3), stride=[1])"
     )
     write(copy, "second", chapter("Second", cell))

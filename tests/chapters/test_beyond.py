@@ -5,9 +5,9 @@ from statistics import median
 
 import pytest
 
-from tbptt.experiments.beyond import MEMORIES, SCANS
-from tbptt.figures import memory_distances
-from tbptt.shipped import table
+from tbptt.cost import memory_distances
+from truncated_time.experiments.beyond import MEMORIES, SCANS
+from truncated_time.shipped import table
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pybtex.database import parse_file
 
-from tbptt.shipped import table
+from truncated_time.shipped import table
 
 CHAPTERS = Path(__file__).parents[2] / "chapters"
 ENTRIES = parse_file(str(CHAPTERS / "references.bib")).entries

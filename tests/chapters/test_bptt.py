@@ -8,10 +8,10 @@ import torch
 from torch import nn
 
 from tbptt import Truncation
-from tbptt.figures import jacobian_chain
 from tbptt.pytorch import backward
 from tbptt.reference import RNN, gradients, run
-from tbptt.tasks import first_step_memory
+from truncated_time.figures import jacobian_chain
+from truncated_time.tasks import first_step_memory
 
 loss_of = nn.BCEWithLogitsLoss()
 

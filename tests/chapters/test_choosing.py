@@ -9,9 +9,9 @@ from statistics import mean, stdev
 import numpy as np
 import pytest
 
-from tbptt.experiments import choosing
-from tbptt.shipped import table
-from tbptt.tasks import carbon_dioxide, carbon_dioxide_raw
+from truncated_time.experiments import choosing
+from truncated_time.shipped import table
+from truncated_time.tasks import carbon_dioxide, carbon_dioxide_raw, series
 
 CHAPTER = Path(__file__).parents[2] / "chapters" / "choosing.md"
 
@@ -66,7 +66,7 @@ def test_scaling_knows_the_training_part_alone(monkeypatch):
     # The last answer of the training part ends at this level, before the first week of validation.
     later[choosing.VALIDATION + 1 :] *= 3
     before = choosing.weeks()
-    monkeypatch.setattr(choosing, "carbon_dioxide_raw", lambda: later)
+    monkeypatch.setattr(series, "carbon_dioxide_raw", lambda: later)
     after = choosing.weeks()
     assert after.scale == before.scale
     assert (after.x[: choosing.END] == before.x[: choosing.END]).all()

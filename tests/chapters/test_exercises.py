@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from tbptt.exercises import NAMES
+from truncated_time.exercises import NAMES
 
 CHAPTERS = sorted((Path(__file__).parents[2] / "chapters").glob("*.md"))
 

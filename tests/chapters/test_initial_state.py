@@ -2,7 +2,7 @@
 
 import pytest
 
-from tbptt.shipped import table
+from truncated_time.shipped import table
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tbptt.shipped import table
+from truncated_time.shipped import table
 
 CHAPTERS_FOLDER = Path(__file__).parents[2] / "chapters"
 CHAPTERS = sorted(CHAPTERS_FOLDER.glob("*.md"))

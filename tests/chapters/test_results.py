@@ -8,8 +8,9 @@ import pytest
 
 from bookbuild.book import Book
 from bookbuild.execute import executions
-from tbptt.experiments import NAMES, results
-from tbptt.shipped import table
+from truncated_time.experiments import NAMES
+from truncated_time.experiments.shared import results
+from truncated_time.shipped import table
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "data" / "results"

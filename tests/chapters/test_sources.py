@@ -9,8 +9,8 @@ from bs4 import BeautifulSoup
 
 from bookbuild.notebooks import INSTALL, install_cell
 from tbptt import Truncation
-from tbptt.shipped import path as shipped
-from tbptt.shipped import table
+from truncated_time.shipped import path as shipped
+from truncated_time.shipped import table
 
 CHAPTERS = Path(__file__).parents[2] / "chapters"
 PAGE = (CHAPTERS / "sources.md").read_text(encoding="utf-8")

@@ -6,8 +6,8 @@ from statistics import mean, median
 import pytest
 
 from tbptt.ceilings import stateless_accuracy
-from tbptt.experiments import carried
-from tbptt.shipped import table
+from truncated_time.experiments import carried
+from truncated_time.shipped import table
 
 
 @pytest.fixture(scope="module")

@@ -6,10 +6,10 @@ from statistics import mean, median
 import pytest
 
 from tbptt import Truncation
-from tbptt.experiments.language import LAG
-from tbptt.experiments.text import STYLES
-from tbptt.shipped import table
-from tbptt.tasks import echo_floors
+from truncated_time.experiments.shared.echo import LAG
+from truncated_time.experiments.text import STYLES
+from truncated_time.shipped import table
+from truncated_time.tasks import echo_floors
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from tbptt.ceilings import stateless_accuracy, stateless_loss
-from tbptt.shipped import table
-from tbptt.tasks import first_step_memory
 from tbptt.windows import prepare_sequences
+from truncated_time.shipped import table
+from truncated_time.tasks import first_step_memory
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from math import ceil, log
 
 import pytest
 
-from tbptt.shipped import table
+from truncated_time.shipped import table
 
 
 @pytest.fixture(scope="module")

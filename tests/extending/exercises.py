@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tbptt.exercises._form import numbers, require
+from truncated_time.exercises._form import numbers, require
 
 
 def _steps(keep: float, share: float) -> int:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tbptt.figures._chart import Axis, Chart
-from tbptt.figures._draw import REACH, Drawing
+from tbptt.drawing import REACH, Drawing
+from truncated_time.figures._chart import Axis, Chart
 
 
 def fading_start(keep: int) -> str:

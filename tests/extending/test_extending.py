@@ -24,9 +24,9 @@ ROOT = HERE.parents[1]
 COLAB = ROOT / "_build" / "colab" / "bin" / "python"
 FILES = {
     "chapter.md": "chapters/warmup.md",
-    "figure.py": "code/tbptt/figures/warmup.py",
-    "experiment.py": "code/tbptt/experiments/warmup.py",
-    "exercises.py": "code/tbptt/exercises/_warmup.py",
+    "figure.py": "code/truncated_time/figures/warmup.py",
+    "experiment.py": "code/truncated_time/experiments/warmup.py",
+    "exercises.py": "code/truncated_time/exercises/_warmup.py",
     "claims.py": "tests/chapters/test_warmup.py",
 }
 # Where the new things are named: what stands there already, and what the author writes beside it.
@@ -44,29 +44,37 @@ LINES = [
         ": *Reveals*: reach is taken for memory. *Ask*: how much is left after a window?\n{}",
     ),
     (
-        "code/tbptt/figures/__init__.py",
-        "from tbptt.figures.windowing import",
-        "from tbptt.figures.warmup import fading_start\n{}",
+        "code/truncated_time/figures/__init__.py",
+        "from truncated_time.figures.windowing import",
+        "from truncated_time.figures.warmup import fading_start\n{}",
     ),
-    ("code/tbptt/figures/__init__.py", '    "gradient_bias",\n', '    "fading_start",\n{}'),
-    ("code/tbptt/experiments/__init__.py", '    "unbiased", "vanishing",\n', '{}    "warmup",\n'),
-    ("code/tbptt/exercises/__init__.py", "    _windowing,\n", "    _warmup,\n{}"),
-    ("code/tbptt/exercises/__init__.py", " _beyond, _beyond_coins,", "{} _warmup,"),
     (
-        "tests/tbptt/test_exercises.py",
+        "code/truncated_time/figures/__init__.py",
+        '    "gradient_bias",\n',
+        '    "fading_start",\n{}',
+    ),
+    (
+        "code/truncated_time/experiments/__init__.py",
+        '    "unbiased", "vanishing",\n',
+        '{}    "warmup",\n',
+    ),
+    ("code/truncated_time/exercises/__init__.py", "    _windowing,\n", "    _warmup,\n{}"),
+    ("code/truncated_time/exercises/__init__.py", " _beyond, _beyond_coins,", "{} _warmup,"),
+    (
+        "tests/truncated_time/test_exercises.py",
         "RIGHT = {\n",
         '{}    "warm-half": [7], "warm-keep": [0.7943], "warm-twice": [2], "warm-slow": [90],\n',
     ),
     (
-        "tests/tbptt/test_exercises.py",
+        "tests/truncated_time/test_exercises.py",
         "WRONG = [\n",
         '{}    ("warm-half", 5, "what is left"),\n    ("warm-keep", 0.99, "not 1%"),\n'
         '    ("warm-twice", 100, "not for the steps"),\n'
         '    ("warm-slow", 7, "forgotten little"),\n',
     ),
-    ("tests/tbptt/test_figures.py", "    gradient_bias,\n", "    fading_start,\n{}"),
+    ("tests/truncated_time/test_figures.py", "    gradient_bias,\n", "    fading_start,\n{}"),
     (
-        "tests/tbptt/test_figures.py",
+        "tests/truncated_time/test_figures.py",
         "def test_the_calculator_says_what",
         "def test_the_fading_start_counts_its_steps():\n"
         '    assert "below 1% after 44 steps" in title(fading_start(90))\n\n\n{}',
@@ -116,7 +124,7 @@ def extended(book, tmp_path_factory, clone, git):
         text = (tree / name).read_text(encoding="utf-8")
         assert text.count(there) == 1, f"{there!r} in {name}"
         (tree / name).write_text(text.replace(there, line.format(there)), encoding="utf-8")
-    python(tree, "-m", "tbptt.experiments", "warmup")
+    python(tree, "-m", "truncated_time.experiments", "warmup")
     spare(tree)
     python(tree, "-m", "bookbuild", "--measure", "warmup")
     spare(tree)
@@ -157,8 +165,9 @@ def test_it_is_checked_as_every_chapter_is(extended):
         "-k", "not lighthouse and (warmup or warm- or fading or test_results or test_reference "
         "or test_index or test_teaching or test_every_link or test_every_page_is_valid "
         "or test_every_experiment_is_named or test_the_public)",
-        "tests/chapters", "tests/tbptt/test_figures.py", "tests/tbptt/test_exercises.py",
-        "tests/tbptt/test_experiments.py", "tests/site",
+        "tests/chapters", "tests/truncated_time/test_figures.py",
+        "tests/truncated_time/test_exercises.py", "tests/truncated_time/test_experiments.py",
+        "tests/site",
     )  # fmt: skip
     assert re.search(r"\d{2,} passed", said), said
     assert "failed" not in said

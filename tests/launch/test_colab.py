@@ -98,8 +98,8 @@ def broken(published, tmp_path, *cells):
 
 
 SLIDER = """
-from tbptt.explorers import explore
-from tbptt.figures import one_picture
+from truncated_time.explorers import explore
+from tbptt.picture import one_picture
 box = explore(one_picture, window=(1, 2), stride=(1, 2))
 """
 

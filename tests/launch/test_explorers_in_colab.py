@@ -8,7 +8,7 @@ ROOT = Path(__file__).parents[2]
 
 SEVEN = """
 import itertools, ipywidgets
-from tbptt.explorers import explore
+from truncated_time.explorers import explore
 
 def frame(**values):
     words = " ".join(f"{name}={value}" for name, value in values.items())

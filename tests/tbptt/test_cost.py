@@ -9,7 +9,7 @@ from torch import nn
 
 from tbptt import Truncation
 from tbptt.cost import cost, within_reach
-from tbptt.shipped import table
+from truncated_time.shipped import table
 
 truncations = st.tuples(st.integers(1, 12), st.integers(0, 12)).map(
     lambda pair: Truncation(pair[0], sum(pair))

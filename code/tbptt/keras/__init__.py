@@ -7,7 +7,7 @@ except ImportError as error:
         "tbptt.keras needs Keras 3 and a backend: pip install 'tbptt[tensorflow]'"
     ) from error
 
-from tbptt.keras.batches import check_batches, in_lanes
+from tbptt.keras.batches import check_batches
 from tbptt.keras.callbacks import KeepState, ResetState
 from tbptt.keras.state import kept_state, reset_rows, restore, snapshot, stateful_layers
 from tbptt.keras.twin import twin
@@ -16,7 +16,6 @@ __all__ = [
     "KeepState",
     "ResetState",
     "check_batches",
-    "in_lanes",
     "kept_state",
     "reset_rows",
     "restore",

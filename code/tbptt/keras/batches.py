@@ -1,4 +1,4 @@
-"""Bring windows into the order that carried state needs, and refuse batches that do not fit it."""
+"""Refuse batches that do not fit a carried state."""
 
 from __future__ import annotations
 
@@ -6,59 +6,9 @@ from typing import Any
 
 import keras
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from tbptt._checks import numeric_array, positive_int
 from tbptt.keras.state import state_variables
-from tbptt.windows import stateful_batches
-
-
-def in_lanes(
-    windows: ArrayLike, *others: ArrayLike, n_windows: int, batch_size: int
-) -> tuple[NDArray[Any], ...]:
-    """Order windows for ``fit(..., batch_size=batch_size, shuffle=False)``.
-
-    Row `i` of each batch then continues row `i` of the batch before. Reset with
-    ``ResetState(every=n_windows)``.
-
-    Parameters
-    ----------
-    windows : array_like, shape (n_sequences * n_windows, ...)
-        As :func:`tbptt.windows.prepare_sequences` orders them, laid end to end.
-    *others : array_like, the same length
-        Labels, weights: whatever goes along.
-    n_windows : int
-        Windows in a sequence.
-    batch_size : int
-        Sequences side by side.
-
-    Returns
-    -------
-    tuple of ndarray
-        The same arrays, reordered. To undo it: ``result[numpy.argsort(order)]`` with the order of
-        :func:`tbptt.windows.stateful_batches`.
-
-    Raises
-    ------
-    TypeError
-        If an array does not hold numbers, or a size is not an integer.
-    ValueError
-        If lengths differ, `n_windows` does not divide them, or `batch_size` does not divide the
-        number of sequences.
-    """
-    arrays = [numeric_array("windows", windows, min_ndim=1)]
-    arrays += [numeric_array("others", other, min_ndim=1) for other in others]
-    n_windows = positive_int("n_windows", n_windows)
-    lengths = [len(array) for array in arrays]
-    if len(set(lengths)) > 1:
-        raise ValueError(f"The arrays have lengths {lengths}: pass one row a window in each.")
-    if lengths[0] % n_windows:
-        raise ValueError(
-            f"{lengths[0]} windows are not whole sequences of {n_windows}: "
-            f"{lengths[0] % n_windows} are left over. Cut all sequences alike."
-        )
-    order, _ = stateful_batches(lengths[0] // n_windows, n_windows, batch_size)
-    return tuple(array[order.ravel()] for array in arrays)
 
 
 def check_batches(model: keras.Layer, *arrays: ArrayLike) -> tuple[Any, ...]:

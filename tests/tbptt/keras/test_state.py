@@ -9,7 +9,6 @@ from tbptt.keras import (
     KeepState,
     ResetState,
     check_batches,
-    in_lanes,
     kept_state,
     reset_rows,
     restore,
@@ -17,7 +16,7 @@ from tbptt.keras import (
     stateful_layers,
     twin,
 )
-from tbptt.windows import stateful_batches
+from tbptt.windows import in_lanes, stateful_batches
 
 
 def layers(kind):

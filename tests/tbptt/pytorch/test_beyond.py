@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from tbptt import Truncation
-from tbptt.figures import memory_distances
+from tbptt.cost import memory_distances
 from tbptt.pytorch import backward
 from tbptt.pytorch.diagonal import DiagonalCell, scan
 from tbptt.pytorch.forward import RTRL, UORO, SnAp, forward, pattern

@@ -1,0 +1,22 @@
+"""Cut sequences into windows, and put the windows in the order that carried state needs."""
+
+from tbptt.windows.cutting import (
+    Cut,
+    DroppedStepsWarning,
+    cut,
+    describe_dropped,
+    forecast_windows,
+    prepare_sequences,
+)
+from tbptt.windows.lanes import in_lanes, stateful_batches
+
+__all__ = [
+    "Cut",
+    "DroppedStepsWarning",
+    "cut",
+    "describe_dropped",
+    "forecast_windows",
+    "in_lanes",
+    "prepare_sequences",
+    "stateful_batches",
+]

@@ -1,0 +1,104 @@
+"""Put windows in the order that carried state needs: each row continues the row before it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tbptt._checks import numeric_array, positive_int
+
+
+def stateful_batches(
+    n_sequences: int, n_windows: int, batch_size: int
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Order windows so that each row of a batch continues the same row of the batch before.
+
+    Parameters
+    ----------
+    n_sequences : int
+        Number of sequences.
+    n_windows : int
+        Windows in each, laid end to end and ordered as :func:`prepare_sequences` orders them:
+        all windows of sequence 0, then of sequence 1, and so on.
+    batch_size : int
+        Rows in a batch: so many sequences run side by side.
+
+    Returns
+    -------
+    indices : ndarray of int, shape (n_batches, batch_size)
+        ``windows[indices[n]]`` is batch `n`. Row `i` of batch ``n + 1`` continues row `i` of
+        batch `n`, except where `resets` says that new sequences begin.
+    resets : ndarray of bool, shape (n_batches,)
+        True where the state must be reset before the batch.
+
+    Raises
+    ------
+    TypeError
+        If an argument is not an integer.
+    ValueError
+        If one is below 1, or `batch_size` does not divide `n_sequences`.
+    """
+    n_sequences = positive_int("n_sequences", n_sequences)
+    n_windows = positive_int("n_windows", n_windows)
+    batch_size = positive_int("batch_size", batch_size)
+    if n_sequences % batch_size:
+        fitting = [b for b in range(1, n_sequences + 1) if n_sequences % b == 0]
+        near = sorted(fitting, key=lambda b: abs(b - batch_size))[:3]
+        raise ValueError(
+            f"batch_size {batch_size} does not divide {n_sequences} sequences: "
+            f"{n_sequences % batch_size} of them would be left without a full batch. "
+            f"Sizes that fit: {', '.join(map(str, sorted(near)))}."
+        )
+    first = np.arange(n_sequences, dtype=np.int64).reshape(-1, 1, batch_size) * n_windows
+    indices = (first + np.arange(n_windows)[:, None]).reshape(-1, batch_size)
+    return indices, np.arange(len(indices)) % n_windows == 0
+
+
+def in_lanes(
+    windows: ArrayLike, *others: ArrayLike, n_windows: int, batch_size: int
+) -> tuple[NDArray[Any], ...]:
+    """Order windows for ``fit(..., batch_size=batch_size, shuffle=False)``.
+
+    Row `i` of each batch then continues row `i` of the batch before. Reset with
+    ``ResetState(every=n_windows)``.
+
+    Parameters
+    ----------
+    windows : array_like, shape (n_sequences * n_windows, ...)
+        As :func:`prepare_sequences` orders them, laid end to end.
+    *others : array_like, the same length
+        Labels, weights: whatever goes along.
+    n_windows : int
+        Windows in a sequence.
+    batch_size : int
+        Sequences side by side.
+
+    Returns
+    -------
+    tuple of ndarray
+        The same arrays, reordered. To undo it: ``result[numpy.argsort(order)]`` with the order of
+        :func:`tbptt.windows.stateful_batches`.
+
+    Raises
+    ------
+    TypeError
+        If an array does not hold numbers, or a size is not an integer.
+    ValueError
+        If lengths differ, `n_windows` does not divide them, or `batch_size` does not divide the
+        number of sequences.
+    """
+    arrays = [numeric_array("windows", windows, min_ndim=1)]
+    arrays += [numeric_array("others", other, min_ndim=1) for other in others]
+    n_windows = positive_int("n_windows", n_windows)
+    lengths = [len(array) for array in arrays]
+    if len(set(lengths)) > 1:
+        raise ValueError(f"The arrays have lengths {lengths}: pass one row a window in each.")
+    if lengths[0] % n_windows:
+        raise ValueError(
+            f"{lengths[0]} windows are not whole sequences of {n_windows}: "
+            f"{lengths[0] % n_windows} are left over. Cut all sequences alike."
+        )
+    order, _ = stateful_batches(lengths[0] // n_windows, n_windows, batch_size)
+    return tuple(array[order.ravel()] for array in arrays)

@@ -1,0 +1,91 @@
+"""Check your answers to the exercises of the book: ``check("factors", answer)``.
+
+Answers are not compared with a list of right ones. Each check works its case out another way, by
+counting, by running it or by testing what a right answer must do, and says what is wrong with yours
+without giving the answer away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from truncated_time.exercises import (
+    _beyond,
+    _beyond_coins,
+    _bptt,
+    _choosing,
+    _choosing_guide,
+    _dynamic_rnn,
+    _initial_state,
+    _stateful,
+    _truncation,
+    _windowing,
+)
+from truncated_time.exercises._form import AnswerError
+
+__all__ = ["NAMES", "Result", "check"]
+
+_CHAPTERS = (
+    _bptt, _windowing, _stateful, _dynamic_rnn, _truncation, _initial_state,
+    _choosing, _choosing_guide, _beyond, _beyond_coins,
+)  # fmt: skip
+_CHECKS: dict[str, Callable[[Any], None]] = {
+    name: test for chapter in _CHAPTERS for name, test in chapter.CHECKS.items()
+}
+NAMES = tuple(sorted(_CHECKS))
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a check found; a notebook shows its message.
+
+    Attributes
+    ----------
+    passed : bool
+        Whether the answer is right.
+    message : str
+        What is wrong, and which misunderstanding leads there.
+    """
+
+    passed: bool
+    message: str
+
+    def __repr__(self) -> str:
+        """Show the message alone."""
+        return self.message
+
+
+def check(name: str, answer: Any) -> Result:
+    """Check an answer; a wrong one raises nothing.
+
+    Parameters
+    ----------
+    name : str
+        The exercise, as its stub names it.
+    answer : object
+        What the exercise asks for: numbers, an array, a function, a `Truncation`. ``...`` stands
+        for no answer yet.
+
+    Returns
+    -------
+    Result
+        True or not, and why not.
+
+    Raises
+    ------
+    ValueError
+        If no exercise has this name.
+    """
+    if name not in _CHECKS:
+        near = get_close_matches(str(name), NAMES, n=3, cutoff=0.4) or NAMES
+        raise ValueError(f"No exercise is called {name!r}; did you mean {', '.join(near)}?")
+    if answer is ...:
+        return Result(False, "Not yet answered: put your answer in place of the three dots.")
+    try:
+        _CHECKS[name](answer)
+    except AnswerError as wrong:
+        return Result(False, f"Not yet. {wrong}")
+    return Result(True, "Right.")

@@ -1,0 +1,172 @@
+"""Truncation: errors walked back one by one, a recipe held against the oracle."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from tbptt.schedule import Truncation
+from truncated_time.exercises._form import AnswerError, function, numbers, require
+
+
+def _travel(k1: int, k2: int, steps: int) -> list[int]:
+    """Return how many steps each error covers, its own included, by walking every pass."""
+    covered, end = [0] * steps, 0
+    while end < steps:
+        first, end = end, min(end + k1, steps)
+        for t in range(first, end):
+            covered[t] = t - max(0, end - k2) + 1
+    return covered
+
+
+def _far(answer: Any) -> None:
+    chunked, often = numbers(answer, ("the share of chunks of 35", "the share of updates every 5"))
+    require(min(chunked, often) >= 0 and max(chunked, often) <= 1, "Give shares between 0 and 1.")
+
+    def share(k1: int, k2: int, lags: int) -> float:
+        return float(np.mean(np.array(_travel(k1, k2, 3500)) > lags))
+
+    require(
+        abs(chunked - share(35, 35, 29)) > 1e-3,
+        "In a chunk: an error that covers 30 steps travels 29 lags, since its own step is one.",
+    )
+    require(
+        abs(chunked - share(35, 35, 30)) < 1e-3,
+        "In a chunk only the last errors travel far: which of the 35 have 30 steps before them?",
+    )
+    require(
+        abs(often - share(35, 35, 30)) > 1e-3,
+        "With `k1 = 5` a pass owns 5 losses and goes back over 35 steps, so that its *first* error "
+        "travels far as well.",
+    )
+    require(
+        abs(often - share(5, 35, 30)) < 2e-3,
+        "With `k1 = 5`: how far does the first of the five errors of a pass travel?",
+    )
+
+
+def _bug(answer: Any) -> None:
+    """Run the recipe with the reader's line, and the oracle beside it."""
+    import torch
+    from torch import nn
+
+    from tbptt.reference import GRU, gradients
+    from truncated_time.recipes import forum_recipe
+
+    before_walk = function(answer, "before_walk(trail)")
+    torch.manual_seed(5)
+    cell = nn.GRUCell(2, 4).double()
+    x, errors = torch.randn(6, 3, 2).double(), torch.randn(6, 3, 4).double()
+    start, truncation = torch.zeros(3, 4).double(), Truncation.true(3)
+    weights = {name: weight.detach().numpy() for name, weight in cell.named_parameters()}
+    wanted = gradients(
+        GRU(), weights, x.numpy(), (start.numpy(),), errors.numpy(), truncation
+    ).weights
+
+    def loss_at(t: int, output: torch.Tensor) -> torch.Tensor:
+        return (errors[t] * output).sum()
+
+    def distance(change: Any) -> float:
+        cell.zero_grad()
+        try:
+            forum_recipe(cell, loss_at, x, start, truncation, before_walk=change)
+        except RuntimeError as error:
+            raise AnswerError(
+                f"With your line the recipe cannot walk any more: {str(error)[:90]}"
+            ) from None
+        got = {n: w.grad.numpy() for n, w in cell.named_parameters() if w.grad is not None}
+        return max(float(np.abs(got.get(n, 0) - wanted[n]).max()) for n in wanted)
+
+    copied, mended = distance(None), distance(before_walk)
+    require(
+        abs(mended - copied) > 1e-9,
+        "The gradient is as wrong as without it. What do the leaves of the trail still hold from "
+        "the pass before?",
+    )
+    require(
+        mended < 1e-12,
+        f"The gradient changes, but is off by {mended:.1g}. Every leaf that an error is going to "
+        "visit has to forget, and nothing else has to.",
+    )
+
+
+def _gate(answer: Any) -> None:
+    (bias,) = numbers(answer, ("the sum of the forget gate's two biases",))
+    opening = 1 / (1 + math.exp(-min(max(bias, -50.0), 50.0)))
+    require(
+        abs(bias - 0.95) > 0.02,
+        f"A bias goes through the sigmoid: {bias:g} opens the gate by {opening:.2f}.",
+    )
+    require(
+        opening > 0.935,
+        f"The gate is open by {opening:.2f} only: after 19 steps {opening**19:.1g} would be left.",
+    )
+    require(
+        opening < 0.97,
+        f"The gate is open by {opening:.3f}, more than was asked. Did you set both biases?",
+    )
+
+
+def _semi(answer: Any) -> None:
+    """Try every truncation with a reach of 8 or less."""
+    require(
+        isinstance(answer, Truncation),
+        "This takes the cheapest one as a `Truncation(k1, k2)` of the package.",
+    )
+    require(answer.k2 <= 8, f"k2 = {answer.k2} is more than 8.")
+    least = min(_travel(answer.k1, answer.k2, 240)[8:])
+    require(
+        least >= 6,
+        f"Some errors cover {least} step(s) only. `k2` is what the *last* loss of a block gets; "
+        "look at the first one.",
+    )
+    good = [
+        k2 / k1
+        for k2 in range(1, 9)
+        for k1 in range(1, k2 + 1)
+        if min(_travel(k1, k2, 240)[8:]) >= 6
+    ]
+    cost = answer.k2 / answer.k1
+    require(
+        cost <= min(good),
+        f"All errors travel the lag, for {cost:.2f} backward steps a step. Another truncation does "
+        "it for less: a longer pass may come less often.",
+    )
+
+
+def _translate(answer: Any) -> None:
+    """Compare who reaches whom, over a stream long enough to tell all of them apart."""
+    described = {
+        "Williams and Peng": (4, 12),
+        "the chunked loop": (25, 25),
+        "tensor_split": (10, 10),
+        "stride 1": (1, 16),
+    }
+    require(
+        isinstance(answer, tuple | list)
+        and len(answer) == 4
+        and all(isinstance(one, Truncation) for one in answer),
+        "This takes a list of four `Truncation`s, in the order of the question.",
+    )
+    hints = {
+        "Williams and Peng": "They write the reach first and the interval second.",
+        "the chunked loop": "Carried state does not let an error across: how long is one batch?",
+        "tensor_split": "Its number is the number of pieces, not their length.",
+        "stride 1": "Only a window's last output is scored, and the next window scores the next "
+        "step: how many losses has a pass?",
+    }
+    for given, (name, (k1, k2)) in zip(answer, described.items(), strict=True):
+        steps = 300
+        same = _travel(given.k1, given.k2, steps) == _travel(k1, k2, steps)
+        require(same, f"{given} is not what is described ({name}). {hints[name]}")
+
+
+CHECKS = {
+    "far": _far,
+    "bug": _bug,
+    "gate": _gate,
+    "semi": _semi,
+    "translate": _translate,
+}

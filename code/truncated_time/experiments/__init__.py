@@ -1,0 +1,30 @@
+"""What takes more than a minute: seeded experiments whose results the book ships.
+
+``python -m truncated_time.experiments NAME`` runs one and writes ``data/results/NAME/``.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+from pathlib import Path
+
+NAMES = (
+    "alarms", "beyond", "bias", "carried", "choosing", "cures", "digits", "initial-state",
+    "language", "leak", "memory", "starts", "stateful", "sunspots", "text", "throughput", "timing",
+    "unbiased", "vanishing",
+)  # fmt: skip
+
+
+def module(name: str) -> str:
+    """Name of the module of an experiment."""
+    return f"truncated_time.experiments.{name.replace('-', '_')}"
+
+
+def about(name: str) -> str:
+    """First line of an experiment's docstring, without importing it and its framework."""
+    found = importlib.util.find_spec(module(name))
+    if found is None or found.origin is None:
+        raise ModuleNotFoundError(f"{module(name)} is named, but not there.")
+    text = ast.get_docstring(ast.parse(Path(found.origin).read_text(encoding="utf-8")))
+    return (text or "").partition("\n")[0]

@@ -1,0 +1,1 @@
+"""What the experiments share: the runner, tidy results, options, and loops that several use."""

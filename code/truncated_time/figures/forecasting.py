@@ -1,0 +1,81 @@
+"""A picture of windows over a series, split into training and test."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from tbptt.drawing import INK, LOSS, REACH, Drawing
+
+_WIDTH, _TOP, _SERIES, _LANES = 360.0, 46.0, 60.0, 96.0
+
+
+def split_picture(
+    series: ArrayLike,
+    times: ArrayLike,
+    starts: ArrayLike,
+    span: int,
+    test: ArrayLike,
+    leaked: ArrayLike,
+    *,
+    words: Mapping[str, Any],
+) -> str:
+    """Draw a series, and below it the windows of one fold: training, test, and leaked test.
+
+    Parameters
+    ----------
+    series, times : array_like, shape (steps,)
+        The values and their times.
+    starts : array_like of int, shape (n_windows,)
+        First step of each window.
+    span : int
+        Steps that a window covers.
+    test, leaked : array_like of int
+        Windows of the test set; those of them that share a step with a training window.
+        Windows in `test` and nowhere in `leaked` are clean.
+    words : mapping
+        ``headline``, ``detail`` and ``title``; and ``train``, the indices of the training
+        windows. Windows in neither set are left out of the picture.
+
+    Returns
+    -------
+    str
+        An SVG with ``words["title"]`` as its title.
+    """
+    values, clock = np.asarray(series, dtype=float), np.asarray(times)
+    first = np.asarray(starts)
+    drawing = Drawing(_WIDTH, _TOP + _SERIES + _LANES + 30, words["title"])
+    drawing.text(0, 12, words["headline"], font_weight="700")
+    drawing.text(0, 26, words["detail"], font_size="10", opacity=".8")
+    scale = _WIDTH / len(values)
+    heights = _TOP + _SERIES * (1 - values / values.max())
+    curve = "L".join(
+        f"{t * scale:.0f} {y:.0f}" for t, y in zip(range(len(values)), heights, strict=True)
+    )
+    drawing.path(f"M{curve}", fill="none", stroke=INK, stroke_width="1", opacity=".75")
+    lanes_top = _TOP + _SERIES + 10
+    pitch = _LANES / max(len(first), 1)
+    thick = min(5.0, pitch * 0.9)
+
+    def bars(chosen: ArrayLike) -> list[tuple[float, float, float]]:
+        return [
+            (first[i] * scale, lanes_top + (i + 0.5) * pitch, span * scale)
+            for i in np.asarray(chosen, dtype=int)
+        ]
+
+    clean = np.setdiff1d(test, leaked)
+    drawing.bars(bars(words["train"]), thick, REACH, opacity=".45", round_caps=False)
+    drawing.bars(bars(clean), thick, INK, round_caps=False)
+    drawing.bars(bars(leaked), thick, LOSS, round_caps=False)
+    marks = [t for t in range(len(clock)) if clock[t] % 50 == 0]
+    drawing.row(
+        lanes_top + _LANES + 14,
+        [(min(max(t * scale, 14), _WIDTH - 14), str(int(clock[t]))) for t in marks],
+        text_anchor="middle",
+        font_size="10",
+        opacity=".8",
+    )
+    return str(drawing)

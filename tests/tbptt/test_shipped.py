@@ -1,8 +1,0 @@
-import pytest
-
-from tbptt import shipped
-
-
-def test_a_file_that_is_not_shipped():
-    with pytest.raises(FileNotFoundError, match=r"no data/results/none\.csv.*experiments NAME"):
-        shipped.path("results/none.csv")

@@ -1,0 +1,417 @@
+"""Answers as readers give them: the right ones pass, and the usual wrong ones are told why."""
+
+import math
+import re
+from dataclasses import FrozenInstanceError
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+
+from tbptt import Truncation
+from truncated_time.exercises import NAMES, Result, check
+from truncated_time.recipes import forget
+
+
+def rows_by_where(state, cut, begins):
+    state = torch.where(cut[:, None], state.detach(), state)
+    return torch.where(begins[:, None], 0.0, state)
+
+
+def everything_detached(state, cut, begins):
+    return torch.where(begins[:, None], 0.0, state.detach())
+
+
+def cut_is_reset(state, cut, begins):
+    return torch.where((cut | begins)[:, None], 0.0, state)
+
+
+def begins_is_detached(state, cut, begins):
+    return torch.where((cut | begins)[:, None], state.detach(), state)
+
+
+def nothing_is_cut(state, cut, begins):
+    return torch.where(begins[:, None], 0.0, state)
+
+
+def in_place(state, cut, begins):
+    with torch.no_grad():
+        state[begins] = 0
+    return rows_by_where(state, cut, begins)
+
+
+def in_chunks(network, loss_of, x, y, k, hand_back=True, whole=False):
+    k = len(x) if whole else k
+    states = [x.new_zeros(x.shape[1], 4)]
+    with torch.no_grad():
+        for chunk in x.split(k):
+            states.append(network(chunk, states[-1])[1])
+    error = torch.zeros_like(states[0])
+    for start, chunk in zip(states[-2::-1], x.split(k)[::-1], strict=True):
+        leaf = start.clone().requires_grad_()
+        said, state = network(chunk, leaf)
+        error = error if hand_back else torch.zeros_like(error)
+        torch.autograd.backward([loss_of(said, y), state], [None, error])
+        error = leaf.grad
+
+
+def all_in_one_graph(network, loss_of, x, y, k):
+    state, total = x.new_zeros(x.shape[1], 4), 0
+    for chunk in x.split(k):
+        said, state = network(chunk, state)
+        total = total + loss_of(said, y)
+    total.backward()
+
+
+def without_errors(network, loss_of, x, y, k):
+    in_chunks(network, loss_of, x, y, k, hand_back=False)
+
+
+def nothing(*arguments):
+    return None
+
+
+def last(outputs, lengths, before):
+    return np.array(
+        [row[n - 1] if n else own for row, n, own in zip(outputs, lengths, before, strict=True)]
+    )
+
+
+def by_name(state, before, now):
+    known = dict(zip(before, state, strict=True))
+    return np.array([known.get(name, np.zeros(2)) for name in now])
+
+
+def the_other_way_round(state, before, now):
+    told = np.zeros((len(now), 2))
+    for row, name in enumerate(before):
+        if name in now:
+            told[row] = state[now.index(name) % len(before)]
+    return told
+
+
+def newcomers_inherit(state, before, now):
+    told = by_name(state, before, now)
+    told[~told.any(axis=1)] = state[0]
+    return told
+
+
+def kinder(length):
+    return 0.6 if length == 1 else 0.1
+
+
+LOUD = 1 - 10 ** (-1 / 20)  # the chance that makes an error at lag 20 count tenfold
+LSTM = 4 * 512 * (64 + 512 + 2)
+WAYS = {"a": "whole", "b": "online", "c": "once"}
+LANES = [["A1", "B1"], ["A2", "B2"], ["A3", "B3"], ["C1", "D1"], ["C2", "D2"], ["C3", "D3"]]
+IN_TURN = [["A1", "A2"], ["A3", "B1"], ["B2", "B3"], ["C1", "C2"], ["C3", "D1"], ["D2", "D3"]]
+STEP_BY_STEP = [["A1", "B1"], ["C1", "D1"], ["A2", "B2"], ["C2", "D2"], ["A3", "B3"], ["C3", "D3"]]
+
+RIGHT = {
+    "factors": [(20, 4, 166_650, 99)],
+    "rate": [(0.02, 0.01), [0.0195, 0.0101]],
+    "rows": [rows_by_where, lambda s, c, b: ~b[:, None] * torch.where(c[:, None], s.detach(), s)],
+    "exact": [in_chunks],
+    "forgotten": [[5, 5, 10, 5], np.array([5, 5, 10, 5])],
+    "middle": [(Fraction(3, 4), Fraction(17, 22)), (0.75, 0.773)],
+    "shortest": [20],
+    "lopsided": [(0.8, 0.6)],
+    "count": [0.94, 15 / 16],
+    "digits": [[0.5, 0.8, 0.75, 0.65]],
+    "lane-order": [
+        (LANES, [0, 3]),
+        ([[b, a] for a, b in LANES], (0, 3)),
+        ([[one.replace("B", "x").replace("C", "B").replace("x", "C") for one in row]
+          for row in LANES], [0, 3]),
+    ],
+    "unequal": [{"at": [2, 3]}, {"at": (0, 2, 3)}],
+    "two-distances": [lambda t, window: (t + 1, t % window + 1)],
+    "border": [([7, 15, 23], [8, 16]), ([15, 23], (8, 16))],
+    "identity": [(False, True)],
+    "mask": [{"zero_output_for_mask": True}],
+    "last-output": [last],
+    "own-state": [by_name],
+    "far": [(1 / 7, 3470 / 3500), (0.143, 0.991)],
+    "bug": [forget],
+    "gate": [3, math.log(0.95 / 0.05)],
+    "semi": [Truncation(3, 8)],
+    "translate": [[Truncation(4, 12), Truncation(25, 25), Truncation(10, 10), Truncation(1, 16)]],
+    "name-tags": [128],
+    "freeze-midway": [(0.01, 2.5)],
+    "impossible": [np.log(2), torch.tensor(0.6932)],
+    "fingerprint": [{"SameRandom": 0.5, "SameDistRandom": 1.0}],
+    "choose-k2": [(1 / 4, 1, 4), (0.25, 1.0, 3.996)],
+    "choose-guide": [WAYS],
+    "choose-device": [Truncation(50, 200)],
+    "choose-look": [(0.601, 0.585)],
+    "choose-flag": [(0.5384, 58 / 59), (0.538, 0.98)],
+    "coin": [(LOUD, 1 / LOUD, 0.1), (0.109, 9.2, 0.1)],
+    "tail": [kinder, lambda length: 0.5 if length == 1 else 0.125],
+    "sign": [(-1 / 2, -4 / 9, 2)],
+    "lstm": [(4 * 1024 * LSTM, LSTM / 1000), (4.85e9, 1184)],
+    "ring": [(8, 3), torch.tensor([8, 3])],
+    "hops": [(12, 7)],
+}  # fmt: skip
+
+WRONG = [
+    ("factors", (35, 4, 166_650, 99), "one factor too many"),
+    ("factors", (10, 4, 166_650, 99), "number of products"),
+    ("factors", (20, 5, 166_650, 99), "at borders between steps"),
+    ("factors", (20, 10, 166_650, 99), "errors join"),
+    ("factors", (20, 4, 4950, 99), "cube"),
+    ("factors", (21, 4, 166_650, 99), "how many factors"),
+    ("factors", 20, "4 finite number"),
+    ("factors", "twenty", "plain numbers"),
+    ("rate", (0.005, 0.01), "smaller still"),
+    ("rate", (0.04, 0.01), "more than was lost"),
+    ("rate", (0.02, 0.02), "A mean does not grow"),
+    ("rows", everything_detached, "not even in row 0"),
+    ("rows", cut_is_reset, "a reset memory"),
+    ("rows", begins_is_detached, "`detach` hands it on"),
+    ("rows", nothing_is_cut, "where none may"),
+    ("rows", in_place, "changed the state"),
+    ("rows", lambda state, cut, begins: 2 * state, "keep its value"),
+    ("rows", lambda state: state, "raised TypeError"),
+    ("rows", torch.zeros(3, 4), "takes a function"),
+    ("exact", all_in_one_graph, "graph of 12 steps"),
+    ("exact", without_errors, "the chunk before"),
+    ("exact", nothing, "without `.grad`"),
+    ("forgotten", [4, 4, 9, 4], "counted Jacobians"),
+    ("forgotten", [5, 10, 15, 20], "nothing were cut"),
+    ("forgotten", [5, 5, 5, 5], "nothing were forgotten"),
+    ("forgotten", [5, 10, 5, 5], "Errors walk back"),
+    ("forgotten", [5, 5, 5, 10], "stop at the first detached"),
+    ("forgotten", [20], "four numbers"),
+    ("forgotten", [0.5], "integers only"),
+    ("middle", (0.5, 17 / 22), "still be guessed"),
+    ("middle", (0.75, 6 / 11), "the share of windows"),
+    ("middle", (0.75, 0.6), "Count those"),
+    ("middle", (0.75, 0.5 + 5 / 22), "One window short"),
+    ("middle", (1.0, 17 / 22), "Which of them holds step 6"),
+    ("middle", (75, 77), "not per cent"),
+    ("shortest", 19, "how many of them contain the first step"),
+    ("shortest", 21, "at most the sequence's 20"),
+    ("lopsided", (0.75, 0.6), "as many positive as negative"),
+    ("lopsided", (0.7, 0.6), "count the positive"),
+    ("lopsided", (0.8, 0.5), "Always answering 0"),
+    ("lopsided", (80, 60), "not per cent"),
+    ("count", 1 / 16, "clean windows"),
+    ("count", 0.75, "Two neighbours"),
+    ("count", 0.5, "several neighbours"),
+    ("count", 0.85, "clean only if all"),
+    ("count", 94, "not per cent"),
+    ("digits", [0.99, 0.99, 0.99, 0.99], "both sides of the split"),
+    ("digits", [0.1, 0.1, 0.1, 0.1], "nearest neighbour"),
+    ("digits", [50, 80, 70, 60], "not per cent"),
+    ("lane-order", (IN_TURN, [0]), "side by side"),
+    ("lane-order", (STEP_BY_STEP, [0]), "belongs to a row"),
+    ("lane-order", (LANES, [0]), "stranger's state"),
+    ("lane-order", (LANES, [3]), "epoch before"),
+    ("lane-order", (LANES, [1, 4]), "Count from 0"),
+    ("lane-order", (LANES, range(6)), "in the midst"),
+    ("lane-order", (LANES[:5], [0]), "Six batches"),
+    ("lane-order", LANES, "two things"),
+    ("unequal", {"every": 2}, "one length for all"),
+    ("unequal", {"at": [2]}, "misses the beginning"),
+    ("unequal", {"at": [3, 4]}, "counted from 0"),
+    ("unequal", {"every": []}, "one number"),
+    ("unequal", [2, 3], "by name"),
+    ("two-distances", lambda t, window: (t, t % window), "step itself counts"),
+    ("two-distances", lambda t, window: (t % window + 1, t % window + 1), "without carried"),
+    ("two-distances", lambda t, window: (t + 1, t + 1), "beginning of the batch"),
+    ("two-distances", lambda t, window: (t + 1, min(window, t + 1)), "whole window"),
+    ("two-distances", lambda t, window: (20, window), "is wrong"),
+    ("two-distances", lambda t, window: t, "2 finite"),
+    ("border", ([8, 16, 24], [8, 16]), "Count steps from 0"),
+    ("border", ([7, 15, 23], [0, 8, 16]), "no border"),
+    ("border", ([7, 15, 23], [9, 17]), "Right behind"),
+    ("border", ([23], [8, 16]), "last step of each call"),
+    ("identity", (True, True), "whatever the graph holds"),
+    ("identity", (False, False), "From which state"),
+    ("identity", (0.0, 0.1), "True or False"),
+    ("mask", {"return_state": True}, "nothing else"),
+    ("mask", {"unroll": True}, "repeats the last output"),
+    ("mask", {"mask_zero": True}, "does not make such a layer"),
+    ("mask", "zero_output_for_mask", "by name"),
+    ("last-output", lambda outputs, lengths, before: outputs[:, -1], "behind its end"),
+    ("last-output", lambda o, lengths, b: o[np.arange(4), lengths - 1], "wraps around"),
+    ("last-output", lambda o, lengths, b: o[np.arange(4), lengths], "raised IndexError"),
+    ("last-output", lambda outputs, lengths, before: outputs, "one output a row"),
+    ("own-state", lambda state, before, now: state, "somebody else's"),
+    ("own-state", the_other_way_round, "not the other way round"),
+    ("own-state", lambda state, before, now: [[1], [1, 2]], "Return an array"),
+    ("own-state", newcomers_inherit, "not with zeros"),
+    ("far", (6 / 35, 0.991), "29 lags"),
+    ("far", (0.5, 0.991), "last errors travel far"),
+    ("far", (1 / 7, 1 / 7), "its \\*first\\* error"),
+    ("far", (1 / 7, 0.5), "first of the five"),
+    ("far", (14.3, 99.1), "between 0 and 1"),
+    ("bug", nothing, "pass before"),
+    ("bug", lambda trail: setattr(trail[-1][0], "grad", None), "pass before"),
+    ("bug", lambda trail: [leaf.requires_grad_(False) for leaf, _ in trail], "cannot walk"),
+    ("bug", forget(()), "takes a function"),
+    ("gate", 0.95, "through the sigmoid"),
+    ("gate", 1.0, "only"),
+    ("gate", 6.0, "set both"),
+    ("semi", Truncation(8, 8), "the first one"),
+    ("semi", Truncation(1, 6), "less often"),
+    ("semi", Truncation(5, 10), "more than 8"),
+    ("semi", (3, 8), "as a `Truncation"),
+    ("translate", [Truncation(k, k) for k in (12, 25, 10, 16)], "reach first"),
+    ("translate",
+     [Truncation(4, 12), Truncation(1, 25), Truncation(10, 10), Truncation(1, 16)], "one batch"),
+    ("translate",
+     [Truncation(4, 12), Truncation(25, 25), Truncation(1, 10), Truncation(1, 16)], "pieces"),
+    ("translate",
+     [Truncation(4, 12), Truncation(25, 25), Truncation(10, 10), Truncation(16, 16)], "how many l"),
+    ("translate", [(4, 12)], "four `Truncation`s"),
+    ("name-tags", 64, "no more of them than dimensions"),
+    ("name-tags", 512, "fewer rows already"),
+    ("name-tags", 100, "One of"),
+    ("freeze-midway", (0.7, 0.7), "nothing forgets"),
+    ("freeze-midway", (0.01, 0.001), "the state that is gone"),
+    ("freeze-midway", (0.01, 0.69), "as sure as before"),
+    ("freeze-midway", (-1, 1), "not negative"),
+    ("impossible", 0, "No answer costs so little"),
+    ("impossible", 0.5, "is the accuracy"),
+    ("impossible", 1, "in bits"),
+    ("impossible", 2.0, "a better answer"),
+    ("fingerprint", {"SameRandom": 1.0, "SameDistRandom": 1.0}, "twins"),
+    ("fingerprint", {"SameRandom": 0.5, "SameDistRandom": 0.5}, "how many dimensions"),
+    ("fingerprint", 0.5, "keys"),
+    ("choose-k2", (16 / 60, 1, 4), "has not gone 45 steps"),
+    ("choose-k2", (0.75, 1, 4), "which of the 60 errors"),
+    ("choose-k2", (1, 1, 4), "only the last error of a chunk"),
+    ("choose-k2", (0.25, 0.25, 4), "owns its last 15 errors"),
+    ("choose-k2", (0.25, 1, 0.25), "comes more often"),
+    ("choose-k2", (0.25, 1, 15), "how many passes"),
+    ("choose-k2", (25, 100, 4), "not per cent"),
+    ("choose-guide", {**WAYS, "a": "windows"}, "\\(a\\) An answer is scored that has heard 100"),
+    ("choose-guide", {**WAYS, "a": "online"}, "\\(a\\) .* stranger"),
+    ("choose-guide", {**WAYS, "a": "once"}, "\\(a\\) It works, but"),
+    ("choose-guide", {**WAYS, "b": "whole"}, "\\(b\\) .* without an end"),
+    ("choose-guide", {**WAYS, "b": "windows"}, "\\(b\\) An answer is scored"),
+    ("choose-guide", {**WAYS, "b": "once"}, "\\(b\\) .* without an end"),
+    ("choose-guide", {**WAYS, "c": "whole"}, "\\(c\\) A graph of 5000 steps"),
+    ("choose-guide", {**WAYS, "c": "windows"}, "\\(c\\) An answer is scored"),
+    ("choose-guide", {**WAYS, "c": "online"}, "\\(c\\) .* stranger"),
+    ("choose-guide", {**WAYS, "c": ["once"]}, "one of whole"),
+    ("choose-device", Truncation(1, 250), "Not the state alone"),
+    ("choose-device", Truncation(200, 200), "look at the first one"),
+    ("choose-device", Truncation(51, 200), "look at the first one"),
+    ("choose-device", Truncation(49, 200), "had for less"),
+    ("choose-device", Truncation(20, 170), "memory that is not used"),
+    ("choose-device", (50, 200), "takes a `Truncation"),
+    ("choose-look", (0.642, 0.585), "validation error by which"),
+    ("choose-look", (0.637, 0.585), "not the seed"),
+    ("choose-look", (0.601, 0.601), "chooses the seed as well"),
+    ("choose-look", (0.601, 0.637), "smallest `test_error`"),
+    ("choose-flag", (0.549, 0.98), "with the flags"),
+    ("choose-flag", (0.574, 0.98), "the test weeks"),
+    ("choose-flag", (0.503, 0.98), "were in the fit"),
+    ("choose-flag", (0.542, 0.98), "scored training weeks"),
+    ("choose-flag", (0.538, 58 / 1400), "that are \\*missing\\*"),
+    ("coin", (0.9, 1 / 0.9, 0.1), "multiplied"),
+    ("coin", (0.045, 22, 0.1), "cut more often"),
+    ("coin", (1.0, 1, 0.1), "between 0 and 1"),
+    ("coin", (LOUD, 1 / (1 - LOUD), 0.1), "wait for heads"),
+    ("coin", (LOUD, 1 / LOUD, LOUD), "how often one step is cut"),
+    ("coin", (LOUD, 1 / LOUD, 1 - LOUD), "in a row must not be heads"),
+    ("coin", (LOUD, 1 / LOUD, 10), "not per cent"),
+    ("tail", lambda length: 0.2, "A constant chance"),
+    ("tail", lambda length: 0.1, "more than Cleo can keep"),
+    ("tail", lambda length: 0.1 if length < 5 else 0.8, "your chance rises"),
+    ("tail", lambda length: 0.9 if length == 1 else 0.025, "share out the cuts"),
+    ("tail", lambda length: 0.5 if length == 1 else 0, "do not end"),
+    ("tail", lambda length: 1 / length, "with 1 no error would cross"),
+    ("tail", 0.2, "takes a function"),
+    ("tail", lambda: 0.2, "raised TypeError"),
+    ("sign", (-1, -4 / 9, 2), "the step itself, and one before"),
+    ("sign", (1 / 4, -4 / 9, 2), "ends a lag earlier"),
+    ("sign", (1 / 2, -4 / 9, 2), "push the weight"),
+    ("sign", (-1 / 2, 2, 2), "with the doubling"),
+    ("sign", (-1 / 2, -2 / 9, 2), "Its own step needs none"),
+    ("sign", (-1 / 2, -4 / 9, 1 / 2), "for good"),
+    ("lstm", (4 * 512 * LSTM, LSTM / 1000), "two parts, and both"),
+    ("lstm", (1024 * LSTM, LSTM / 1000), "four bytes"),
+    ("lstm", (8 * 1024 * LSTM, LSTM / 1000), "float64"),
+    ("lstm", (4 * LSTM, LSTM / 1000), "counts weights"),
+    ("lstm", (1024 * LSTM / 4 * 3, LSTM / 1000), "four blocks"),
+    ("lstm", (4 * 1024 * LSTM, LSTM / 500), "two parts as well"),
+    ("lstm", (4 * 1024 * LSTM, 32), "states of 1,000 steps"),
+    ("ring", (7, 3), "count units, not hops"),
+    ("ring", (2, 3), "not yet heard"),
+    ("ring", (9, 3), "smaller n already"),
+    ("ring", (0, 3), "begins with n = 1"),
+    ("ring", (8, 24), "for one weight"),
+    ("ring", (8, 4), "within three steps"),
+    ("hops", (4, 7), "that is one layer"),
+    ("hops", (15, 7), "three hops in a row"),
+    ("hops", (12, 10), "where may the last hop land"),
+    ("hops", (12, 6), "one step less"),
+    ("hops", (12, 8), "is it the first"),
+    ("hops", (12, 6.5), "whole steps"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "answer"), [(name, one) for name, answers in RIGHT.items() for one in answers]
+)
+def test_a_right_answer_passes(name, answer):
+    told = check(name, answer)
+    assert told.passed, told
+    assert repr(told) == "Right."
+
+
+@pytest.mark.parametrize(("name", "answer", "words"), WRONG)
+def test_a_wrong_answer_is_told_why(name, answer, words):
+    told = check(name, answer)
+    assert not told.passed
+    assert re.search(words, repr(told)), told
+
+
+def test_rows_that_come_back_from_the_installed_keras():
+    """Which is right depends on Keras: either one row is broadcast to four, or it fails."""
+    broadcast, loud = ({5: rows, 6: None, 7: None, 8: 8} for rows in (8, None))
+    passed = [check("broadcast", one).passed for one in (broadcast, loud)]
+    assert sorted(passed) == [False, True]
+    assert "broadcasting" in repr(check("broadcast", {5: 5, 6: None, 7: None, 8: 8}))
+    assert "told, or silent" in repr(check("broadcast", {5: 8, 6: 8, 7: 8, 8: 8}))
+    assert "nothing is left over" in repr(check("broadcast", {5: 8, 6: None, 7: None, 8: 4}))
+    assert "keys" in repr(check("broadcast", 8))
+
+
+def test_every_check_is_tried_with_right_and_wrong_answers():
+    assert {*RIGHT, "broadcast"} == set(NAMES)
+    assert {name for name, *_ in WRONG} | {"broadcast"} == set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_three_dots_are_no_answer(name):
+    told = check(name, ...)
+    assert not told.passed
+    assert "Not yet answered" in repr(told)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "answer", [None, "a word", [], {}, object(), float("nan"), [[1], [2, 3]], nothing],
+    ids=lambda answer: type(answer).__name__,
+)  # fmt: skip
+def test_nonsense_is_wrong_and_raises_nothing(name, answer):
+    told = check(name, answer)
+    assert not told.passed
+    assert len(repr(told)) > 20
+
+
+def test_an_unknown_name_says_which_are_near():
+    with pytest.raises(ValueError, match=r"did you mean.*factors"):
+        check("factor", 20)
+
+
+def test_a_result_cannot_be_changed():
+    told = check("shortest", 3)
+    assert isinstance(told, Result)
+    with pytest.raises(FrozenInstanceError):
+        told.passed = True

@@ -1,0 +1,194 @@
+import importlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tbptt import Truncation
+from tbptt.pytorch import backward
+from tbptt.splits import shared_steps
+from truncated_time import shipped
+from truncated_time.experiments import (
+    NAMES,
+    beyond,
+    bias,
+    language,
+    memory,
+    module,
+    sunspots,
+    timing,
+    unbiased,
+    vanishing,
+)
+from truncated_time.experiments.__main__ import main
+from truncated_time.experiments.shared import results
+from truncated_time.experiments.shared.echo import LAG
+from truncated_time.tasks import echo_floors
+
+
+def test_results_and_provenance(tmp_path):
+    folder = tmp_path / "sunspots"
+    rows = [{"a": 1, "b": 2.5}, {"a": 2, "b": 3.5}]
+    results.write(folder, rows, options={"seeds": 2}, packages=["numpy"], seconds=1.4)
+    assert (folder / "results.csv").read_text() == "a,b\n1,2.5\n2,3.5\n"
+    told = json.loads((folder / "provenance.json").read_text())
+    assert told["command"] == "python -m truncated_time.experiments sunspots"
+    assert told["versions"] == {"numpy": np.__version__}
+    assert told["seconds"] == 1
+
+
+def test_untidy_rows_are_refused(tmp_path):
+    for rows in ([], [{"a": 1}, {"b": 1}]):
+        with pytest.raises(ValueError, match="same keys"):
+            results.write(tmp_path, rows, options={}, packages=[], seconds=0)
+
+
+def test_the_two_splits_leak_and_do_not():
+    starts = np.arange(200)
+    for train, test in sunspots.folds_of("blocks", starts, 20, seed=0):
+        assert not shared_steps(starts, 20, train, test).any()
+    for train, test in sunspots.folds_of("random", starts, 20, seed=0):
+        assert shared_steps(starts, 20, train, test).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_shipped_results_are_whole_and_have_provenance(name):
+    rows = shipped.table(f"results/{name}/results.csv")
+    told = json.loads(shipped.path(f"results/{name}/provenance.json").read_text())
+    assert results.digest(shipped.path(f"results/{name}/results.csv")) == told["sha256"]
+    grid = importlib.import_module(module(name)).grid(**told["options"])
+    columns = [key for key in grid[0] if key in rows[0]]
+    runs = {tuple(str(row[key]) for key in columns) for row in rows}
+    assert runs == {tuple(str(run[key]) for key in columns) for run in grid}
+    # As many rows for each seed.
+    each = {seed: sum(row["seed"] == seed for row in rows) for seed in {r["seed"] for r in rows}}
+    assert len(set(each.values())) == 1
+    assert len(each) == told["options"]["seeds"]
+    assert told["options"]["seeds"] >= 3
+
+
+def test_every_experiment_is_named():
+    folder = Path(importlib.import_module("truncated_time.experiments").__file__).parent
+    modules = [path.stem for path in folder.glob("*.py") if "def grid(" in path.read_text()]
+    assert sorted(modules) == sorted(module(name).split(".")[-1] for name in NAMES)
+
+
+def test_a_run_of_the_command(tmp_path, monkeypatch):
+    # From the command line to the files, and again: finished runs are not made twice.
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(vanishing, "CELLS", ("GRU",))
+    monkeypatch.setattr(vanishing, "SCALES", (1.0,))
+    arguments = ["vanishing", "--seeds", "2", "--jobs", "1", "--results", str(tmp_path / "out")]
+    main(arguments)
+    table = (tmp_path / "out/vanishing/results.csv").read_text()
+    assert len(table.splitlines()) == 1 + 2 * vanishing.LAGS
+    told = json.loads((tmp_path / "out/vanishing/provenance.json").read_text())
+    assert told["options"] == {"seeds": 2}
+    monkeypatch.setattr(vanishing, "functional_call", None)
+    main(arguments)
+    assert (tmp_path / "out/vanishing/results.csv").read_text() == table
+
+
+def test_shares_by_lag_are_those_of_the_truncated_gradient():
+    # The share of lag 0 is the gradient with k2 = 1: two ways to the same number.
+    (first, *_) = vanishing.run("RNN", 1.0, seed=3)
+    torch.manual_seed(3)
+    net = torch.nn.RNNCell(vanishing.EMBEDDING, vanishing.HIDDEN)
+    torch.nn.init.normal_(net.weight_hh, std=1 / vanishing.HIDDEN**0.5)
+    readout = torch.nn.Linear(vanishing.HIDDEN, vanishing.WORDS)
+    embedding = torch.nn.Embedding(vanishing.WORDS, vanishing.EMBEDDING)
+    shape = vanishing.STEPS, vanishing.BATCH
+    inputs = embedding(torch.randint(vanishing.WORDS, shape)).detach()
+    targets = torch.randint(vanishing.WORDS, shape[1:])
+    backward(
+        net,
+        lambda out: torch.nn.functional.cross_entropy(readout(out[-1]), targets),
+        inputs,
+        torch.zeros(vanishing.BATCH, vanishing.HIDDEN),
+        Truncation(1, 1),
+    )
+    assert float(first["norm"]) == pytest.approx(float(net.weight_hh.grad.abs().sum()), rel=1e-3)
+
+
+def test_the_language_is_learned_from_the_lag_on():
+    floor, guess = echo_floors()
+    for k2, learns in ((LAG - 1, False), (LAG, True)):
+        losses = language.train(Truncation.true(k2), seed=0, updates=100)
+        assert (sum(losses[-20:]) / 20 < (floor + guess) / 2) == learns
+
+
+def test_bias_is_none_where_the_reach_is_the_whole(monkeypatch):
+    monkeypatch.setattr(bias, "REACHES", (2, 48))
+    monkeypatch.setattr(bias, "UPDATES", 3)
+    rows = bias.run("LSTM", "trained", seed=0)
+    whole = [row for row in rows if row["k2"] == 48]
+    assert all(row["cosine"] > 0.9999 for row in whole if row["style"] != "epochwise")
+    assert all(row["cosine"] < 0.99 for row in rows if row["k2"] == 2)
+
+
+def test_no_cut_is_no_bias_and_no_noise(monkeypatch):
+    # A reach of all 24 steps is the full gradient; pairs weighed by a coin cannot be.
+    monkeypatch.setattr(unbiased, "LENGTHS", (2, 24))
+    monkeypatch.setattr(unbiased, "DRAWS", 20)
+    monkeypatch.setattr(unbiased, "SKETCHES", 3)
+    rows = {(row["style"], row["length"]): row for row in unbiased.run("fresh", 0)}
+    for style in ("true", "chunks"):
+        assert float(rows[style, 24]["bias"]) < 1e-12
+        assert float(rows[style, 2]["bias"]) > 0.1
+        assert float(rows[style, 2]["noise"]) == 0
+    assert float(rows["coin", 2]["noise"]) > float(rows["coin", 24]["noise"]) > 0
+    assert float(rows["SnAp-1", 0]["bias"]) > 0.1
+
+
+@pytest.mark.parametrize(
+    ("way", "setting"),
+    [("chunks", (6,)), ("coin", (4,)), ("RTRL", (4,)), ("UORO", (4,)), ("memory", (1, 5, 4)),
+     ("scan", (0.99, 1))],
+)  # fmt: skip
+def test_every_way_reads_the_same_steps(way, setting):
+    losses = beyond.learn(way, setting, seed=0, updates=2)
+    assert len(losses) == 2
+    assert losses == beyond.learn(way, setting, seed=0, updates=2)
+    assert losses[0] == pytest.approx(echo_floors()[1], abs=0.3)
+
+
+@pytest.mark.parametrize("baseline", ["fused", "loop", "epochwise", "errors", "recipe"])
+def test_a_row_of_the_benchmark(baseline):
+    sizes = {"cell": "GRU", "batch": 2, "steps": 6, "k2": 3, "hidden": 2, "features": 2, "words": 3}
+    row = timing.run("chunked", 1, baseline, repeats=3, device="cpu", seed=0, **sizes)
+    assert row["ratio"] > 0
+    assert row["milliseconds"] > 0 < row["baseline_milliseconds"]
+
+
+def test_all_methods_of_the_benchmark_make_a_gradient_of_the_same_loss():
+    # What is compared in time must be the same work: full passes agree with one another, and the
+    # engine with the loop over errors.
+    task = timing._Task(timing.Workload("LSTM", 2, 6, 3, 4, 2, 5), "whole", "cpu")
+
+    def gradient(call):
+        task._cell.zero_grad()
+        call()
+        return task._cell.weight_hh.grad.clone()
+
+    torch.testing.assert_close(gradient(task.ours(1)), gradient(task.errors), rtol=1e-4, atol=1e-7)
+    task._fused.load_state_dict(
+        {f"{name}_l0": weight for name, weight in task._cell.state_dict().items()}
+    )
+    task._fused.zero_grad()
+    task.fused()
+    torch.testing.assert_close(
+        gradient(task.loop), task._fused.weight_hh_l0.grad, rtol=1e-4, atol=1e-7
+    )
+
+
+def test_memory_of_full_backpropagation_grows_with_the_length():
+    one, two = memory.saved_bytes(20), memory.saved_bytes(40)
+    assert one > 0
+    assert two == pytest.approx(2 * one, rel=0.05)
+
+
+def test_a_stream_runs_in_a_process_of_its_own():
+    row = memory.run(steps=200, seed=0)
+    assert row["peak_mib"] > 50
