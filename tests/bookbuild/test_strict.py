@@ -7,8 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from jupyter_cache import get_cache
 
 from bookbuild.book import Book
+from bookbuild.execute import ChapterError, execute
 
 pytestmark = pytest.mark.build
 
@@ -51,41 +53,54 @@ def page(root, name="index"):
     return (root / "_build" / "html" / "chapters" / f"{name}.html").read_text(encoding="utf-8")
 
 
+def outputs(root, name="index"):
+    """Return what the cells of a chapter printed when they were executed."""
+    record = get_cache(Book(root).cache).get_cached_project_nb(str(root / f"chapters/{name}.md"))
+    executed = get_cache(Book(root).cache).get_cache_bundle(record.pk).nb
+    return [out.text for cell in executed.cells for out in cell.get("outputs", [])]
+
+
 def test_only_what_changed_is_executed(copy):
+    both = ["chapters/index.md", "chapters/second.md"]
+    assert execute(Book(copy)) == both
+    assert outputs(copy) == ["forty-two\n"]
+    assert execute(Book(copy)) == []
+
+    # Prose: no cell runs.
+    text = (copy / "chapters/second.md").read_text().replace("Some words", "Other words")
+    write(copy, "second", text)
+    assert execute(Book(copy)) == []
+    assert outputs(copy, "second") == ["second second \n"]
+
+    # A cell: that chapter runs, and no other.
+    write(copy, "second", text.replace("'second '", "'third '"))
+    assert execute(Book(copy)) == ["chapters/second.md"]
+    assert outputs(copy, "second") == ["third third \n"]
+
+    # Data, either package, the lock: outputs are never stale, though no chapter has changed.
+    (copy / "data" / "number.txt").write_text("forty-three")
+    assert execute(Book(copy)) == both
+    assert outputs(copy) == ["forty-three\n"]
+    for name in (
+        "code/tbptt/schedule.py", "code/truncated_time/explorers.py", "requirements.lock"
+    ):  # fmt: skip
+        with (copy / name).open("a") as file:
+            file.write("\n# another line\n")
+        assert execute(Book(copy)) == both, name
+
+
+def test_pages_show_what_was_executed(copy):
     first = build(copy)
     assert first.returncode == 0, first.stderr
     assert "Executed: chapters/index.md, chapters/second.md." in first.stdout
     assert "forty-two" in page(copy)
-
-    again = build(copy)
-    assert "Executed: nothing" in again.stdout
-
-    # Prose: the page changes, and no cell runs.
-    text = (copy / "chapters/second.md").read_text().replace("Some words", "Other words")
-    write(copy, "second", text)
-    after_prose = build(copy)
-    assert "Executed: nothing" in after_prose.stdout
-    assert "Other words" in page(copy, "second")
-    assert "second second" in page(copy, "second")
-
-    # A cell: that chapter runs, and no other.
-    write(copy, "second", text.replace("'second '", "'third '"))
-    assert "Executed: chapters/second.md." in build(copy).stdout
-    assert "third third" in page(copy, "second")
-
-    # Data: outputs are never stale, though no chapter's own file has changed.
+    # Another sentence, another datum: the page says both.
+    text = (copy / "chapters/index.md").read_text().replace("Some words", "Other words")
+    write(copy, "index", text)
     (copy / "data" / "number.txt").write_text("forty-three")
-    after_data = build(copy)
-    assert "Executed: chapters/index.md, chapters/second.md." in after_data.stdout
+    assert build(copy).returncode == 0
     assert "forty-three" in page(copy)
-
-    # The package and the lock, likewise.
-    with (copy / "code/tbptt/schedule.py").open("a") as file:
-        file.write("\n# another line\n")
-    assert "Executed: chapters/index.md, chapters/second.md." in build(copy).stdout
-    with (copy / "requirements.lock").open("a") as file:
-        file.write("# another line\n")
-    assert "Executed: chapters/index.md, chapters/second.md." in build(copy).stdout
+    assert "Other words" in page(copy)
 
 
 def test_a_line_that_arrives_in_pieces_is_one_line(copy):
@@ -94,8 +109,8 @@ def test_a_line_that_arrives_in_pieces_is_one_line(copy):
         "print(' then last')"
     )
     write(copy, "second", chapter("Second", cell))
-    assert build(copy).returncode == 0
-    assert "first then last" in page(copy, "second")
+    execute(Book(copy))
+    assert outputs(copy, "second") == ["first then last\n"]
 
 
 @pytest.mark.audit
@@ -155,9 +170,9 @@ def test_a_cell_that_raises_fails_with_chapter_cell_and_traceback(copy):
     assert "print(before / divisor)" in told.stderr
     assert "ZeroDivisionError: division by zero" in told.stderr
     assert not (copy / "_build/html").exists()
-    # Mended, it builds: the failure was not kept.
+    # Mended, it runs: the failure was not kept.
     write(copy, "second", chapter("Second", "before = 1", "divisor = 2\nprint(before / divisor)"))
-    assert build(copy).returncode == 0
+    assert execute(Book(copy)) == ["chapters/second.md"]
 
 
 def test_a_frame_that_fails_to_render_fails_the_build(copy):
@@ -166,9 +181,9 @@ def test_a_frame_that_fails_to_render_fails_the_build(copy):
         "explore(one_picture, window=range(3), stride=[1])"
     )
     write(copy, "second", chapter("Second", cell))
-    told = build(copy)
-    assert told.returncode == 1
-    assert "while drawing the frame at {'window': 0, 'stride': 1}" in told.stderr
+    words = "while drawing the frame at {'window': 0, 'stride': 1}"
+    with pytest.raises(ChapterError, match=re.escape(words)):
+        execute(Book(copy))
 
 
 WARNED = {
@@ -231,8 +246,7 @@ def test_chapters_are_executed_at_the_same_time(copy):
     )
     write(copy, "index", chapter("First", meet.format(mine="a.met", other="b.met")))
     write(copy, "second", chapter("Second", meet.format(mine="b.met", other="a.met")))
-    told = build(copy)
-    assert told.returncode == 0, told.stderr
+    assert len(execute(Book(copy), at_once=2)) == 2
 
 
 def test_many_chapters_that_end_together_are_all_kept(copy):
@@ -244,10 +258,9 @@ def test_many_chapters_that_end_together_are_all_kept(copy):
         "format: jb-book\nroot: chapters/index\nchapters:\n"
         + "".join(f"  - file: chapters/{name}\n" for name in names)
     )
-    told = build(copy)
-    assert told.returncode == 0, told.stderr
-    assert all("told" in page(copy, name) for name in names)
-    assert "Executed: nothing" in build(copy).stdout
+    assert len(execute(Book(copy))) == len(names)
+    assert all("told" in outputs(copy, name)[0] for name in names)
+    assert execute(Book(copy)) == []
 
 
 def test_old_caches_are_cleared_away(copy):
@@ -255,7 +268,7 @@ def test_old_caches_are_cleared_away(copy):
         (copy / "data" / "number.txt").write_text(str(number))
         book = Book(copy)
         (book.caches / f"old{number}").mkdir(parents=True)
-    assert build(copy).returncode == 0
+    execute(Book(copy))
     kept = {path.name for path in book.caches.iterdir()}
     assert book.execution_key() in kept
     assert len(kept) == 3
