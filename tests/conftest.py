@@ -23,19 +23,43 @@ ROOT = Path(__file__).parents[1]
 ADDRESS = "https://github.com/someone/book"  # where the book is published, for tests
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
 
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a file in one process, and begin with the files that take longest."""
+    for item in items:
+        if not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(item.path.relative_to(ROOT).as_posix()))
+    items.sort(key=lambda item: not (item.get_closest_marker("build") or _is_slow(item)))
+
+
+def _is_slow(item: pytest.Item) -> bool:
+    return item.path.parent.name in {"tensorflow", "keras"}
+
+
 # A slow machine is no failure; in CI the same examples every time, elsewhere new ones.
 settings.register_profile("book", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("book")
 
 
+def built(root: Path) -> Book:
+    """Return a book that was built, and not from other files than those that are there."""
+    book = Book(root)
+    assert (book.html / "index.html").is_file(), "there is no built book; run `make test`"
+    # The pages are those of the files as they are: else their outputs would be under another key.
+    assert book.cache.is_dir(), "the built book is stale; run `make test`, which builds it anew"
+    return book
+
+
 @pytest.fixture(scope="session")
 def book() -> Book:
     """Return the book that was built just before: `make test` builds it."""
-    found = Book(ROOT)
-    assert (found.html / "index.html").is_file(), "there is no built book; run `make test`"
-    # The pages are those of the files as they are: else their outputs would be under another key.
-    assert found.cache.is_dir(), "the built book is stale; run `make test`, which builds it anew"
-    return found
+    return built(ROOT)
+
+
+@pytest.fixture(scope="session")
+def is_built():
+    """Return the function that refuses a stale book, for another folder."""
+    return built
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""A server for the built pages, and a browser that lets nothing out."""
+"""A server for the built pages, and a browser in which they may ask nobody else."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import threading
 import zlib
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from sphinx_external_toc.parsing import parse_toc_yaml
@@ -21,9 +22,15 @@ SAMPLE = ["chapters/index.html", "chapters/windowing.html", "chapters/api/pytorc
 
 
 def pytest_generate_tests(metafunc):
-    """Run a test that asks for `every_page`, or for a `sample_page`, once for each."""
+    """Run a test that asks for `every_page`, or for a `sample_page`, once for each.
+
+    All that is asked of one page is asked in one process, which has loaded it.
+    """
     if "every_page" in metafunc.fixturenames:
-        metafunc.parametrize("every_page", PAGES)
+        metafunc.parametrize(
+            "every_page",
+            [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in PAGES],
+        )
     if "sample_page" in metafunc.fixturenames:
         metafunc.parametrize("sample_page", SAMPLE)
 
@@ -73,39 +80,167 @@ def address(book):
         server.shutdown()
 
 
-@pytest.fixture
-def open_page(browser, address):
-    """Open a page by name; every request to anywhere else is refused, and fails the test."""
-    contexts, refused, errors, weights = [], [], [], {}
+class Visit:
+    """A page in a browser that asks nobody but the site, and what happened meanwhile.
 
-    def route(request):
-        if request.request.url.startswith((address, "data:", "blob:", "file:")):
-            request.continue_()
+    Attributes
+    ----------
+    page : Page
+        Playwright's page.
+    refused : list of str
+        Addresses outside the site that the page asked for.
+    errors : list of str
+        What the page's scripts raised or logged as an error.
+    weights : dict of str to int
+        Bytes of every file that the page loaded, gzipped, by address.
+    """
+
+    def __init__(self, browser, address, name, *, alter=None, **options):
+        self.refused, self.errors, self.weights = [], [], {}
+        size = {"viewport": {"width": 1000, "height": 900}}
+        self.context = browser.new_context(**(size | options))
+        self._address, self._start, self._alter = address, f"{address}/{name}", alter
+        self.context.route("**/*", self._route)
+        self.page = self.context.new_page()
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("console", lambda it: it.type == "error" and self.errors.append(it.text))
+        self.page.on("response", self._weigh)
+        self.page.goto(self._start)
+
+    def _route(self, route):
+        address = route.request.url
+        if not address.startswith((self._address, "data:", "blob:", "file:")):
+            self.refused.append(address)
+            route.abort()
+        elif self._alter and address == self._start:
+            served = route.fetch()
+            route.fulfill(response=served, body=self._alter(served.text()))
         else:
-            refused.append(request.request.url)
-            request.abort()
+            route.continue_()
 
-    def weigh(response):
-        if response.ok and response.url.startswith(address):
-            weights[response.url] = len(gzip.compress(response.body(), 6))
+    def _weigh(self, response):
+        if response.ok and response.url.startswith(self._address):
+            self.weights[response.url] = len(gzip.compress(response.body(), 6))
 
-    def open_it(name, base=address, **options):
-        context = browser.new_context(**({"viewport": {"width": 1000, "height": 900}} | options))
-        contexts.append(context)
-        context.route("**/*", route)
-        page = context.new_page()
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("console", lambda it: it.type == "error" and errors.append(it.text))
-        page.on("response", weigh)
-        page.goto(f"{base}/{name}")
-        page.weights = weights
-        return page
+    def settle(self):
+        """Wait until everything that the page loads by itself is there, fonts included."""
+        self.page.wait_for_load_state("load")
+        self.page.evaluate("document.fonts.ready.then(() => null)")
+
+    def blameless(self):
+        """Assert that the page asked for nothing outside, and that no script failed."""
+        assert self.refused == [], "the page asked for something outside the site"
+        assert self.errors == []
+
+
+@pytest.fixture
+def visit(browser, address):
+    """Return a function that opens a page by name; what happened there is not yet judged."""
+    visits = []
+
+    def go(name, base=address, **options):
+        visits.append(Visit(browser, base, name, **options))
+        return visits[-1]
+
+    yield go
+    for one in visits:
+        one.context.close()
+
+
+@pytest.fixture
+def open_page(visit):
+    """Open a page by name; every request to anywhere else is refused, and fails the test."""
+    visits = []
+
+    def open_it(name, **options):
+        visits.append(visit(name, **options))
+        return visits[-1].page
 
     yield open_it
-    for context in contexts:
-        context.close()
-    assert refused == [], "the page asked for something outside the site"
-    assert errors == []
+    for one in visits:
+        one.blameless()
+
+
+def _wake(page):
+    if not page.locator(".explorer").count():
+        return
+    page.mouse.move(10, 10)
+    page.mouse.move(40, 60)
+    for explorer in page.locator(".explorer").all():
+        explorer.scroll_into_view_if_needed()
+    page.wait_for_function(
+        "document.querySelectorAll('.explorer:not([data-alive])').length === 0", timeout=30_000
+    )
+
+
+@pytest.fixture(scope="session")
+def wake():
+    """Return a function that does what a reader does before touching a slider: move, scroll."""
+    return _wake
+
+
+class Look(NamedTuple):
+    """What one look at a page found; a page is loaded once for everything that is asked of it."""
+
+    theme: str
+    weights: dict[str, int]  # before a slider was touched
+    stills: list[list[float]]  # left, top, width and height of the explorers' stills
+    frames: list[list[float]]  # and of the frames that took their place
+    scroll_width: int
+    violations: list[str]  # what axe-core says
+    visit: Visit
+
+
+WHERE = """nodes => nodes.map(node => {
+    const box = node.getBoundingClientRect();
+    return [box.left, box.top + scrollY, box.width, box.height] })"""
+
+
+@pytest.fixture(scope="session")
+def axe(book):
+    """Return a function that lists what axe-core finds wrong in a page."""
+    source = (book.npm / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
+
+    def violations(page):
+        page.evaluate(source)
+        told = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        assert len(told["passes"]) > 10  # it has looked
+        return [
+            f"{rule['id']}: {node['html'][:200]}"
+            for rule in told["violations"]
+            for node in rule["nodes"]
+        ]
+
+    return violations
+
+
+@pytest.fixture(scope="session")
+def look(browser, address, axe):
+    """Return a function that looks at a page once, in one scheme and width, and remembers."""
+
+    @functools.cache
+    def at(name, scheme, width):
+        visit = Visit(
+            browser, address, name, color_scheme=scheme, viewport={"width": width, "height": 900}
+        )
+        visit.settle()
+        page = visit.page
+        weights = dict(visit.weights)
+        stills = page.locator(".explorer svg:visible").evaluate_all(WHERE)
+        _wake(page)
+        seen = Look(
+            page.evaluate("document.documentElement.dataset.theme"),
+            weights,
+            stills,
+            page.locator(".explorer svg:visible").evaluate_all(WHERE),
+            page.evaluate("document.documentElement.scrollWidth"),
+            axe(page),
+            visit,
+        )
+        visit.context.close()
+        return seen
+
+    return at
 
 
 @pytest.fixture(scope="session")

@@ -15,26 +15,9 @@ EXPLORERS = [
     for path in sorted(CHAPTERS.glob("*.md"))
     if "explore(" in path.read_text(encoding="utf-8")
 ]
-# Pages without one, back matter and pages that Sphinx makes.
-OTHERS = [
-    f"chapters/{path.relative_to(CHAPTERS).with_suffix('.html')}"
-    for path in sorted(CHAPTERS.rglob("*.md"))
-    if f"chapters/{path.stem}.html" not in EXPLORERS
-]
 WIDGETS = "embed.js"
 # All formulas stand, if there are any.
 SET = "!document.querySelector('.math') || document.documentElement.dataset.maths"
-
-
-def wake(page):
-    """Do what a reader does before touching a slider: move, and scroll."""
-    page.mouse.move(10, 10)
-    page.mouse.move(40, 60)
-    for explorer in page.locator(".explorer").all():
-        explorer.scroll_into_view_if_needed()
-    page.wait_for_function(
-        "document.querySelectorAll('.explorer:not([data-alive])').length === 0", timeout=30_000
-    )
 
 
 def readouts(explorer):
@@ -55,7 +38,7 @@ def names_all(title, values):
 
 
 @pytest.mark.parametrize("name", EXPLORERS)
-def test_every_slider_through_its_whole_range_by_keyboard(open_page, name):
+def test_every_slider_through_its_whole_range_by_keyboard(open_page, wake, name):
     page = open_page(name)
     wake(page)
     moved = 0
@@ -91,7 +74,7 @@ def test_every_slider_through_its_whole_range_by_keyboard(open_page, name):
 
 
 @pytest.mark.parametrize("name", EXPLORERS)
-def test_handles_have_names_and_spoken_values(open_page, name):
+def test_handles_have_names_and_spoken_values(open_page, wake, name):
     page = open_page(name)
     wake(page)
     for explorer in page.locator(".explorer").all():
@@ -113,15 +96,17 @@ def test_handles_have_names_and_spoken_values(open_page, name):
         assert before
 
 
-def test_the_widget_script_waits_for_the_reader(open_page):
-    page = open_page("chapters/index.html")
-    page.wait_for_load_state("networkidle")
-    assert not [url for url in page.weights if WIDGETS in url]
+def test_the_widget_script_waits_for_the_reader(visit):
+    visited = visit("chapters/index.html")
+    visited.settle()
+    page = visited.page
+    assert not [url for url in visited.weights if WIDGETS in url]
     assert page.locator(".explorer-still svg:visible").count() == 1
     page.mouse.move(10, 10)
     page.mouse.move(40, 60)
     page.wait_for_selector(".explorer[data-alive]")
-    assert [url for url in page.weights if WIDGETS in url]
+    assert [url for url in visited.weights if WIDGETS in url]
+    visited.blameless()
 
 
 def test_the_still_is_a_button_for_those_who_never_move_a_pointer(open_page):
@@ -134,36 +119,8 @@ def test_the_still_is_a_button_for_those_who_never_move_a_pointer(open_page):
     assert label == "window = k2"
 
 
-@pytest.mark.parametrize("width", [360, 1000])
-@pytest.mark.parametrize("name", EXPLORERS)
-def test_nothing_jumps_when_the_sliders_arrive(open_page, name, width):
-    page = open_page(name, viewport={"width": width, "height": 900})
-    # A formula that is set meanwhile may take another line, which is no slider's doing.
-    page.wait_for_function(SET)
-    page.wait_for_load_state("networkidle")
-    where = (
-        "nodes => nodes.map(n => { const b = n.getBoundingClientRect();"
-        " return [b.left, b.top + scrollY, b.width, b.height] })"
-    )
-    frames = page.locator(".explorer svg:visible")
-    before = frames.evaluate_all(where)
-    wake(page)
-    after = frames.evaluate_all(where)
-    assert len(before) == len(after)
-    for old, new in zip(before, after, strict=True):
-        assert new == pytest.approx(old, abs=2)
-
-
-@pytest.mark.parametrize("name", [*EXPLORERS, *OTHERS, "search.html", "genindex.html"])
-def test_no_page_is_wider_than_a_phone(open_page, name):
-    page = open_page(name, viewport={"width": 360, "height": 740})
-    if name in EXPLORERS:
-        wake(page)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 360
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_words_and_sliders_stand_out_in_light_and_dark(open_page, scheme):
+def test_words_and_sliders_stand_out_in_light_and_dark(open_page, wake, scheme):
     page = open_page("chapters/index.html", color_scheme=scheme)
     wake(page)
     contrast = page.evaluate(
@@ -189,22 +146,13 @@ def test_words_and_sliders_stand_out_in_light_and_dark(open_page, scheme):
     assert contrast["handle"] >= 3
 
 
-@pytest.mark.parametrize("name", EXPLORERS)
-def test_pages_are_light_until_a_slider_is_touched(open_page, name):
-    page = open_page(name)
-    page.wait_for_load_state("networkidle")
-    total = sum(page.weights.values())
-    print(f"{name}: {total / 1000:.0f} kB gzipped before a slider is touched")
-    assert total <= 600_000, sorted(page.weights.items(), key=lambda item: -item[1])[:5]
-
-
 def test_words_need_no_script(open_page):
     page = open_page("chapters/windowing.html", java_script_enabled=False)
     assert page.get_by_text("A network reads sequences of 20 numbers").is_visible()
     assert page.locator(".explorer-still svg").first.is_visible()
 
 
-def test_pages_work_from_disk(open_page, book):
+def test_pages_work_from_disk(open_page, wake, book):
     page = open_page("chapters/index.html", base=book.html.as_uri())
     wake(page)
     explorer = page.locator(".explorer")

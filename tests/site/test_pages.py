@@ -28,7 +28,8 @@ def test_every_chapter_of_the_table_of_contents_is_there(book, pages):
         assert book.html / f"chapters/{name}.html" in pages
 
 
-def test_every_link_within_the_book_leads_somewhere(book, pages):
+def broken_links(root, pages):
+    """List the links within the site that lead nowhere."""
     broken = []
     for path, soup in pages.items():
         for tag in soup.select("[href], [src]"):
@@ -37,7 +38,7 @@ def test_every_link_within_the_book_leads_somewhere(book, pages):
                 continue
             # The page for lost links is shown at any depth, so it counts from the top.
             place = unquote(link.path).removeprefix("/")
-            start = book.html if link.path.startswith("/") else path.parent
+            start = root if link.path.startswith("/") else path.parent
             target = (start / place).resolve() if link.path else path
             if link.path.startswith("/"):
                 assert path.name == "404.html", link.geturl()
@@ -47,7 +48,30 @@ def test_every_link_within_the_book_leads_somewhere(book, pages):
                 fragment = unquote(link.fragment)
                 if not pages[target].find(id=fragment) and fragment != "main-content":
                     broken.append(f"{path.name}: {link.geturl()}")
-    assert broken == []
+    return broken
+
+
+def test_every_link_within_the_book_leads_somewhere(book, pages):
+    assert broken_links(book.html, pages) == []
+
+
+@pytest.fixture
+def altered(book):
+    """Return a function that parses a page of the book after a fault was put into its text."""
+
+    def alter(name, old, new):
+        path = book.html / "chapters" / f"{name}.html"
+        whole = path.read_text(encoding="utf-8")
+        assert old in whole
+        return {path: BeautifulSoup(whole.replace(old, new), "html.parser")}
+
+    return alter
+
+
+def test_a_link_to_a_missing_file_or_place_is_seen(book, altered):
+    for new in ("gone.html", "#gone"):
+        page = altered("bptt", 'href="windowing.html"', f'href="{new}"')
+        assert set(broken_links(book.html, page)) == {f"bptt.html: {new}"}
 
 
 def test_no_id_is_given_twice(pages):
@@ -56,16 +80,22 @@ def test_no_id_is_given_twice(pages):
         assert [name for name, times in ids.items() if times > 1] == [], path.name
 
 
-def test_nothing_is_loaded_from_elsewhere(book, pages):
-    outside = re.compile(r"^(https?:)?//")
-    loaded = [
+OUTSIDE = re.compile(r"^(https?:)?//")
+
+
+def loaded_from_elsewhere(pages):
+    """List what pages load from other sites."""
+    return [
         f"{path.name}: {tag.get('src') or tag.get('href')}"
         for path, soup in pages.items()
         for tag in soup.select("script[src], img[src], iframe[src], source[src], link[href]")
-        if outside.match(tag.get("src") or tag.get("href"))
+        if OUTSIDE.match(tag.get("src") or tag.get("href"))
         and tag.get("rel") not in (["canonical"], ["license"])
     ]
-    assert loaded == []
+
+
+def test_nothing_is_loaded_from_elsewhere(book, pages):
+    assert loaded_from_elsewhere(pages) == []
     styles = [
         f"{path.name}: {address}"
         for path in book.html.rglob("*.css")
@@ -76,7 +106,13 @@ def test_nothing_is_loaded_from_elsewhere(book, pages):
     assert styles == []
 
 
-def test_every_image_has_an_alternative_text(pages):
+def test_a_page_that_loads_from_elsewhere_is_seen(altered):
+    script = '<script src="https://example.org/a.js"></script></body>'
+    page = altered("bptt", "</body>", script)
+    assert loaded_from_elsewhere(page) == ["bptt.html: https://example.org/a.js"]
+
+
+def assert_described(pages):
     for path, soup in pages.items():
         for image in soup.find_all("img"):
             assert image.get("alt", "").strip(), f"{path.name}: {image}"
@@ -85,14 +121,24 @@ def test_every_image_has_an_alternative_text(pages):
             assert drawing.find("title").get_text(strip=True), path.name
 
 
-def test_every_explorer_has_its_state_and_its_still(pages):
-    found = 0
+def test_every_image_has_an_alternative_text(pages):
+    assert_described(pages)
+
+
+def test_a_picture_without_an_alternative_text_is_seen(altered):
+    with pytest.raises(AssertionError, match=r"bptt\.html"):
+        assert_described(altered("bptt", "</article>", '<img src="a.png"></article>'))
+
+
+def assert_explorers_whole(pages):
+    """Assert that each explorer has its frames and its still; return how many there are."""
+    explorers = 0
     for path, soup in pages.items():
         views = soup.find_all("script", type=VIEW)
         states = soup.find_all("script", type=STATE)
         assert len(states) == (1 if views else 0), path.name
         for view in views:
-            found += 1
+            explorers += 1
             model = json.loads(view.string)["model_id"]
             assert model in json.loads(states[0].string)["state"]
             still = view.find_parent(class_="explorer").find(class_="explorer-still")
@@ -102,7 +148,16 @@ def test_every_explorer_has_its_state_and_its_still(pages):
             # The frames come after the words.
             whole = path.read_text(encoding="utf-8")
             assert whole.index(STATE) > whole.rindex("</section>")
-    assert found >= 4
+    return explorers
+
+
+def test_every_explorer_has_its_state_and_its_still(pages):
+    assert assert_explorers_whole(pages) >= 4
+
+
+def test_a_slider_without_its_frames_is_seen(altered):
+    with pytest.raises(AssertionError, match=r"bptt\.html"):
+        assert_explorers_whole(altered("bptt", f'type="{STATE}"', 'type="text/plain"'))
 
 
 def test_frames_are_light(pages):
