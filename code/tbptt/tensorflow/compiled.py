@@ -1,19 +1,20 @@
-"""A cell's compiled graphs, kept as long as the cell."""
+"""A cell's compiled graphs, kept as long as the cell is, and is what it was."""
 
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import tensorflow as tf
 
 from tbptt.tensorflow.checks import Parts, State, Tensor
-from tbptt.tensorflow.lags import every_step, passes
-from tbptt.tensorflow.rows import Rows
+from tbptt.tensorflow.fingerprint import fingerprint
+from tbptt.tensorflow.lags import sums_of_passes, sums_of_true
+from tbptt.tensorflow.row_flags import RowFlags
 from tbptt.tensorflow.steps import Steps, probe, run
 
-_KEPT = 8
+_KEPT = 8  # ways back, for as many lists of variables
 
 
 class Compiled:
@@ -26,7 +27,7 @@ class Compiled:
     """
 
     def __init__(self, cell: Any, inputs: Tensor, state: State) -> None:
-        # What is kept for a cell must not keep the cell.
+        # A weak reference: what is kept for a cell must not keep the cell.
         self._cell = weakref.ref(cell)
         self._output_size = probe(cell, inputs, state)
         self.forward = _compile(self._forward)
@@ -39,10 +40,10 @@ class Compiled:
         of gradients, None where there is none, and to whether the cell repeats itself. The few
         lists of variables that came last have their graphs kept.
         """
-        key = (wants_inputs, *(id(one) for one in variables))
+        key = (wants_inputs, *(id(variable) for variable in variables))
         if key not in self._backs:
             if len(self._backs) == _KEPT:
-                del self._backs[next(iter(self._backs))]
+                del self._backs[next(iter(self._backs))]  # the oldest
             self._backs[key] = _compile(_backward(self._cell, variables, wants_inputs))
         return self._backs[key]
 
@@ -50,7 +51,7 @@ class Compiled:
         self, inputs: Tensor, state: State, resets: Tensor | None, mask: Tensor | None
     ) -> tuple[Tensor, Parts, Parts, Tensor, Tensor]:
         """Return outputs, all states, the last ones, and whether inputs and state are finite."""
-        outputs, after = run(self._cell(), inputs, state, Rows(resets, mask), self._output_size)
+        outputs, after = run(self._cell(), inputs, state, RowFlags(resets, mask), self._output_size)
         last = tuple(part[-1] for part in after)
         return outputs, after, last, _finite([inputs]), _finite(tf.nest.flatten(state))
 
@@ -71,17 +72,17 @@ def _backward(
         k2: Tensor,
         single: bool,
     ) -> tuple[list[Tensor | None], Tensor]:
-        rows = Rows(resets, mask)
-        used = rows.used(tuple(tf.nest.flatten(state)), after)
+        flags = RowFlags(resets, mask)
+        used = flags.used(tuple(tf.nest.flatten(state)), after)
         steps = Steps(
-            whose(), inputs, used, rows,
+            whose(), inputs, used, flags,
             like=state, variables=variables, wants_inputs=wants_inputs,
         )  # fmt: skip
         zeros = tuple(tf.zeros_like(part) for part in after)
         if single:
-            sums = every_step(steps, errors, zeros, k2)
+            sums = sums_of_true(steps, errors, zeros, k2)
         else:
-            sums = passes(steps, errors, zeros, k1, k2)
+            sums = sums_of_passes(steps, errors, zeros, k1, k2)
         return steps.finish(errors, sums), steps.repeats(outputs, after)
 
     return back
@@ -96,17 +97,23 @@ def _finite(parts: list[Tensor]) -> Tensor:
     return tf.reduce_all([tf.reduce_all(tf.math.is_finite(part)) for part in parts])
 
 
-_COMPILED: weakref.WeakKeyDictionary[Any, Compiled] = weakref.WeakKeyDictionary()
+_COMPILED: weakref.WeakKeyDictionary[Any, tuple[Hashable, Compiled]] = weakref.WeakKeyDictionary()
 
 
 def compiled(cell: Any, inputs: Tensor, state: State) -> Compiled:
     """Return a cell's graphs; an unbuilt cell is built.
+
+    They are made anew when an attribute of the cell has changed, such as its activation.
 
     Raises
     ------
     TypeError, ValueError
         If the cell does not return an output and a state like the one it is given.
     """
-    if cell not in _COMPILED:
-        _COMPILED[cell] = Compiled(cell, inputs, state)
-    return _COMPILED[cell]
+    known = _COMPILED.get(cell)
+    if known is not None and known[0] == fingerprint(cell):
+        return known[1]
+    graphs = Compiled(cell, inputs, state)
+    # Taken afterwards: an unbuilt cell has been built, and so has its variables.
+    _COMPILED[cell] = fingerprint(cell), graphs
+    return graphs

@@ -56,7 +56,7 @@ def run(training: str, seed: int) -> list[dict[str, Any]]:
         done = one_pass(net, x, y, CHUNK, net.start(start, len(y)), optimizer, update=update)
         found = diagnose(
             net,
-            x.split(CHUNK),  # type: ignore[no-untyped-call]
+            x.split(CHUNK),
             y,
             fresh=net.start(start, len(y)),
             carried=done.state,

@@ -158,7 +158,7 @@ def train(
     weights = [*cell.parameters(), *readout.parameters()]
     adam = torch.optim.Adam(weights, LEARNING_RATE)
     truncation = Truncation(k1, k2)
-    state: Any = torch.zeros(1, UNITS)
+    state = torch.zeros(1, UNITS)
     best, chosen = {"validation_error": np.inf}, np.empty(0, dtype=np.float32)
     feed = batches(policy, k2, seed)
     for update in range(1, updates + 1):

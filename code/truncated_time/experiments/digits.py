@@ -54,7 +54,7 @@ def run(
 
     def last_losses(rows: torch.Tensor, optimizer: Any) -> float:
         losses = []
-        for some in rows.split(batch):  # type: ignore[no-untyped-call]
+        for some in rows.split(batch):
             state = net.start("Random", len(some))
             done = one_pass(net, x[:, some], y[some], chunk, state, optimizer, update=update)
             losses.append(done.losses[-1].item())

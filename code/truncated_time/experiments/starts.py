@@ -84,11 +84,11 @@ def alike(start: str, seed: int) -> Tensor:
     model, windows = Model(), alone(seed)
     optimizer = torch.optim.Adam(model.parameters(), LEARNING_RATE)
     for _ in range(PASSES):
-        for rows in torch.randperm(ROWS * WINDOWS).split(ROWS):  # type: ignore[no-untyped-call]
+        for rows in torch.randperm(ROWS * WINDOWS).split(ROWS):
             cut = windows[:, rows]
             losses, _ = model.losses(cut, begin(model, start, cut, rows, rows))
             optimizer.zero_grad()
-            losses.mean().backward()  # type: ignore[no-untyped-call]
+            losses.mean().backward()
             optimizer.step()
     cut = alone(seed + 1000)
     with torch.no_grad():
@@ -116,7 +116,7 @@ def train(lag: int, start: str, seed: int) -> Model:
                 state = begin(model, start, words, at, row)
             losses, state = model.losses(cut, state)
             optimizer.zero_grad()
-            losses.mean().backward()  # type: ignore[no-untyped-call]
+            losses.mean().backward()
             optimizer.step()
             stored[window + 1, :, row] = state.detach().transpose(0, 1)
     return model

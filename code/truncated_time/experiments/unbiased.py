@@ -7,6 +7,7 @@ one 6 steps before. One batch is held fixed, so that all noise is the method's o
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tbptt.pytorch import backward
-from tbptt.pytorch.forward import UORO, SnAp, forward
+from tbptt.pytorch.forward_mode import UORO, Method, SnAp, accumulate
 from tbptt.random_lengths import draw_factors, weighting
 from tbptt.reference import RNN, pairs
 from tbptt.schedule import Truncation
@@ -61,9 +62,9 @@ def run(weights: str, seed: int) -> list[dict[str, Any]]:
     adam = torch.optim.Adam(learned, LEARNING_RATE)
     updates = UPDATES if weights == "trained" else 0
     stream = torch.from_numpy(echo_language((updates + 1) * CHUNK, BATCH, lag=LAG, seed=seed))
-    state: Any = torch.zeros(BATCH, HIDDEN)
+    state = torch.zeros(BATCH, HIDDEN)
 
-    def chunk(number: int) -> tuple[Tensor, Any]:
+    def chunk(number: int) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
         words = stream[number * CHUNK : (number + 1) * CHUNK + 1]
 
         def loss_fn(outputs: Tensor) -> Tensor:
@@ -90,9 +91,9 @@ def run(weights: str, seed: int) -> list[dict[str, Any]]:
     shares = pairs(RNN(), named, x.numpy(), (state.numpy(),), errors.numpy())
     made = [(style, k, *of) for style, k, of in cut(shares, seed)]
 
-    def without_going_back(method: Any) -> Array:
+    def without_going_back(method: Method) -> Array:
         net.zero_grad()
-        forward(net, loss_fn, x, state, method)
+        accumulate(net, loss_fn, x, state, method)
         shares = [w.grad.flatten() for w in net.parameters() if w.grad is not None]
         made: Array = torch.cat(shares).numpy()
         return made

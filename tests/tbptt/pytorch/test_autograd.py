@@ -157,7 +157,7 @@ def test_no_rows_and_lists(route):
         route(cell), squares, torch.zeros(4, 0, 2), [h, c], Truncation(1, 2)
     )
     assert outputs.shape == (4, 0, 3)
-    assert isinstance(last, tuple)
+    assert isinstance(last, list)
 
 
 def test_a_cell_may_cut_a_part_of_its_state_itself():

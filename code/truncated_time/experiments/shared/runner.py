@@ -108,7 +108,7 @@ def cluster(address: str) -> Iterator[None]:
     from dask.distributed import Client
 
     try:
-        client = Client(address, timeout=SCHEDULER_TIMEOUT, set_as_default=False)  # type: ignore[no-untyped-call]
+        client = Client(address, timeout=SCHEDULER_TIMEOUT, set_as_default=False)
     except (OSError, ValueError) as error:  # TimeoutError is an OSError
         raise ConnectionError(f"No Dask scheduler answers at {address}: {error}") from error
     with client:
