@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
@@ -30,8 +30,21 @@ class Compiled:
         # A weak reference: what is kept for a cell must not keep the cell.
         self._cell = weakref.ref(cell)
         self._output_size = probe(cell, inputs, state)
+        self.note(cell)
         self.forward = _compile(self._forward)
         self._backs: dict[tuple[int, ...], Callable[..., Any]] = {}
+
+    def note(self, cell: Any) -> None:
+        """Note what the cell is, once the graphs have been used.
+
+        Tracing calls the cell, which may write down attributes of its own, such as a counter; that
+        is no reason to trace it again.
+        """
+        self._fingerprint = fingerprint(cell)
+
+    def fits(self, cell: Any) -> bool:
+        """Say whether the cell still is what it was when the graphs were used last."""
+        return self._fingerprint == fingerprint(cell)
 
     def backward(self, variables: list[Any], *, wants_inputs: bool) -> Callable[..., Any]:
         """Return the compiled way back to some variables and, last, the inputs.
@@ -97,7 +110,7 @@ def _finite(parts: list[Tensor]) -> Tensor:
     return tf.reduce_all([tf.reduce_all(tf.math.is_finite(part)) for part in parts])
 
 
-_COMPILED: weakref.WeakKeyDictionary[Any, tuple[Hashable, Compiled]] = weakref.WeakKeyDictionary()
+_COMPILED: weakref.WeakKeyDictionary[Any, Compiled] = weakref.WeakKeyDictionary()
 
 
 def compiled(cell: Any, inputs: Tensor, state: State) -> Compiled:
@@ -110,10 +123,6 @@ def compiled(cell: Any, inputs: Tensor, state: State) -> Compiled:
     TypeError, ValueError
         If the cell does not return an output and a state like the one it is given.
     """
-    known = _COMPILED.get(cell)
-    if known is not None and known[0] == fingerprint(cell):
-        return known[1]
-    graphs = Compiled(cell, inputs, state)
-    # Taken afterwards: an unbuilt cell has been built, and so has its variables.
-    _COMPILED[cell] = fingerprint(cell), graphs
-    return graphs
+    if cell not in _COMPILED or not _COMPILED[cell].fits(cell):
+        _COMPILED[cell] = Compiled(cell, inputs, state)
+    return _COMPILED[cell]

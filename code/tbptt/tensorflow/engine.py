@@ -191,6 +191,7 @@ def gradients(
             _sum(grad, through_cell.get(id(source)))
             for grad, source in zip(grads, sources, strict=True)
         ]
+    graphs.note(cell)
     last = tf.nest.pack_sequence_as(state, last)
     return PassResult(tf.stop_gradient(loss), grads, outputs, last)
 

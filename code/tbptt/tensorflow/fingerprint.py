@@ -59,6 +59,8 @@ def _common() -> frozenset[str]:
 
 
 def _key(value: Any) -> Hashable:
+    if value is None or type(value) in (bool, int, float, str):
+        return type(value), value
     if isinstance(value, Mapping):
         return tuple((key, _key(entry)) for key, entry in value.items())
     if isinstance(value, set | frozenset):
@@ -70,6 +72,5 @@ def _key(value: Any) -> Hashable:
     try:
         return _Identity(value)
     except TypeError:
-        # Numbers, texts and None take no weak references. A type of one's own that takes none
-        # either, and has no value to compare by, counts by its id.
+        # A number of another type, say, takes no weak reference.
         return (type(value), value if isinstance(value, Hashable) else id(value))
