@@ -201,9 +201,7 @@ BackwardPass(start=2, first_loss=6, stop=8)]
         at_least: NDArray[np.int64] = exactly[::-1].cumsum()[::-1]
         return at_least
 
-    def _bounds(
-        self, steps: int
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    def _bounds(self, steps: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """Return `start`, `first_loss` and `stop` of every pass, each ``(passes,)``."""
         steps = positive_int("steps", steps)
         # Beyond the length of the sequence k1 and k2 make no difference, whatever their size.

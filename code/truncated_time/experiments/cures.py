@@ -43,7 +43,7 @@ def grid(seeds: int) -> list[dict[str, Any]]:
         {"cure": cure, "data_type": "SameRandom", "chunk": chunk}
         for cure, chunk in itertools.product(POLICIES, CHUNKS)
     ]
-    return [{**one, "seed": seed} for seed, one in itertools.product(range(seeds), runs)]
+    return [{**setting, "seed": seed} for seed, setting in itertools.product(range(seeds), runs)]
 
 
 def carries(net: Classifier) -> dict[str, Carry]:

@@ -115,7 +115,7 @@ def _draw_lags(drawing: Drawing, steps: int, truncation: Truncation) -> None:
 
 
 def _draw_cost(drawing: Drawing, steps: int, truncation: Truncation) -> None:
-    work = sum(one.stop - one.start for one in truncation.passes(steps))
+    work = sum(each.stop - each.start for each in truncation.passes(steps))
     reach = min(truncation.k2, steps)
     words = [
         f"{work} backward steps",

@@ -83,9 +83,9 @@ def run_all(
         n_jobs=1 if timed else jobs, return_as="generator", **({"backend": "loky"} if timed else {})
     )
     rows: list[dict[str, Any]] = []
-    waiting = workers(delayed(once)(**one) for one in runs)
-    for found in tqdm(waiting, total=len(runs), desc=name):
-        rows += found if isinstance(found, list) else [found]
+    waiting = workers(delayed(once)(**options) for options in runs)
+    for result in tqdm(waiting, total=len(runs), desc=name):
+        rows += result if isinstance(result, list) else [result]
     return rows
 
 
