@@ -83,8 +83,8 @@ def stateless_accuracy(
         As for :func:`informative_share`; ValueError also for `positives` outside [0, 1].
     """
     p = _share(positives)
-    seen = informative_share(steps, window_length, increment, position)
-    return p * seen + max(1 - p, p * (1 - seen))
+    telling = informative_share(steps, window_length, increment, position)
+    return p * telling + max(1 - p, p * (1 - telling))
 
 
 def stateless_loss(
@@ -119,11 +119,11 @@ def stateless_loss(
         As for :func:`stateless_accuracy`.
     """
     p = _share(positives)
-    seen = informative_share(steps, window_length, increment, position)
-    alike = 1 - p * seen  # share of all-zero windows
+    telling = informative_share(steps, window_length, increment, position)
+    alike = 1 - p * telling  # share of all-zero windows
     if alike == 0:
         return 0.0
-    q = float(p * (1 - seen) / alike)
+    q = float(p * (1 - telling) / alike)
     return float(alike) * sum(part * math.log(1 / part) for part in (q, 1 - q) if part > 0)
 
 

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
 from tbptt._checks import positive_int
 from tbptt.schedule import Truncation
 
@@ -85,7 +82,7 @@ def cost(
     lengths = [each.stop - each.start for each in truncation.passes(steps)]
     a_step = batch * (states * hidden + features) * itemsize
     longest = max(lengths)
-    terms = int(_travelled(truncation, steps).sum())
+    terms = int(truncation.travelled(steps).sum())
     return Cost(sum(lengths), longest, terms, steps * a_step, longest * a_step)
 
 
@@ -104,8 +101,7 @@ def within_reach(truncation: Truncation, steps: int, lag: int) -> float:
     Returns
     -------
     float
-        ``truncation.lag_counts(steps)[lag] / (steps - lag)``, and 0 beyond the reach; counted
-        without the square table of pairs, so that long sequences are no trouble.
+        ``truncation.lag_counts(steps)[lag] / (steps - lag)``, and 0 beyond the reach.
 
     Raises
     ------
@@ -119,7 +115,7 @@ def within_reach(truncation: Truncation, steps: int, lag: int) -> float:
         raise ValueError(
             f"A lag of {lag} does not fit a sequence of {steps} steps: it is at most {steps - 1}."
         )
-    return float((_travelled(truncation, steps) > lag).sum() / (steps - lag))
+    return float((truncation.travelled(steps) > lag).sum() / (steps - lag))
 
 
 def memory_distances(layers: int, width: int, segment: int) -> tuple[int, int]:
@@ -147,11 +143,3 @@ def memory_distances(layers: int, width: int, segment: int) -> tuple[int, int]:
     layers, width = positive_int("layers", layers), positive_int("width", width)
     segment = positive_int("segment", segment)
     return layers * width, width + min((layers - 1) * width, segment - 1)
-
-
-def _travelled(truncation: Truncation, steps: int) -> NDArray[np.int64]:
-    """Count the steps that each error covers, its own included: shape (steps,)."""
-    passes = np.array(truncation.passes(steps))
-    start = np.repeat(passes[:, 0], passes[:, 2] - passes[:, 1])
-    travelled: NDArray[np.int64] = np.arange(1, steps + 1) - start
-    return travelled

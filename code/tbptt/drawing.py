@@ -1,11 +1,11 @@
-"""A small drawing that becomes an SVG string: light, legible in the dark, named for the ear."""
+"""A small drawing that becomes an SVG string: legible in light and dark, with a title in words."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from xml.etree import ElementTree
 
-# Two colours that hold their own on white and on near-black; everything else is currentColor.
+# Two colours with enough contrast on white and on near-black; everything else is currentColor.
 REACH = "#0d9488"
 LOSS = "#ea580c"
 INK = "currentColor"

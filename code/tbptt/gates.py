@@ -211,8 +211,8 @@ def _shape(name: str, array: Array, wanted: tuple[int | None, ...]) -> None:
         want in (None, have) for want, have in zip(wanted, array.shape, strict=True)
     )
     if not fits:
-        said = ", ".join("any" if want is None else str(want) for want in wanted)
-        raise ValueError(f"{name} has shape {array.shape}; with this bias it must be ({said}).")
+        listed = ", ".join("any" if want is None else str(want) for want in wanted)
+        raise ValueError(f"{name} has shape {array.shape}; with this bias it must be ({listed}).")
 
 
 def _reorder(array: Array, units: int, order: tuple[int, ...]) -> Array:

@@ -38,9 +38,7 @@ def one_picture(window: int, stride: int, *, steps: int = 16) -> str:
     window, stride = positive_int("window", window), positive_int("stride", stride)
     steps = positive_int("steps", steps)
     passes = passes_with_gaps(window, stride, steps)
-    travelled = {
-        t: t - start + 1 for start, first, stop in passes for t in range(first, stop)
-    }  # steps that each owned error covers
+    travelled = travelled_with_gaps(window, stride, steps)
     headline, detail = summary(window, stride, steps, travelled, passes)
     drawing = Drawing(
         _WIDTH,
@@ -73,6 +71,19 @@ def passes_with_gaps(window: int, stride: int, steps: int) -> list[BackwardPass]
     return [
         BackwardPass(start, start, min(start + window, steps)) for start in range(0, steps, stride)
     ]
+
+
+def travelled_with_gaps(window: int, stride: int, steps: int) -> dict[int, int]:
+    """Return the steps that each error covers, without those that belong to no pass."""
+    if stride <= window:
+        return dict(enumerate(Truncation(stride, window).travelled(steps).tolist()))
+    # Each window is an epochwise pass of its own.
+    inside = Truncation.epochwise(window).travelled(window).tolist()
+    return {
+        start + place: length
+        for start in range(0, steps, stride)
+        for place, length in enumerate(inside[: steps - start])
+    }
 
 
 def summary(

@@ -119,12 +119,39 @@ BackwardPass(start=2, first_loss=6, stop=8)]
         TypeError, ValueError
             If `steps` is not an integer of at least 1.
         """
-        steps = positive_int("steps", steps)
-        return [
-            BackwardPass(max(0, stop - self.k2), first, stop)
-            for first in range(0, steps, self.k1)
-            for stop in (min(first + self.k1, steps),)
-        ]
+        start, first_loss, stop = self._bounds(steps)
+        bounds = zip(start.tolist(), first_loss.tolist(), stop.tolist(), strict=True)
+        return [BackwardPass._make(each) for each in bounds]
+
+    def travelled(self, steps: int) -> NDArray[np.int64]:
+        """Count the steps that each error covers, its own included.
+
+        Parameters
+        ----------
+        steps : int
+            Length of the sequence.
+
+        Returns
+        -------
+        ndarray of int, shape (steps,)
+            The sums of the rows of :meth:`reach`, without that square table: a million steps are
+            no trouble.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `steps` is not an integer of at least 1.
+
+        Examples
+        --------
+        >>> Truncation(k1=3, k2=4).travelled(8)
+        array([1, 2, 3, 2, 3, 4, 3, 4])
+        """
+        start, first_loss, stop = self._bounds(steps)
+        # A row for each pass, a column for each loss that it owns; the last one may own fewer.
+        owned = np.arange(1, stop[0] + 1)
+        covered: NDArray[np.int64] = ((first_loss - start)[:, None] + owned).ravel()
+        return covered[: stop[-1]]
 
     def reach(self, steps: int) -> NDArray[np.bool_]:
         """Say which error reaches which step.
@@ -145,10 +172,10 @@ BackwardPass(start=2, first_loss=6, stop=8)]
         TypeError, ValueError
             If `steps` is not an integer of at least 1.
         """
-        passes = np.array(self.passes(steps))
-        start = np.repeat(passes[:, 0], passes[:, 2] - passes[:, 1])  # (steps,), one a loss
-        step = np.arange(steps)
-        return (start[:, None] <= step) & (step <= step[:, None])
+        travelled = self.travelled(steps)
+        step = np.arange(len(travelled))
+        lag = step[:, None] - step  # (steps, steps)
+        return (lag >= 0) & (lag < travelled[:, None])
 
     def lag_counts(self, steps: int) -> NDArray[np.int64]:
         """Count the pairs of error and step that lie `j` steps apart, for every lag `j`.
@@ -169,6 +196,16 @@ BackwardPass(start=2, first_loss=6, stop=8)]
         TypeError, ValueError
             If `steps` is not an integer of at least 1.
         """
-        reach = self.reach(steps)
-        travelled = reach.sum(axis=1)  # (steps,), steps that each error covers
-        return np.array([(travelled > lag).sum() for lag in range(self.k2)], dtype=np.int64)
+        exactly = np.bincount(self.travelled(steps), minlength=self.k2 + 1)[1:]
+        # Whoever covers more steps is among those that travel less far, too.
+        at_least: NDArray[np.int64] = exactly[::-1].cumsum()[::-1]
+        return at_least
+
+    def _bounds(self, steps: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Return `start`, `first_loss` and `stop` of every pass, each ``(passes,)``."""
+        steps = positive_int("steps", steps)
+        # Beyond the length of the sequence k1 and k2 make no difference, whatever their size.
+        k1, k2 = min(self.k1, steps), min(self.k2, steps)
+        first_loss = np.arange(0, steps, k1, dtype=np.int64)
+        stop = np.minimum(first_loss + k1, steps)
+        return np.maximum(stop - k2, 0), first_loss, stop

@@ -43,10 +43,10 @@ def shared_steps(
     """
     span = positive_int("span", span)
     first = np.asarray(starts, dtype=np.int64)
-    seen = np.zeros(first.max() + span, dtype=np.int64)
+    in_training = np.zeros(first.max() + span, dtype=np.int64)
     steps = first[:, None] + np.arange(span)  # (n_windows, span)
-    seen[steps[np.asarray(train, dtype=np.int64)]] = 1
-    counts: NDArray[np.int64] = seen[steps[np.asarray(test, dtype=np.int64)]].sum(axis=1)
+    in_training[steps[np.asarray(train, dtype=np.int64)]] = 1
+    counts: NDArray[np.int64] = in_training[steps[np.asarray(test, dtype=np.int64)]].sum(axis=1)
     return counts
 
 

@@ -113,7 +113,7 @@ def _frame(render: Callable[..., str], chosen: dict[str, Any]) -> str:
     if not isinstance(svg, str):
         raise TypeError(f"render must return an SVG string, got {type(svg).__name__} at {chosen}.")
     try:
-        root = ElementTree.fromstring(svg)  # noqa: S314 (our own frames, not a stranger's)
+        root = ElementTree.fromstring(svg)  # noqa: S314 (frames are made by the caller)
     except ElementTree.ParseError as error:
         raise ValueError(f"The frame at {chosen} is not well-formed SVG: {error}.") from error
     missing = [name for name in ("width", "viewBox") if name not in root.attrib]

@@ -26,7 +26,7 @@ def glue(**values: Any) -> None:
         Numbers and short strings, by the name that the prose uses.
     """
     for name, value in values.items():
-        display(  # type: ignore[no-untyped-call]
+        display(
             {f"{_PREFIX}text/plain": value if isinstance(value, str) else repr(value)},
             metadata={"scrapbook": {"name": name, "mime_prefix": _PREFIX}},
             raw=True,

@@ -7,30 +7,30 @@ step, and its gradient is the error that travels.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor
 
+from tbptt.pytorch.states import S, State, flatten, pack
 from tbptt.schedule import Truncation
 
+Cell = Callable[[Tensor, S], S]
 Loss = Callable[[int, Tensor], Tensor]
 Trail = list[tuple[Tensor, Tensor]]
 
 
-def detached(state: Any) -> Any:
-    """Cut a state, or every part of a tuple, from its graph."""
-    return tuple(part.detach() for part in state) if isinstance(state, tuple) else state.detach()
+def detached(state: S) -> S:
+    """Cut a state, or every part of it, from its graph."""
+    return pack(tuple(part.detach() for part in flatten(state)), state)
 
 
-def output(state: Any) -> Tensor:
+def output(state: State) -> Tensor:
     """Return the part of a state that is read out."""
-    part: Tensor = state[0] if isinstance(state, tuple) else state
-    return part
+    return flatten(state)[0]
 
 
 def loop_over_errors(
-    cell: Any, loss_at: Loss, inputs: Tensor, state: Any, truncation: Truncation
+    cell: Cell[S], loss_at: Loss, inputs: Tensor, state: S, truncation: Truncation
 ) -> None:
     """Make one backward pass for each error, over the steps that it reaches: right, and slow."""
     before = [state]
@@ -42,22 +42,22 @@ def loop_over_errors(
         now = before[first]
         for x in inputs[first : t + 1]:
             now = cell(x, now)
-        loss_at(t, output(now)).backward()  # type: ignore[no-untyped-call]
+        loss_at(t, output(now)).backward()
 
 
-def chunked_loop(cell: Any, loss_at: Loss, inputs: Tensor, state: Any, k: int) -> None:
+def chunked_loop(cell: Cell[S], loss_at: Loss, inputs: Tensor, state: S, k: int) -> None:
     """Run `k` steps, one backward pass, detach, go on: epochwise truncation."""
     for begin in range(0, len(inputs), k):
         total = torch.zeros((), dtype=inputs.dtype, device=inputs.device)
         for t in range(begin, min(begin + k, len(inputs))):
             state = cell(inputs[t], state)
             total = total + loss_at(t, output(state))
-        total.backward()  # type: ignore[no-untyped-call]
+        total.backward()
         state = detached(state)
 
 
 def forum_recipe(
-    cell: Any, loss_at: Loss, inputs: Tensor, state: Tensor, truncation: Truncation,
+    cell: Cell[Tensor], loss_at: Loss, inputs: Tensor, state: Tensor, truncation: Truncation,
     *, before_walk: Callable[[Trail], None] | None = None,
 ) -> None:  # fmt: skip
     """Walk each error back by hand over states that are leaves: the recipe of the PyTorch forum.

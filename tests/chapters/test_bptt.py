@@ -262,7 +262,7 @@ def test_detaching_every_5_steps_is_epochwise_truncation(data):
     backward(network.cell, questions, x, state, Truncation.epochwise(5))
     for one, other in zip(network.parameters(), looped.parameters(), strict=True):
         assert torch.allclose(one.grad, other.grad, rtol=0, atol=1e-14)
-    assert Truncation.epochwise(5).reach(20).sum(axis=1).max() == 5
+    assert Truncation.epochwise(5).travelled(20).max() == 5
 
 
 def test_rnn_starts_from_zeros_and_remembers_nothing_between_calls():

@@ -115,7 +115,7 @@ def test_a_stream_needs_no_more_memory_for_being_long(said):
 
 
 def test_no_error_travels_fewer_than_eleven_steps():
-    assert Truncation(10, 20).reach(200).sum(axis=1)[20:].min() == 11
+    assert Truncation(10, 20).travelled(200)[20:].min() == 11
 
 
 def test_recipes_are_wrong_and_the_engine_is_not(said):

@@ -49,11 +49,32 @@ def test_lag_counts_count_the_diagonals_of_reach(truncation, steps):
     assert counts.sum() == reach.sum()
 
 
+@given(truncations(), LENGTHS)
+def test_travelled_sums_the_rows_of_reach(truncation, steps):
+    travelled = truncation.travelled(steps)
+    assert travelled.dtype == np.int64
+    np.testing.assert_array_equal(travelled, truncation.reach(steps).sum(axis=1))
+
+
+@pytest.mark.parametrize("truncation", [
+    Truncation(1, 10), Truncation(7, 1000), Truncation(1, 10**6), Truncation.epochwise(10**30),
+])  # fmt: skip
+def test_a_million_steps_take_no_table_of_pairs(truncation):
+    # A square of a million steps is a terabyte: this would not end.
+    travelled = truncation.travelled(10**6)
+    assert travelled.min() == 1
+    assert travelled.max() == min(truncation.k2, 10**6)
+    if truncation.k2 <= 10**6:
+        counts = truncation.lag_counts(10**6)
+        assert counts[0] == 10**6
+        assert counts.sum() == travelled.sum()
+
+
 @given(st.integers(1, 20), LENGTHS)
 def test_named_constructors(k, steps):
     assert Truncation.epochwise(k) == Truncation(k, k)
     assert Truncation.true(k) == Truncation(1, k)
-    true = Truncation.true(k).reach(steps).sum(axis=1)
+    true = Truncation.true(k).travelled(steps)
     np.testing.assert_array_equal(true, np.minimum(np.arange(steps) + 1, k))
 
 
@@ -66,7 +87,7 @@ def test_full_backpropagation_is_one_pass(steps, k1):
 
 def test_the_published_example_of_49_steps_cut_to_7():
     # R2RT counts 42 for true truncation; by the same rule it is 43 (7, 14, ... count the step).
-    full = [(t.reach(49).sum(axis=1) == 7).sum() for t in (Truncation(7, 7), Truncation(1, 7))]
+    full = [(t.travelled(49) == 7).sum() for t in (Truncation(7, 7), Truncation(1, 7))]
     assert full == [7, 43]
 
 
@@ -93,7 +114,7 @@ def test_bad_sizes_say_what_was_seen_and_what_to_do(k1, k2, error, words):
         Truncation(k1, k2)
 
 
-@pytest.mark.parametrize("method", ["passes", "reach", "lag_counts"])
+@pytest.mark.parametrize("method", ["passes", "travelled", "reach", "lag_counts"])
 def test_bad_steps(method):
     with pytest.raises(ValueError, match="steps must be at least 1, got 0"):
         getattr(Truncation(1, 2), method)(0)

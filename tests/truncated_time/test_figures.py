@@ -103,10 +103,10 @@ def test_ceiling_curve_says_the_chapters_figures(increment, step, words):
 
 def test_split_picture_tells_the_sides_apart():
     def draw(leaked):
-        words = {"headline": "h", "detail": "d", "title": "said", "train": [0, 1]}
         return split_picture(
-            np.ones(20), range(1700, 1720), [0, 5, 10], 8, [2], leaked, words=words
-        )
+            np.ones(20), range(1700, 1720), [0, 5, 10], 8, train=[0, 1], test=[2], leaked=leaked,
+            headline="h", detail="d", title="said",
+        )  # fmt: skip
 
     assert title(draw([])) == "said"
     strokes = [path.get("stroke") for path in parsed(draw([])).iter(f"{SVG}path")]

@@ -9,8 +9,8 @@ except ImportError as error:
 
 from tbptt.keras.batches import check_batches
 from tbptt.keras.callbacks import KeepState, ResetState
+from tbptt.keras.resized import twin
 from tbptt.keras.state import kept_state, reset_rows, restore, snapshot, stateful_layers
-from tbptt.keras.twin import twin
 
 __all__ = [
     "KeepState",

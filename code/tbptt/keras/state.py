@@ -40,17 +40,17 @@ def stateful_layers(model: keras.Layer) -> list[Any]:
     if not isinstance(model, keras.Layer):
         raise TypeError(f"model must be a Keras model or layer, got {type(model).__name__}.")
     # Keras has no public way to list the layers within a layer. ConvLSTM is an RNN, too.
-    found = [
+    layers = [
         layer
         for layer in model._flatten_layers()
         if isinstance(layer, keras.layers.RNN) and layer.stateful
     ]
-    if not found:
+    if not layers:
         raise ValueError(
             f"{model.name!r} has no layer that carries state. Give its recurrent layers "
             "stateful=True, and the model keras.Input(batch_shape=(batch, steps, features))."
         )
-    return found
+    return layers
 
 
 def state_variables(model: keras.Layer) -> list[Any]:

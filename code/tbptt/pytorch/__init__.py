@@ -8,6 +8,7 @@ except ImportError as error:
 from tbptt.pytorch.diagnosis import Diagnosis, diagnose
 from tbptt.pytorch.engine import backward
 from tbptt.pytorch.readout import chunked_loss
-from tbptt.pytorch.stream import Block, Pass, online
+from tbptt.pytorch.states import PassResult
+from tbptt.pytorch.stream import Block, online
 
-__all__ = ["Block", "Diagnosis", "Pass", "backward", "chunked_loss", "diagnose", "online"]
+__all__ = ["Block", "Diagnosis", "PassResult", "backward", "chunked_loss", "diagnose", "online"]

@@ -2,47 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from tbptt.pytorch.states import Parts, State, flatten
 from tbptt.schedule import Truncation
-
-State = Tensor | tuple[Tensor, ...]
-Parts = tuple[Tensor, ...]
-Cell = Callable[[Any, Any], State]
-
-
-def parts_of(state: State, *, like: Parts | None = None) -> Parts:
-    """Return a state as a tuple; `like` is the state that the cell was given.
-
-    Raises
-    ------
-    TypeError
-        If it is not made of Tensors, or of others in number or dtype than `like`.
-    ValueError
-        If a part is not ``(batch, hidden)``, or not shaped as in `like`.
-    """
-    parts = tuple(state) if isinstance(state, tuple | list) else (state,)
-    whose = "state" if like is None else "The cell's state"
-    if not parts or not all(isinstance(part, Tensor) for part in parts):
-        kinds = ", ".join(type(part).__name__ for part in parts)
-        raise TypeError(f"{whose} must be a Tensor or a tuple of them, got {kinds or 'nothing'}.")
-    if like is None:
-        for part in parts:
-            if part.ndim != 2:
-                raise ValueError(f"state must be (batch, hidden), got shape {tuple(part.shape)}.")
-        return parts
-    seen, wanted = ([(tuple(p.shape), p.dtype) for p in some] for some in (parts, like))
-    if seen != wanted:
-        error = ValueError if len(seen) == len(wanted) else TypeError
-        raise error(
-            f"The cell must return a state like the one it is given, {wanted}; it returned {seen}. "
-            "cell(x, state) -> state: an output apart from the state belongs in loss_fn."
-        )
-    return parts
 
 
 def check_call(truncation: Any) -> None:
@@ -131,7 +97,7 @@ def check_flags(name: str, flags: Tensor | None, inputs: Tensor) -> None:
         raise TypeError(f"{name} is on {flags.device}, but inputs are on {inputs.device}.")
 
 
-def check_cell(cell: Any, inputs: Tensor, first: Parts, is_tuple: bool) -> None:
+def check_cell(cell: Any, inputs: Tensor, state: State) -> None:
     """Check that inputs and state fit one of PyTorch's own cells.
 
     Raises
@@ -141,18 +107,18 @@ def check_cell(cell: Any, inputs: Tensor, first: Parts, is_tuple: bool) -> None:
     ValueError
         If a size does not fit.
     """
-    name, weight = type(cell).__name__, cell.weight_hh
-    wanted = 2 if isinstance(cell, nn.LSTMCell) else 1
-    if is_tuple != (wanted == 2) or len(first) != wanted:
-        kind = "a tuple (h, c)" if wanted == 2 else "one Tensor"
-        seen = f"a tuple of {len(first)}" if is_tuple else "a Tensor"
-        raise TypeError(f"The state of {name} must be {kind}, got {seen}.")
+    name, weight, parts = type(cell).__name__, cell.weight_hh, flatten(state)
+    is_lstm, is_one = isinstance(cell, nn.LSTMCell), isinstance(state, Tensor)
+    if is_one == is_lstm or len(parts) != 1 + is_lstm:
+        kind = "a tuple (h, c)" if is_lstm else "one Tensor"
+        given = "a Tensor" if is_one else f"a {type(state).__name__} of {len(parts)}"
+        raise TypeError(f"The state of {name} must be {kind}, got {given}.")
     if (weight.dtype, weight.device) != (inputs.dtype, inputs.device):
         raise TypeError(
             f"inputs are {inputs.dtype} on {inputs.device}, but the cell is {weight.dtype} on "
             f"{weight.device}: bring both to one dtype and device."
         )
-    for part in first:
+    for part in parts:
         if part.shape[1] != cell.hidden_size:
             raise ValueError(
                 f"state must be (batch, hidden) with hidden {cell.hidden_size}, got shape "

@@ -1,8 +1,15 @@
-"""PyTorch's own cells by hand: a fused run forward, and adjoints that are a few products a lag.
+r"""PyTorch's own cells by hand: a fused run forward, and adjoints that are a few products a lag.
 
 What carries an adjoint through a step depends on the step and not on the lag. So its coefficients
 are worked out once for all steps; a lag is then a few elementwise products and a matrix
 multiplication for each gate, and the weights see only the sum over lags, once, at the end.
+
+Notation of the classes below, for one step: `x` is its input, `h` (and `c`) the state that it uses,
+`h'` (and `c'`) the state after it; `dv` is the derivative of the loss by `v`, its error. Every gate
+is a function of an affine map of the input, ``W_ih x + b_ih``, and one of the state,
+``W_hh h + b_hh``; a gate's index at `W` means its block of rows. Products of vectors are
+elementwise. A gate's **slope** is the error of its affine maps for an error of 1 after the step:
+`back` multiplies by slopes and by ``W_hh``, `finish` by slopes alone.
 """
 
 from __future__ import annotations
@@ -14,58 +21,70 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tbptt.pytorch.adjoints import Adjoint, forward
-from tbptt.pytorch.checks import Parts
-from tbptt.pytorch.rows import Rows
+from tbptt.pytorch.adjoints import Adjoint, run_cell
+from tbptt.pytorch.row_flags import RowFlags
+from tbptt.pytorch.states import Parts, S
 
 
-class _Derived(ABC):
-    """What the three share: two affine maps in PyTorch's layout, and room that lags reuse."""
+class _HandDerived(ABC):
+    """What the three share: two affine maps in PyTorch's layout, and buffers that lags reuse."""
 
     after: Parts
 
-    def __init__(self, cell: nn.RNNCellBase, inputs: Tensor, first: Parts, rows: Rows) -> None:
+    def __init__(
+        self, cell: nn.RNNCellBase, inputs: Tensor, first: Parts, flags: RowFlags, *, like: S
+    ) -> None:
         self._cell, self._inputs = cell, inputs
         self._hh = cell.weight_hh.detach()
         with torch.no_grad():
-            if rows.resets is None and rows.mask is None:
-                self.after = (_fused(cell, inputs, first),)  # an LSTM's cells are still to come
+            if flags.resets is None and flags.mask is None:
+                # Of an LSTM only the outputs: `_prepare` adds the cell's part of the state.
+                self.after = (_fused(cell, inputs, first),)
             else:
-                self.after = forward(cell, inputs, first, rows, is_tuple=len(first) > 1)
-            (self._before,) = rows.used(first[:1], self.after[:1])
-            self._work_out(first, rows)
-        self._room = [torch.empty_like(self.after[0]) for _ in range(3)]
+                self.after = run_cell(cell, inputs, first, flags, like=like)
+            (self._before,) = flags.used(first[:1], self.after[:1])
+            self._prepare(first, flags)
+        # For `_to_state_before`: a product, and two results in turn. Fresh memory for each of so
+        # many lags would cost more than the arithmetic.
+        self._product, self._result, self._next_result = (
+            torch.empty_like(self.after[0]) for _ in range(3)
+        )
 
     @abstractmethod
-    def _work_out(self, first: Parts, rows: Rows) -> None:
-        """Work out, for all steps at once, what carries errors through a step."""
+    def _prepare(self, first: Parts, flags: RowFlags) -> None:
+        """Work out, for all steps at once, the slopes that carry errors through a step."""
 
-    def _from_inputs(self) -> Tensor:
+    def _map_inputs(self) -> Tensor:
+        """Return ``W_ih x + b_ih`` of all steps."""
         cell = self._cell
         return nn.functional.linear(self._inputs, cell.weight_ih, cell.bias_ih)
 
-    def _add_from_state(self, onto: Tensor) -> None:
+    def _add_mapped_state(self, onto: Tensor) -> None:
+        """Add ``W_hh h + b_hh`` of all steps."""
         cell = self._cell
         onto.flatten(0, 1).addmm_(self._before.flatten(0, 1), cell.weight_hh.T)
         if cell.bias:
             onto += cell.bias_hh
 
-    def _through(self, errors: list[Tensor], slopes: list[Tensor]) -> Tensor:
-        """Sum over gates ``(error * slope) @ weights``: through the gates and recurrent weights."""
+    def _to_state_before(self, errors: list[Tensor], slopes: list[Tensor]) -> Tensor:
+        """Return ``dh``: the sum over gates of ``(error * slope) @ W_hh``, gate by gate."""
         n = len(errors[0])
-        product, found = self._room[0][:n], self._room[1][:n]
-        # The room that these errors lie in is free for the next lag.
-        self._room[1], self._room[2] = self._room[2], self._room[1]
+        product, result = self._product[:n], self._result[:n]
+        # `errors` may be the result of the lag before. This lag must not write over it while gates
+        # still read it; with the next lag it is free.
+        self._result, self._next_result = self._next_result, self._result
+        flat = result.view(-1, result.shape[2])
+        # One multiplication for each gate, added up in place, rather than one for all gates with
+        # their errors side by side: putting those together would be one more pass over memory.
         for gate, (error, slope, weight) in enumerate(
             zip(errors, slopes, self._hh.chunk(len(slopes)), strict=True)
         ):
             torch.mul(error, slope, out=product)
-            flat = found.view(-1, found.shape[2])
             if gate:
                 flat.addmm_(product.view_as(flat), weight)
             else:
                 torch.mm(product.view_as(flat), weight, out=flat)
-        return found
+        return result
 
     def sources(self) -> tuple[Tensor, ...]:
         """Return the inputs and the weights."""
@@ -74,19 +93,23 @@ class _Derived(ABC):
         return self._inputs, cell.weight_ih, cell.weight_hh, *biases
 
     def _gradients(self, ih: Tensor, hh: Tensor) -> tuple[Tensor | None, ...]:
-        """Turn the errors of the two affine maps into gradients of the sources."""
-        cell, x, same = self._cell, self._inputs.detach(), ih is hh
+        """Turn the errors of the two affine maps into gradients of the sources.
+
+        ``dx = ih W_ih``, ``dW_ih = ih^T x``, ``dW_hh = hh^T h``, and each bias the sum of its
+        map's errors.
+        """
+        cell, x, is_same = self._cell, self._inputs.detach(), ih is hh
         ih, hh = ih.flatten(0, 1), hh.flatten(0, 1)
-        wanted = self._inputs.requires_grad
-        found = [
-            (ih @ cell.weight_ih.detach()).view_as(x) if wanted else None,
+        gradients = [
+            (ih @ cell.weight_ih.detach()).view_as(x) if self._inputs.requires_grad else None,
             ih.T @ x.flatten(0, 1),
             hh.T @ self._before.flatten(0, 1),
         ]
         if cell.bias:
             of_ih = ih.sum(0)
-            found += [of_ih, of_ih.clone() if same else hh.sum(0)]
-        return tuple(found)
+            # A clone: two parameters must not share the memory of their gradients.
+            gradients += [of_ih, of_ih.clone() if is_same else hh.sum(0)]
+        return tuple(gradients)
 
 
 def _fused(cell: nn.RNNCellBase, inputs: Tensor, first: Parts) -> Tensor:
@@ -111,112 +134,165 @@ def _fused(cell: nn.RNNCellBase, inputs: Tensor, first: Parts) -> Tensor:
     return outputs
 
 
-# In one pass over memory each: an error times the slope of a function, given the function's value.
+# An error times the slope of a function at the function's value: `d s (1 - s)` and `d (1 - t * t)`,
+# each in one pass over memory.
 _sigmoid_back: Callable[[Tensor, Tensor], Tensor] = torch.ops.aten.sigmoid_backward
 _tanh_back: Callable[[Tensor, Tensor], Tensor] = torch.ops.aten.tanh_backward
 
 
-class PlainAdjoint(_Derived):
-    """``nn.RNNCell``: ``h' = tanh(...)`` or ``relu(...)``."""
+class RNNAdjoint(_HandDerived):
+    r"""``nn.RNNCell``: ``h' = f(a)`` with ``a = W_ih x + b_ih + W_hh h + b_hh``.
 
-    def _work_out(self, first: Parts, rows: Rows) -> None:
+    The function `f` is tanh or relu, and its slope is known from its value, ``1 - h'^2`` or
+    ``h' > 0``. So::
+
+        da = dh' f'(a)
+        dh = da W_hh
+    """
+
+    def _prepare(self, first: Parts, flags: RowFlags) -> None:
+        is_relu = self._cell.nonlinearity == "relu"
         (h,) = self.after
-        if rows.mask is not None:  # a row that waits shows its last state, not this step's
-            h = self._from_inputs()
-            self._add_from_state(h)
-            h = h.relu_() if self._cell.nonlinearity == "relu" else h.tanh_()
-        self._slope = (h > 0).to(h.dtype) if self._cell.nonlinearity == "relu" else 1 - h * h
+        if flags.mask is not None:
+            # A row that waits shows its last state here, not what this step would have made of it.
+            h = self._map_inputs()
+            self._add_mapped_state(h)
+            h = h.relu_() if is_relu else h.tanh_()
+        self._slope = (h > 0).to(h.dtype) if is_relu else 1 - h * h
 
     def back(self, errors: Parts, at: slice) -> Parts:
-        """Through the nonlinearity, then the recurrent weights."""
-        return (self._through([errors[0]], [self._slope[at]]),)
+        """Return ``dh``: through the nonlinearity, then the recurrent weights."""
+        return (self._to_state_before([errors[0]], [self._slope[at]]),)
 
     def finish(self, sums: Parts) -> tuple[Tensor | None, ...]:
         """Return the gradients; both affine maps see the same error."""
-        through = sums[0] * self._slope
-        return self._gradients(through, through)
+        of_maps = sums[0] * self._slope
+        return self._gradients(of_maps, of_maps)
 
 
-class GatedAdjoint(_Derived):
-    """``nn.GRUCell``: ``h' = (1 - z) n + z h``."""
+class GRUAdjoint(_HandDerived):
+    r"""``nn.GRUCell``, with reset gate `r`, update gate `z` and new state `n`.
 
-    def _work_out(self, first: Parts, rows: Rows) -> None:
-        gates = self._from_inputs()
+    Forward::
+
+        r = sigmoid(W_ir x + b_ir + W_hr h + b_hr)
+        z = sigmoid(W_iz x + b_iz + W_hz h + b_hz)
+        m = W_hn h + b_hn
+        n = tanh(W_in x + b_in + r m)
+        h' = (1 - z) n + z h
+
+    Back, where `da_r`, `da_z` and `da_n` are the errors of what stands inside the three functions::
+
+        da_n = dh' (1 - z) (1 - n^2)
+        da_z = dh' (h - n) z (1 - z)
+        da_r = da_n m r (1 - r)
+        dh   = da_r W_hr + da_z W_hz + (da_n r) W_hn + dh' z
+
+    The new state's map of `h` sees its error through the reset gate, its map of `x` does not.
+    """
+
+    def _prepare(self, first: Parts, flags: RowFlags) -> None:
+        gates = self._map_inputs()
         from_h = torch.zeros_like(gates)
-        self._add_from_state(from_h)
+        self._add_mapped_state(from_h)
         size = self._cell.hidden_size
+        # In place: `r`, `z` and `n` are views of `gates`, as `m` is of `from_h`.
         gates[..., : 2 * size].add_(from_h[..., : 2 * size]).sigmoid_()
         r, z, n = gates.chunk(3, dim=2)
-        through = from_h[..., 2 * size :]
-        n.addcmul_(r, through).tanh_()
-        new = _tanh_back(1 - z, n)
+        m = from_h[..., 2 * size :]
+        n.addcmul_(r, m).tanh_()
         self._keep = z.contiguous()
-        # Errors of the reset, update and new gates, for an error of 1 in the state after.
-        update = _sigmoid_back(self._before - n, z)
-        self._recurrent = [_sigmoid_back(new * through, r), update, new * r]
-        self._new = new
+        self._new = _tanh_back(1 - z, n)
+        # In PyTorch's order of the gates' rows: reset, update, new.
+        self._recurrent = [
+            _sigmoid_back(self._new * m, r), _sigmoid_back(self._before - n, z), self._new * r
+        ]  # fmt: skip
 
     def back(self, errors: Parts, at: slice) -> Parts:
-        """Through the gates, and past them by what is kept."""
+        """Return ``dh``: through the gates, and past them by what is kept."""
         (error,) = errors
-        found = self._through([error] * 3, [slope[at] for slope in self._recurrent])
-        return (found.addcmul_(error, self._keep[at]),)
+        before = self._to_state_before([error] * 3, [slope[at] for slope in self._recurrent])
+        return (before.addcmul_(error, self._keep[at]),)
 
     def finish(self, sums: Parts) -> tuple[Tensor | None, ...]:
-        """Return the gradients; the recurrent map sees the new gate through the reset gate."""
+        """Return the gradients of the two maps, which differ in the new state's rows."""
         reset, update, new = (sums[0] * slope for slope in self._recurrent)
         ih = torch.cat([reset, update, sums[0] * self._new], dim=2)
         return self._gradients(ih, torch.cat([reset, update, new], dim=2))
 
 
-class LongAdjoint(_Derived):
-    """``nn.LSTMCell``: ``c' = f c + i g``, ``h' = o tanh(c')``."""
+class LSTMAdjoint(_HandDerived):
+    r"""``nn.LSTMCell``, with input gate `i`, forget gate `f`, candidate `g` and output gate `o`.
 
-    def _work_out(self, first: Parts, rows: Rows) -> None:
-        self._gates = self._from_inputs()
-        self._add_from_state(self._gates)
+    Forward, where each gate's `a` is ``W_ih x + b_ih + W_hh h + b_hh`` in its rows::
+
+        i, f, o = sigmoid(a_i), sigmoid(a_f), sigmoid(a_o)
+        g  = tanh(a_g)
+        c' = f c + i g
+        t  = tanh(c')
+        h' = o t
+
+    Back, where ``dc`` after the first line is the whole error of `c'`, its own and that through
+    the output::
+
+        dc   = dc' + dh' o (1 - t^2)
+        da_i = dc g i (1 - i)
+        da_f = dc c f (1 - f)
+        da_g = dc i (1 - g^2)
+        da_o = dh' t o (1 - o)
+        dh   = da_i W_hi + da_f W_hf + da_g W_hg + da_o W_ho
+        dc   = dc f
+    """
+
+    def _prepare(self, first: Parts, flags: RowFlags) -> None:
+        self._gates = self._map_inputs()
+        self._add_mapped_state(self._gates)
+        # Views, in PyTorch's order of the gates' rows, and turned into their values in place.
         i, f, g, o = self._gates.chunk(4, dim=2)
         i.sigmoid_(), f.sigmoid_(), g.tanh_(), o.sigmoid_()
-        new = i * g
+        added = i * g
         if len(self.after) == 1:
-            # The fused loop tells its outputs only.
+            # The fused loop returns the outputs of all steps, but the cells of the last one alone.
             cells, c = torch.empty_like(self.after[0]), first[1]
-            for after, kept, added in zip(cells, f, new, strict=True):
-                c = torch.addcmul(added, kept, c, out=after)
+            for after, kept, new in zip(cells, f, added, strict=True):
+                c = torch.addcmul(new, kept, c, out=after)
             self.after = (*self.after, cells)
-        (used,) = rows.used(first[1:], self.after[1:])
-        # Not `after`, which shows the last cell again where a row waits.
-        t = new.addcmul_(f, used).tanh_()
+        (used,) = flags.used(first[1:], self.after[1:])
+        # From f, c, i and g, and not from `after`, which shows the last cell again where a row
+        # waits.
+        t = added.addcmul_(f, used).tanh_()
         self._into_cell, self._keep = _tanh_back(o, t), f.contiguous()
-        # Errors of the gates, for an error of 1 in the cell (input, forget, new) or the output.
+        # The first three for an error of 1 in the cell, the last for one in the output.
         self._slopes = [
             _sigmoid_back(g, i), _sigmoid_back(used, f), _tanh_back(i, g), _sigmoid_back(t, o)
         ]  # fmt: skip
 
     def back(self, errors: Parts, at: slice) -> Parts:
-        """Through the four gates to the output, and by the forget gate to the cell."""
+        """Return ``dh, dc``: through the four gates, and past them by the forget gate."""
         output, cell = errors
         cell = cell.addcmul_(output, self._into_cell[at])
         slopes = [slope[at] for slope in self._slopes]
-        found = self._through([cell, cell, cell, output], slopes)
-        return found, cell.mul_(self._keep[at])
+        before = self._to_state_before([cell, cell, cell, output], slopes)
+        return before, cell.mul_(self._keep[at])
 
     def finish(self, sums: Parts) -> tuple[Tensor | None, ...]:
         """Return the gradients; both affine maps see the same errors."""
         output, cell = sums
         cell = torch.addcmul(cell, output, self._into_cell)
-        gates = self._gates  # already turned into slopes, and large: used again
+        # The gates' values have become slopes and are not needed any more: their memory, four times
+        # that of the outputs, takes the errors.
+        of_maps = self._gates
         for error, slope, gate in zip(
-            [cell, cell, cell, output], self._slopes, gates.chunk(4, dim=2), strict=True
+            [cell, cell, cell, output], self._slopes, of_maps.chunk(4, dim=2), strict=True
         ):
             torch.mul(error, slope, out=gate)
-        return self._gradients(gates, gates)
+        return self._gradients(of_maps, of_maps)
 
 
 _DERIVED: dict[type[nn.Module], Callable[..., Adjoint]] = {
-    nn.RNNCell: PlainAdjoint,
-    nn.GRUCell: GatedAdjoint,
-    nn.LSTMCell: LongAdjoint,
+    nn.RNNCell: RNNAdjoint,
+    nn.GRUCell: GRUAdjoint,
+    nn.LSTMCell: LSTMAdjoint,
 }
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from tbptt.pytorch.checks import Parts, State
+from tbptt.pytorch.states import S, State, flatten, pack
 
 # Each look raises an alarm from here on; two alarms are a leak. See `diagnose`.
 GAP, PROBE, FOLLOWS = 0.2, 0.25, 0.2
@@ -22,7 +22,7 @@ GAP, PROBE, FOLLOWS = 0.2, 0.25, 0.2
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What :func:`diagnose` found.
+    """The verdict of :func:`diagnose`, and its evidence.
 
     Attributes
     ----------
@@ -66,12 +66,12 @@ class Diagnosis:
 
 
 def diagnose(
-    forward: Callable[[Tensor, State], tuple[Tensor, State]],
+    forward: Callable[[Tensor, S], tuple[Tensor, S]],
     chunks: Sequence[Tensor],
     labels: Tensor,
     *,
-    fresh: State,
-    carried: State,
+    fresh: S,
+    carried: S,
     train_loss: float,
 ) -> Diagnosis:
     """Tell learning from reading one's own state, after a training pass over long sequences.
@@ -119,11 +119,10 @@ def diagnose(
     with torch.no_grad():
         losses, _, after = _frozen(forward, chunks, labels, fresh)
         donors = _donors(labels)
-        swapped = tuple(part.index_select(-2, donors) for part in _parts(carried))
-        given: State = swapped if isinstance(carried, tuple | list) else swapped[0]
-        _, answers, _ = _frozen(forward, chunks, labels, given)
+        swapped = tuple(part.index_select(-2, donors) for part in flatten(carried))
+        _, answers, _ = _frozen(forward, chunks, labels, pack(swapped, carried))
         late = answers[len(answers) // 2 :]
-        found = {
+        evidence = {
             "train_loss": float(train_loss),
             "frozen_loss": losses.mean().item(),
             "probe_carried": _probe(carried, labels),
@@ -132,19 +131,19 @@ def diagnose(
             "follows_inputs": (late == labels).float().mean().item(),
         }
     alarms = {
-        "gap": found["frozen_loss"] - found["train_loss"] > GAP,
-        "probe": found["probe_carried"] - found["probe_frozen"] > PROBE,
-        "swap": found["follows_state"] - found["follows_inputs"] > FOLLOWS,
+        "gap": evidence["frozen_loss"] - evidence["train_loss"] > GAP,
+        "probe": evidence["probe_carried"] - evidence["probe_frozen"] > PROBE,
+        "swap": evidence["follows_state"] - evidence["follows_inputs"] > FOLLOWS,
     }
-    return Diagnosis(**found, alarms=tuple(name for name, raised in alarms.items() if raised))
+    return Diagnosis(**evidence, alarms=tuple(name for name, raised in alarms.items() if raised))
 
 
 def _frozen(
-    forward: Callable[[Tensor, State], tuple[Tensor, State]],
+    forward: Callable[[Tensor, S], tuple[Tensor, S]],
     chunks: Sequence[Tensor],
     labels: Tensor,
-    state: State,
-) -> tuple[Tensor, Tensor, State]:
+    state: S,
+) -> tuple[Tensor, Tensor, S]:
     """Run through the chunks; return losses, answers ``(chunks, rows)`` and the last state."""
     losses, answers = [], []
     for chunk in chunks:
@@ -170,21 +169,20 @@ def _probe(state: State, labels: Tensor) -> float:
         from sklearn.model_selection import StratifiedKFold, cross_val_score
     except ImportError as error:
         raise ImportError("diagnose needs scikit-learn: pip install 'tbptt[series]'") from error
-    sight = torch.cat([part.movedim(-2, 0).reshape(len(labels), -1) for part in _parts(state)], 1)
-    folds = min(5, int(_counts(labels).min()))
-    parts = StratifiedKFold(folds, shuffle=True, random_state=0)
-    scores = cross_val_score(RidgeClassifier(), sight.cpu().numpy(), labels.cpu().numpy(), cv=parts)
+    rows = [part.movedim(-2, 0).reshape(len(labels), -1) for part in flatten(state)]
+    features = torch.cat(rows, 1)
+    n_folds = min(5, int(_counts(labels).min()))
+    folds = StratifiedKFold(n_folds, shuffle=True, random_state=0)
+    scores = cross_val_score(
+        RidgeClassifier(), features.cpu().numpy(), labels.cpu().numpy(), cv=folds
+    )
     return float(scores.mean())
 
 
 def _counts(labels: Tensor) -> Tensor:
-    """Rows of each class that there is."""
+    """RowFlags of each class that there is."""
     counts = torch.bincount(labels)
     return counts[counts > 0]
-
-
-def _parts(state: State) -> Parts:
-    return tuple(state) if isinstance(state, tuple | list) else (state,)
 
 
 def _check(
@@ -201,7 +199,7 @@ def _check(
     if len(chunks) == 0:
         raise ValueError("chunks is empty: pass the sequences of the training pass, cut in time.")
     for name, state in (("fresh", fresh), ("carried", carried)):
-        for part in _parts(state):
+        for part in flatten(state):
             if not isinstance(part, Tensor):
                 raise TypeError(f"{name} must be a Tensor or a tuple of them, got {part!r}.")
             if part.ndim not in (2, 3) or part.shape[-2] != len(labels):

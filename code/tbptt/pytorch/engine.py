@@ -17,34 +17,31 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from tbptt.pytorch.adjoints import Adjoint, Generic
+from tbptt.pytorch.adjoints import Adjoint, GenericAdjoint
 from tbptt.pytorch.checks import (
-    Cell,
-    Parts,
-    State,
     check_call,
     check_cell,
     check_finite,
     check_flags,
     check_shapes,
-    parts_of,
     scalar_loss,
 )
 from tbptt.pytorch.derived import derived
-from tbptt.pytorch.rows import Rows
+from tbptt.pytorch.row_flags import RowFlags
+from tbptt.pytorch.states import Cell, Parts, PassResult, S, pack, parts_of
 from tbptt.schedule import Truncation
 
 
 def backward(
-    cell: Cell,
+    cell: Cell[S],
     loss_fn: Callable[[Tensor], Tensor],
     inputs: Tensor,
-    state: State,
+    state: S,
     truncation: Truncation,
     *,
     resets: Tensor | None = None,
     mask: Tensor | None = None,
-) -> tuple[Tensor, Tensor, State]:
+) -> PassResult[S]:
     """Run a cell over a sequence and accumulate truncated gradients as ``loss.backward()`` does.
 
     The gradient is the sum, over all losses, of that loss's gradient through the steps that
@@ -61,8 +58,9 @@ def backward(
         over steps.
     inputs : Tensor, shape (steps, batch, features)
         Time-major. Gradients flow into them where they require any, so into an embedding below.
-    state : Tensor (batch, hidden) or tuple of them
-        The state before the first step; its first part is the output. Treated as a constant.
+    state : Tensor (batch, hidden), or tuple or list of them
+        The state before the first step; its first part is the output. Treated as a constant. The
+        cell is handed states of the same kind, be it a NamedTuple of yours.
     truncation : Truncation
         Which error reaches which step.
     resets : Tensor of bool, shape (steps, batch), optional
@@ -73,12 +71,10 @@ def backward(
 
     Returns
     -------
-    loss : Tensor
-        Detached scalar.
-    outputs : Tensor, shape (steps, batch, hidden)
-        Detached.
-    state : Tensor or tuple of Tensor
-        After the last step, detached, ready for the next chunk.
+    PassResult
+        ``loss, outputs, state``: a detached scalar; the detached outputs ``(steps, batch,
+        hidden)``; and the state after the last step, detached, of the kind of `state`, ready for
+        the next chunk.
 
     Raises
     ------
@@ -101,27 +97,25 @@ def backward(
     check_shapes(inputs, first)
     check_flags("resets", resets, inputs)
     check_flags("mask", mask, inputs)
-    rows, is_tuple = Rows(resets, mask), isinstance(state, tuple | list)
+    flags = RowFlags(resets, mask)
     if mask is not None:
         # Padding may hold anything; what it holds must not get into a product with zero.
         inputs = inputs.masked_fill(~mask[..., None], 0)
     check_finite(inputs, first)
     by_hand = derived(cell)
-    step: Adjoint
+    adjoint: Adjoint
     if by_hand is not None:
-        check_cell(cell, inputs, first, is_tuple)
-        step = by_hand(cell, inputs, first, rows)
+        check_cell(cell, inputs, state)
+        adjoint = by_hand(cell, inputs, first, flags, like=state)
     else:
         stride = truncation.k1
-        step = Generic(cell, inputs, first, rows, stride=stride, is_tuple=is_tuple)
-    outputs: Tensor = _Outputs.apply(  # type: ignore[no-untyped-call]
-        step, truncation, rows, *step.sources()
-    )
+        adjoint = GenericAdjoint(cell, inputs, first, flags, stride=stride, like=state)
+    outputs = _outputs(adjoint, truncation, flags, *adjoint.sources())
     loss = scalar_loss(loss_fn(outputs))
     if loss.requires_grad:
-        loss.backward()  # type: ignore[no-untyped-call]
-    last = tuple(part[-1].clone() for part in step.after)
-    return loss.detach(), step.after[0], last if is_tuple else last[0]
+        loss.backward()
+    last = tuple(part[-1].clone() for part in adjoint.after)
+    return PassResult(loss.detach(), adjoint.after[0], pack(last, state))
 
 
 class _Outputs(torch.autograd.Function):
@@ -133,43 +127,59 @@ class _Outputs(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, step: Adjoint, truncation: Truncation, rows: Rows, *sources: Tensor
+        ctx: Any, adjoint: Adjoint, truncation: Truncation, flags: RowFlags, *sources: Tensor
     ) -> Tensor:
-        ctx.run = step, truncation, rows
-        return step.after[0].clone()
+        ctx.run = adjoint, truncation, flags
+        # A copy: a loss that works in place must not write over the states.
+        return adjoint.after[0].clone()
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *errors: Tensor) -> tuple[Tensor | None, ...]:
-        step, truncation, rows = ctx.run
-        return None, None, None, *_carry_back(step, rows.own(errors[0]), truncation, rows)
+        adjoint, truncation, flags = ctx.run
+        sums = _carry_back(adjoint, flags.own(errors[0]), truncation, flags)
+        # Nothing for the three arguments that are no tensors, then a gradient for each source.
+        return None, None, None, *adjoint.finish(sums)
 
 
-def _carry_back(
-    step: Adjoint, errors: Tensor, truncation: Truncation, rows: Rows
-) -> tuple[Tensor | None, ...]:
-    """Move the errors of all passes back together, and turn their sums into gradients."""
-    sums = tuple(torch.zeros_like(part) for part in step.after)
+_outputs: Callable[..., Tensor] = _Outputs.apply
+
+
+def _carry_back(adjoint: Adjoint, errors: Tensor, truncation: Truncation, flags: RowFlags) -> Parts:
+    """Move the errors of all passes back together; return their sums at each step's state.
+
+    ``moving[i]`` is what pass `i` has gathered so far: the error of the state that it has reached,
+    summed over the losses that it owns. At each lag all passes go one step back at once.
+    """
+    sums = tuple(torch.zeros_like(part) for part in adjoint.after)
     for stops, owned in _groups(truncation, len(errors)):
+        # Lag 0: each pass begins at its last step, with the error of that step's output. The
+        # state's other parts (an LSTM's cell) have none: no pass has been at this step, so that
+        # their sums are still zero.
         at = _behind(stops, 0)
         moving = tuple(part[at].clone() for part in (errors, *sums[1:]))
         _add(sums, at, moving)
         for lag in range(1, min(truncation.k2, stops[-1])):
-            after = moving if rows.mask is None else tuple(part.clone() for part in moving)
-            here = rows.at(at)
-            moving = here.enter(here.leave(after, step.back(moving, at)))
+            # `back` may write over its errors, and rows without a step need theirs again.
+            after = moving if flags.mask is None else tuple(part.clone() for part in moving)
+            here = flags.at(at)
+            # The forward run's order reversed: past the cell or a missing step, then the reset.
+            moving = here.enter(here.leave(after, adjoint.back(moving, at)))
             at = _behind(stops, lag)
-            # Passes that have arrived at the first step go no further.
+            # Passes that have arrived at the first step go no further: the earliest, so the first.
             arrived = len(moving[0]) - len(range(len(errors))[at])
             moving = tuple(part[arrived:] for part in moving)
-            if lag < owned:
+            if lag < owned:  # the step's own loss belongs to this pass, too
                 moving[0].add_(errors[at])
             _add(sums, at, moving)
-    return step.finish(tuple(rows.own(part) for part in sums))
+    return tuple(flags.own(part) for part in sums)
 
 
 def _groups(truncation: Truncation, steps: int) -> Iterator[tuple[range, int]]:
-    """Yield ends of passes, evenly spaced, and the number of losses that each pass owns."""
+    """Yield ends of passes, evenly spaced, and the number of losses that each pass owns.
+
+    A last pass that owns fewer losses than the others is a group of its own.
+    """
     k1 = truncation.k1
     if steps >= k1:
         yield range(k1, steps + 1, k1), k1
@@ -178,7 +188,11 @@ def _groups(truncation: Truncation, steps: int) -> Iterator[tuple[range, int]]:
 
 
 def _behind(stops: range, lag: int) -> slice:
-    """Return the steps that lie `lag` before the last steps of the passes, as a slice."""
+    """Return the steps that lie `lag` before the last steps of the passes, as a slice.
+
+    Passes that would lie before the first step are left out. A negative start would count from
+    the end; the remainder is the first of those steps that exists.
+    """
     last = range(stops.start - 1 - lag, stops.stop - 1 - lag, stops.step)
     return slice(last.start if last.start >= 0 else last.start % last.step, last.stop, last.step)
 

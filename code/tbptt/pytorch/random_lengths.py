@@ -9,26 +9,19 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from tbptt.pytorch.checks import (
-    Cell,
-    Parts,
-    State,
-    check_finite,
-    check_shapes,
-    parts_of,
-    scalar_loss,
-)
+from tbptt.pytorch.checks import check_finite, check_shapes, scalar_loss
+from tbptt.pytorch.states import Cell, PassResult, S, pack, parts_of
 
 __all__ = ["reweighted"]
 
 
 def reweighted(
-    cell: Cell,
+    cell: Cell[S],
     loss_fn: Callable[[Tensor], Tensor],
     inputs: Tensor,
-    state: State,
+    state: S,
     factors: ArrayLike,
-) -> tuple[Tensor, Tensor, State]:
+) -> PassResult[S]:
     """Accumulate the gradient in which errors are multiplied by a factor at each step back.
 
     With factors from :func:`tbptt.random_lengths.draw_factors` its mean over draws is the full
@@ -47,15 +40,15 @@ def reweighted(
 
     Returns
     -------
-    loss, outputs, state
-        As from :func:`tbptt.pytorch.backward`.
+    PassResult
+        ``loss, outputs, state``, as from :func:`tbptt.pytorch.backward`.
 
     Raises
     ------
     TypeError, ValueError
         If arguments are of the wrong kind or shape, or a value is NaN or infinite.
     """
-    now: Parts = tuple(part.detach() for part in parts_of(state))
+    now = tuple(part.detach() for part in parts_of(state))
     check_shapes(inputs, now)
     check_finite(inputs, now)
     row = np.asarray(factors, dtype=np.float64)
@@ -63,21 +56,20 @@ def reweighted(
         raise ValueError(
             f"factors must be (steps,) = ({len(inputs)},) finite numbers, got shape {row.shape}."
         )
-    is_tuple = isinstance(state, tuple | list)
     outputs = []
     for t, x in enumerate(inputs):
         now = tuple(_scaled(part, float(row[t])) for part in now)
-        now = parts_of(cell(x, now if is_tuple else now[0]), like=now)
+        now = parts_of(cell(x, pack(now, state)), like=now)
         outputs.append(now[0])
     stacked = torch.stack(outputs)
     loss = scalar_loss(loss_fn(stacked))
     if loss.requires_grad:
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
     last = tuple(part.detach() for part in now)
-    return loss.detach(), stacked.detach(), last if is_tuple else last[0]
+    return PassResult(loss.detach(), stacked.detach(), pack(last, state))
 
 
 def _scaled(part: Tensor, factor: float) -> Tensor:
     """Return the same numbers; their errors are multiplied on the way back."""
-    held = part.detach()
-    return held if factor == 0 else held + factor * (part - held)
+    constant = part.detach()
+    return constant if factor == 0 else constant + factor * (part - constant)

@@ -75,17 +75,22 @@ def chunked_loss(
                 "targets of this sequence."
             )
         # At every call: what is frozen may change between two.
-        weights = {name: one for name, one in readout.named_parameters() if one.requires_grad}
-        found: Tensor = _Chunked.apply(  # type: ignore[no-untyped-call]
+        weights = {name: w for name, w in readout.named_parameters() if w.requires_grad}
+        return _chunked(
             outputs, part, chunk, torch.is_grad_enabled(), tuple(weights), *weights.values()
         )
-        return found
 
     return loss_fn
 
 
 class _Chunked(torch.autograd.Function):
-    """Gradients are worked out on the way forward, while a chunk's logits are at hand."""
+    """A loss whose gradients are worked out on the way forward, chunk by chunk.
+
+    A loss that adds up over steps has gradients that do, too: those of a chunk are final while its
+    logits are at hand, but for a factor. So all that is kept for the way back are the gradients of
+    the outputs and the weights; the way back multiplies them by the error of the loss itself,
+    which is 1 unless the loss is scaled or part of a larger one.
+    """
 
     @staticmethod
     def forward(
@@ -97,26 +102,30 @@ class _Chunked(torch.autograd.Function):
         names: tuple[str, ...],
         *weights: Tensor,
     ) -> Tensor:
-        # Sums over many chunks need more places than bfloat16 has.
+        # Sums over many chunks need more places than bfloat16 has: a small share would be rounded
+        # away beside a large sum.
         wide = torch.promote_types(outputs.dtype, torch.float32)
         total = outputs.new_zeros((), dtype=wide)
-        # Twins of the weights, so that hooks on these see the whole gradient, once.
-        twins = [weight.detach().requires_grad_() for weight in weights]
+        # The graphs below are of copies: hooks on the weights themselves are to see the whole
+        # gradient, once, and not a share for every chunk.
+        copies = [weight.detach().requires_grad_() for weight in weights]
         of_outputs = torch.zeros_like(outputs)
-        of_weights = [torch.zeros_like(twin, dtype=wide) for twin in twins]
+        of_weights = [torch.zeros_like(copy, dtype=wide) for copy in copies]
         for first in range(0, len(outputs), chunk):
             piece = outputs[first : first + chunk].detach().requires_grad_()
             with torch.set_grad_enabled(wanted):
                 # A copy of the piece, for a readout that works in place.
-                value = part(dict(zip(names, twins, strict=True)), piece.clone(), first)
+                value = part(dict(zip(names, copies, strict=True)), piece.clone(), first)
             total += value.detach()
-            if not value.requires_grad:
+            if not value.requires_grad:  # nobody wants gradients, or the loss is a constant
                 continue
-            shares = torch.autograd.grad(value, (piece, *twins), materialize_grads=True)
+            shares = torch.autograd.grad(value, (piece, *copies), materialize_grads=True)
             of_outputs[first : first + chunk] = shares[0]
-            for sum_, share in zip(of_weights, shares[1:], strict=True):
-                sum_ += share
-        of_weights = [s.to(weight.dtype) for s, weight in zip(of_weights, weights, strict=True)]
+            for running, share in zip(of_weights, shares[1:], strict=True):
+                running += share
+        of_weights = [
+            whole.to(weight.dtype) for whole, weight in zip(of_weights, weights, strict=True)
+        ]
         ctx.save_for_backward(of_outputs, *of_weights)
         return total.to(outputs.dtype)
 
@@ -125,3 +134,6 @@ class _Chunked(torch.autograd.Function):
     def backward(ctx: Any, *factors: Tensor) -> Any:
         of_outputs, *of_weights = (saved * factors[0] for saved in ctx.saved_tensors)
         return of_outputs, None, None, None, None, *of_weights
+
+
+_chunked: Callable[..., Tensor] = _Chunked.apply

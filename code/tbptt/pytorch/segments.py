@@ -77,10 +77,10 @@ class SegmentAttention(nn.Module):
             )
         kept = []
         for layer, old in zip(self.layers, memory, strict=True):
-            seen = torch.cat([old, x])
-            last = seen[-self.width :]
+            context = torch.cat([old, x])
+            last = context[-self.width :]
             kept.append(last.detach() if cut else last)
-            x = layer(x, seen)
+            x = layer(x, context)
         return x, tuple(kept)
 
 
@@ -97,15 +97,15 @@ class Layer(nn.Module):
             nn.Linear(2 * features, features),
         )  # fmt: skip
 
-    def forward(self, x: Tensor, seen: Tensor) -> Tensor:
-        """Return what follows `x` ``(steps, ...)``, the last steps of `seen`."""
-        now, all_ = self.norm(x), self.norm(seen)
-        here = torch.arange(len(seen) - len(x), len(seen))
-        back = here[:, None] - torch.arange(len(seen))  # (steps, seen): how far back
+    def forward(self, x: Tensor, context: Tensor) -> Tensor:
+        """Return what follows `x` ``(steps, ...)``, the last steps of `context`."""
+        asking, asked = self.norm(x), self.norm(context)
+        here = torch.arange(len(context) - len(x), len(context))
+        back = here[:, None] - torch.arange(len(context))  # (steps, context): how far back
         allowed = (back >= 0) & (back < len(self.distance))
-        scores = torch.einsum("tbf,sbf->bts", self.query(now), self.key(all_))
+        scores = torch.einsum("tbf,sbf->bts", self.query(asking), self.key(asked))
         scores = scores / x.shape[2] ** 0.5 + self.distance[back.clamp(0, len(self.distance) - 1)]
         shares = scores.masked_fill(~allowed, -torch.inf).softmax(dim=2)
-        x = x + torch.einsum("bts,sbf->tbf", shares, self.value(all_))
+        x = x + torch.einsum("bts,sbf->tbf", shares, self.value(asked))
         mixed: Tensor = x + self.mixed(x)
         return mixed

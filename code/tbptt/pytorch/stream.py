@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from tbptt.pytorch.checks import Cell, Parts, State, check_call, check_flags, parts_of, scalar_loss
-from tbptt.pytorch.rows import Rows
+from tbptt.pytorch.checks import check_call, check_flags, scalar_loss
+from tbptt.pytorch.row_flags import RowFlags
+from tbptt.pytorch.states import Cell, Parts, PassResult, S, pack, parts_of
 from tbptt.schedule import Truncation
 
 
@@ -38,31 +39,13 @@ class Block(NamedTuple):
     resets: Tensor | None = None
 
 
-class Pass(NamedTuple):
-    """One backward pass, just made.
-
-    Attributes
-    ----------
-    loss : Tensor
-        Of the block, a detached scalar.
-    outputs : Tensor, shape (steps, batch, hidden)
-        Of the block, detached.
-    state : Tensor or tuple of Tensor
-        After the block, detached.
-    """
-
-    loss: Tensor
-    outputs: Tensor
-    state: State
-
-
 def online(
-    cell: Cell,
+    cell: Cell[S],
     loss_fn: Callable[[Tensor, Any], Tensor],
     blocks: Iterable[Block | tuple[Any, ...]],
-    state: State,
+    state: S,
     truncation: Truncation,
-) -> Iterator[Pass]:
+) -> Iterator[PassResult[S]]:
     """Make one backward pass for each block of a stream, and let you update in between.
 
     Every pass accumulates into ``.grad`` the gradient of its block's loss through the last `k2`
@@ -81,16 +64,17 @@ def online(
         ``loss_fn(outputs, targets)`` of one block, a scalar.
     blocks : iterable of Block, or of tuples (inputs, targets[, resets])
         The stream, `k1` steps at a time.
-    state : Tensor (batch, hidden) or tuple of them
-        The state before the first step. Treated as a constant.
+    state : Tensor (batch, hidden), or tuple or list of them
+        The state before the first step. Treated as a constant. The cell is handed states of the
+        same kind, be it a NamedTuple of yours.
     truncation : Truncation
         `k1` is the block's length, `k2` that of the backward pass.
 
     Yields
     ------
-    Pass
-        Loss, outputs and state. This is the place for clipping, ``optimizer.step()`` and
-        ``optimizer.zero_grad()``.
+    PassResult
+        ``loss, outputs, state`` of the block, as from :func:`tbptt.pytorch.backward`. This is the
+        place for clipping, ``optimizer.step()`` and ``optimizer.zero_grad()``.
 
     Raises
     ------
@@ -118,7 +102,6 @@ def online(
     ...     optimizer.zero_grad()
     """
     check_call(truncation)
-    is_tuple = isinstance(state, tuple | list)
     # Copies, here and of the blocks: the caller may write over buffers in between.
     parts = tuple(part.detach().clone() for part in parts_of(state))
     past = _Past(truncation.k2 - 1)
@@ -130,21 +113,21 @@ def online(
         ended = steps < truncation.k1
         x, resets, first = past.window(block, truncation.k2, parts)
         states, outputs = [], []
-        rows, now = Rows(resets), first
+        flags, now = RowFlags(resets), first
         for t in range(len(x)):
-            now = rows.at(t).enter(now)
+            now = flags.at(t).enter(now)
             states.append(tuple(part.detach() for part in now))
-            now = parts_of(cell(x[t], now if is_tuple else now[0]), like=parts)
+            now = parts_of(cell(x[t], pack(now, state)), like=parts)
             outputs.append(now[0])
         owned = torch.stack(outputs[-steps:])
-        seen = owned.detach().clone()  # the loss may work in place
+        detached = owned.detach().clone()  # the loss may work in place
         loss = scalar_loss(loss_fn(owned, block.targets))
         if loss.requires_grad:
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
         parts = tuple(part.detach() for part in now)
         past.keep(x, resets, states)
         last = tuple(part.clone() for part in parts)
-        yield Pass(loss.detach(), seen, last if is_tuple else last[0])
+        yield PassResult(loss.detach(), detached, pack(last, state))
 
 
 class _Past:

@@ -2,6 +2,6 @@
 
 from tbptt.reference.cells import GRU, LSTM, RNN, Cell
 from tbptt.reference.oracle import Gradients, gradients, run
-from tbptt.reference.pairs import pairs
+from tbptt.reference.shares import pairs
 
 __all__ = ["GRU", "LSTM", "RNN", "Cell", "Gradients", "gradients", "pairs", "run"]

@@ -1,8 +1,8 @@
 """The oracle: truncated gradients straight from the definition, in float64 NumPy.
 
 One loss at a time: its error walks back step by step, as far as `Truncation.reach` lets it, and
-leaves its share of the gradient at every step on the way [1]_. Nothing is shared between errors and
-nothing is clever, so that every engine can be held against it.
+leaves its share of the gradient at every step on the way [1]_. Errors share no work, and nothing is
+done for speed, so that every engine can be held against it.
 
 References
 ----------

@@ -8,6 +8,6 @@ except ImportError as error:
         "tbptt.tensorflow needs TensorFlow and Keras 3: pip install 'tbptt[tensorflow]'"
     ) from error
 
-from tbptt.tensorflow.engine import gradients
+from tbptt.tensorflow.engine import PassResult, gradients
 
-__all__ = ["gradients"]
+__all__ = ["PassResult", "gradients"]

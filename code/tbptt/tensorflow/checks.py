@@ -14,7 +14,7 @@ import tensorflow as tf
 
 Tensor = Any  # tf.Tensor: TensorFlow comes without types.
 Parts = tuple[Tensor, ...]
-State = Any  # A tensor, or a list or tuple of states.
+State = Any  # A tensor, or a list, tuple or NamedTuple of states.
 
 _KERAS = (keras.layers.SimpleRNNCell, keras.layers.GRUCell, keras.layers.LSTMCell)
 
@@ -43,16 +43,21 @@ def check_cell(cell: Any) -> None:
         raise TypeError(
             f"cell must be a cell, got the whole layer {type(cell).__name__}: pass layer.cell."
         )
-    # Keras has no public way to list the layers within a layer.
-    for one in cell._flatten_layers():
-        is_dropout = isinstance(one, keras.layers.Dropout)
+    for layer in layers_of(cell):
+        is_dropout = isinstance(layer, keras.layers.Dropout)
         for name in ("rate",) if is_dropout else ("dropout", "recurrent_dropout"):
-            rate = getattr(one, name, 0)
+            rate = getattr(layer, name, 0)
             if isinstance(rate, int | float) and rate > 0:
                 raise ValueError(
-                    f"{type(one).__name__} has {name}={rate}, and so gives another answer each "
+                    f"{type(layer).__name__} has {name}={rate}, and so gives another answer each "
                     "time. Set it to 0: dropout before the inputs or in loss_fn does no harm."
                 )
+
+
+def layers_of(cell: Any) -> list[Any]:
+    """Return a cell and the layers within it."""
+    # Keras has no public way to list the layers within a layer.
+    return list(cell._flatten_layers())
 
 
 def parts_of(state: State) -> Parts:
@@ -155,11 +160,11 @@ def check_variables(variables: Any, inputs: Any) -> None:
         raise ValueError(
             "variables is empty. A cell has none before it is built: cell.build((None, features))."
         )
-    for place, one in enumerate(variables):
-        if one is not inputs and not isinstance(one, tf.Variable | keras.Variable):
+    for place, variable in enumerate(variables):
+        if variable is not inputs and not isinstance(variable, tf.Variable | keras.Variable):
             raise TypeError(
                 f"variables[{place}] must be a variable, or the inputs themselves; got "
-                f"{type(one).__name__}."
+                f"{type(variable).__name__}."
             )
 
 
@@ -188,7 +193,7 @@ def scalar_loss(loss: Any) -> Tensor:
     return loss
 
 
-def check_made(output: Any, made: Sequence[Any], x: Tensor, used: Parts) -> None:
+def check_returned(output: Any, after: Sequence[Any], x: Tensor, used: Parts) -> None:
     """Check what a cell returned, given the input and the state it was given.
 
     Raises
@@ -199,17 +204,17 @@ def check_made(output: Any, made: Sequence[Any], x: Tensor, used: Parts) -> None
         If a shape differs.
     """
     if not tf.is_tensor(output) or output.shape.rank != 2 or output.dtype != x.dtype:
-        seen = f"{output.dtype.name} {output.shape}" if tf.is_tensor(output) else repr(output)
+        kind = f"{output.dtype.name} {output.shape}" if tf.is_tensor(output) else repr(output)
         raise TypeError(
-            f"The cell's output must be a tensor {x.dtype.name} (batch, hidden), got {seen}."
+            f"The cell's output must be a tensor {x.dtype.name} (batch, hidden), got {kind}."
         )
-    if len(made) != len(used) or not all(tf.is_tensor(part) for part in made):
-        kinds = ", ".join(type(part).__name__ for part in made)
+    if len(after) != len(used) or not all(tf.is_tensor(part) for part in after):
+        kinds = ", ".join(type(part).__name__ for part in after)
         raise TypeError(
             f"The cell must return a state of {len(used)} tensor(s), like the one it is given; it "
-            f"returned {len(made)}: {kinds}."
+            f"returned {len(after)}: {kinds}."
         )
-    for part, like in zip(made, used, strict=True):
+    for part, like in zip(after, used, strict=True):
         if part.dtype != like.dtype:
             raise TypeError(
                 f"The cell was given a state of {like.dtype.name}, and returned {part.dtype.name}."

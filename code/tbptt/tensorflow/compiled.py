@@ -1,4 +1,4 @@
-"""A cell's compiled graphs, kept as long as the cell."""
+"""A cell's compiled graphs, kept as long as the cell is, and is what it was."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from typing import Any
 import tensorflow as tf
 
 from tbptt.tensorflow.checks import Parts, State, Tensor
-from tbptt.tensorflow.lags import every_step, passes
-from tbptt.tensorflow.rows import Rows
+from tbptt.tensorflow.fingerprint import fingerprint
+from tbptt.tensorflow.lags import sums_of_passes, sums_of_true
+from tbptt.tensorflow.row_flags import RowFlags
 from tbptt.tensorflow.steps import Steps, probe, run
 
-_KEPT = 8
+_KEPT = 8  # ways back, for as many lists of variables
 
 
 class Compiled:
@@ -26,11 +27,24 @@ class Compiled:
     """
 
     def __init__(self, cell: Any, inputs: Tensor, state: State) -> None:
-        # What is kept for a cell must not keep the cell.
+        # A weak reference: what is kept for a cell must not keep the cell.
         self._cell = weakref.ref(cell)
         self._output_size = probe(cell, inputs, state)
+        self.note(cell)
         self.forward = _compile(self._forward)
         self._backs: dict[tuple[int, ...], Callable[..., Any]] = {}
+
+    def note(self, cell: Any) -> None:
+        """Note what the cell is, once the graphs have been used.
+
+        Tracing calls the cell, which may write down attributes of its own, such as a counter; that
+        is no reason to trace it again.
+        """
+        self._fingerprint = fingerprint(cell)
+
+    def fits(self, cell: Any) -> bool:
+        """Say whether the cell still is what it was when the graphs were used last."""
+        return self._fingerprint == fingerprint(cell)
 
     def backward(self, variables: list[Any], *, wants_inputs: bool) -> Callable[..., Any]:
         """Return the compiled way back to some variables and, last, the inputs.
@@ -39,10 +53,10 @@ class Compiled:
         of gradients, None where there is none, and to whether the cell repeats itself. The few
         lists of variables that came last have their graphs kept.
         """
-        key = (wants_inputs, *(id(one) for one in variables))
+        key = (wants_inputs, *(id(variable) for variable in variables))
         if key not in self._backs:
             if len(self._backs) == _KEPT:
-                del self._backs[next(iter(self._backs))]
+                del self._backs[next(iter(self._backs))]  # the oldest
             self._backs[key] = _compile(_backward(self._cell, variables, wants_inputs))
         return self._backs[key]
 
@@ -50,7 +64,7 @@ class Compiled:
         self, inputs: Tensor, state: State, resets: Tensor | None, mask: Tensor | None
     ) -> tuple[Tensor, Parts, Parts, Tensor, Tensor]:
         """Return outputs, all states, the last ones, and whether inputs and state are finite."""
-        outputs, after = run(self._cell(), inputs, state, Rows(resets, mask), self._output_size)
+        outputs, after = run(self._cell(), inputs, state, RowFlags(resets, mask), self._output_size)
         last = tuple(part[-1] for part in after)
         return outputs, after, last, _finite([inputs]), _finite(tf.nest.flatten(state))
 
@@ -71,17 +85,17 @@ def _backward(
         k2: Tensor,
         single: bool,
     ) -> tuple[list[Tensor | None], Tensor]:
-        rows = Rows(resets, mask)
-        used = rows.used(tuple(tf.nest.flatten(state)), after)
+        flags = RowFlags(resets, mask)
+        used = flags.used(tuple(tf.nest.flatten(state)), after)
         steps = Steps(
-            whose(), inputs, used, rows,
+            whose(), inputs, used, flags,
             like=state, variables=variables, wants_inputs=wants_inputs,
         )  # fmt: skip
         zeros = tuple(tf.zeros_like(part) for part in after)
         if single:
-            sums = every_step(steps, errors, zeros, k2)
+            sums = sums_of_true(steps, errors, zeros, k2)
         else:
-            sums = passes(steps, errors, zeros, k1, k2)
+            sums = sums_of_passes(steps, errors, zeros, k1, k2)
         return steps.finish(errors, sums), steps.repeats(outputs, after)
 
     return back
@@ -102,11 +116,13 @@ _COMPILED: weakref.WeakKeyDictionary[Any, Compiled] = weakref.WeakKeyDictionary(
 def compiled(cell: Any, inputs: Tensor, state: State) -> Compiled:
     """Return a cell's graphs; an unbuilt cell is built.
 
+    They are made anew when an attribute of the cell has changed, such as its activation.
+
     Raises
     ------
     TypeError, ValueError
         If the cell does not return an output and a state like the one it is given.
     """
-    if cell not in _COMPILED:
+    if cell not in _COMPILED or not _COMPILED[cell].fits(cell):
         _COMPILED[cell] = Compiled(cell, inputs, state)
     return _COMPILED[cell]

@@ -11,14 +11,13 @@ long, and the work ``k2 / k1`` backward sweeps.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import keras
 import tensorflow as tf
 
 from tbptt.schedule import Truncation
 from tbptt.tensorflow.checks import (
-    State,
     Tensor,
     check_cell,
     check_flags,
@@ -29,18 +28,42 @@ from tbptt.tensorflow.checks import (
 )
 from tbptt.tensorflow.compiled import compiled
 
+S = TypeVar("S")
+
+
+class PassResult(NamedTuple, Generic[S]):
+    """What a backward pass returns.
+
+    Attributes
+    ----------
+    loss : tf.Tensor
+        Scalar.
+    gradients : list of tf.Tensor, tf.IndexedSlices or None
+        In the order of the variables; None where a variable has no part, or is one that tapes do
+        not watch (``tf.Variable(..., trainable=False)``), as from ``tf.GradientTape.gradient``.
+    outputs : tf.Tensor, shape (steps, batch, hidden)
+        Of the cell. No gradient of yours flows into these, the loss or the state.
+    state : tf.Tensor, or list or tuple
+        After the last step, nested as it was given, ready for the next chunk.
+    """
+
+    loss: Tensor
+    gradients: list[Tensor | None]
+    outputs: Tensor
+    state: S
+
 
 def gradients(
     cell: Any,
     loss_fn: Callable[[Tensor], Tensor],
     inputs: Tensor,
-    state: State,
+    state: S,
     truncation: Truncation,
     variables: Sequence[Any],
     *,
     resets: Tensor | None = None,
     mask: Tensor | None = None,
-) -> tuple[Tensor, list[Tensor | None], Tensor, State]:
+) -> PassResult[S]:
     """Run a cell over a sequence and return truncated gradients.
 
     The gradient is the sum, over all losses, of that loss's gradient through the steps that
@@ -59,7 +82,8 @@ def gradients(
         ``cell(x, states) -> (output, states)`` for one step: ``SimpleRNNCell``, ``GRUCell``,
         ``LSTMCell``, ``StackedRNNCells``, or a layer of your own. It must treat the rows of a
         batch alike and each by itself, and give the same answer twice (no dropout). It is built if
-        it has not been. What it computes must not change later, but for its variables.
+        it has not been. Its variables and attributes may change later; what it reads elsewhere,
+        such as a global, must not.
     loss_fn : callable
         Called once with all outputs, ``(steps, batch, hidden)``; returns a scalar that adds up
         over steps.
@@ -82,15 +106,10 @@ def gradients(
 
     Returns
     -------
-    loss : tf.Tensor
-        Scalar.
-    grads : list of tf.Tensor, tf.IndexedSlices or None
-        In the order of `variables`; None where a variable has no part, or is one that tapes do not
-        watch (``tf.Variable(..., trainable=False)``), as from ``tf.GradientTape.gradient``.
-    outputs : tf.Tensor, shape (steps, batch, hidden)
-        Of the cell. No gradient of yours flows into these, the loss or the state.
-    state : tf.Tensor, or list or tuple
-        After the last step, nested as it was given, ready for the next chunk.
+    PassResult
+        ``loss, gradients, outputs, state``: a scalar; a gradient for each of `variables`, in their
+        order; the outputs ``(steps, batch, hidden)``; and the state after the last step, nested as
+        it was given, ready for the next chunk.
 
     Raises
     ------
@@ -133,24 +152,28 @@ def gradients(
     graphs = compiled(cell, *given[:2])
 
     outputs, after, last, *finite = graphs.forward(*given)
+    # Constants, also for a tape of the caller's own around this call.
     outputs, last = tf.nest.map_structure(tf.stop_gradient, (outputs, last))
     if tf.executing_eagerly():
         for name, fine in zip(("inputs", "state"), finite, strict=True):
             if not fine:
                 raise ValueError(f"{name} must be finite, but NaN or infinity is among the values.")
 
-    sources = [x if one is inputs else _bare(one) for one in variables]
+    sources = [x if variable is inputs else _bare(variable) for variable in variables]
+    # What the loss itself makes of its outputs and of the variables it uses: the errors, and the
+    # readout's gradients.
     with tf.GradientTape() as tape:
         tape.watch([outputs, x])
         loss = scalar_loss(loss_fn(outputs))
     errors, *grads = tape.gradient(loss, [outputs, *sources])
 
     if errors is not None:
-        wanted = [one for one in sources if one is not x and one.trainable]
-        wants_inputs = any(one is x for one in sources)
+        # And what the errors become on their way back through the cell.
+        wanted = [source for source in sources if source is not x and source.trainable]
+        wants_inputs = any(source is x for source in sources)
         back = graphs.backward(wanted, wants_inputs=wants_inputs)
         k1, k2 = (tf.constant(k) for k in (truncation.k1, truncation.k2))
-        found, repeats = back(
+        shares, repeats = back(
             *given, outputs, after, tf.convert_to_tensor(errors), k1, k2, truncation.k1 == 1
         )
         if tf.executing_eagerly() and not repeats:
@@ -159,9 +182,18 @@ def gradients(
                 "noise and batch normalisation out of it: before the inputs or in loss_fn they do "
                 "no harm."
             )
-        below = {id(one): share for one, share in zip([*wanted, x], found, strict=False)}
-        grads = [_sum(g, below.get(id(one))) for g, one in zip(grads, sources, strict=True)]
-    return tf.stop_gradient(loss), grads, outputs, tf.nest.pack_sequence_as(state, last)
+        # The inputs' share comes last, and only where it was wanted. A variable may be listed
+        # twice, or be used by cell and loss alike: its gradient is the sum of both.
+        through_cell = {
+            id(source): share for source, share in zip([*wanted, x], shares, strict=False)
+        }
+        grads = [
+            _sum(grad, through_cell.get(id(source)))
+            for grad, source in zip(grads, sources, strict=True)
+        ]
+    graphs.note(cell)
+    last = tf.nest.pack_sequence_as(state, last)
+    return PassResult(tf.stop_gradient(loss), grads, outputs, last)
 
 
 def _bare(variable: Any) -> Any:
@@ -169,8 +201,9 @@ def _bare(variable: Any) -> Any:
     return variable.value if isinstance(variable, keras.Variable) else variable
 
 
-def _sum(one: Tensor | None, other: Tensor | None) -> Tensor | None:
+def _sum(a: Tensor | None, b: Tensor | None) -> Tensor | None:
     """Add two gradients; None is none."""
-    if one is None or other is None:
-        return one if other is None else other
-    return tf.convert_to_tensor(one) + tf.convert_to_tensor(other)
+    if a is None or b is None:
+        return a if b is None else b
+    # An embedding's gradient comes as IndexedSlices, which cannot be added as they are.
+    return tf.convert_to_tensor(a) + tf.convert_to_tensor(b)

@@ -7,8 +7,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from tbptt.tensorflow.checks import Parts, State, Tensor, check_made
-from tbptt.tensorflow.rows import Rows
+from tbptt.tensorflow.checks import Parts, State, Tensor, check_returned
+from tbptt.tensorflow.row_flags import RowFlags
 
 
 def step(cell: Any, x: Tensor, used: Parts, like: State) -> tuple[Tensor, Parts]:
@@ -19,11 +19,13 @@ def step(cell: Any, x: Tensor, used: Parts, like: State) -> tuple[Tensor, Parts]
     TypeError, ValueError
         If the cell does not return an output and a state like the one it is given.
     """
-    made = cell(x, tf.nest.pack_sequence_as(like if tf.nest.is_nested(like) else [like], used))
-    if not isinstance(made, tuple | list) or len(made) != 2:
-        raise TypeError(f"cell(x, states) must return (output, states), got {made!r}.")
-    output, after = made[0], tuple(tf.nest.flatten(made[1]))
-    check_made(output, after, x, used)
+    # Keras's convention: a state of one part is handed to the cell as a list of one.
+    states = tf.nest.pack_sequence_as(like if tf.nest.is_nested(like) else [like], used)
+    returned = cell(x, states)
+    if not isinstance(returned, tuple | list) or len(returned) != 2:
+        raise TypeError(f"cell(x, states) must return (output, states), got {returned!r}.")
+    output, after = returned[0], tuple(tf.nest.flatten(returned[1]))
+    check_returned(output, after, x, used)
     return output, after
 
 
@@ -37,6 +39,8 @@ def probe(cell: Any, inputs: Tensor, state: State) -> int:
     TypeError, ValueError
         As for :func:`step`.
     """
+    # In an init_scope, so that a cell that is built here gets variables of its own, and not some
+    # of the graph that the caller may be tracing.
     with tf.init_scope():
         x = tf.zeros((1, inputs.shape[2]), inputs.dtype)
         used = tuple(tf.zeros((1, part.shape[1]), part.dtype) for part in tf.nest.flatten(state))
@@ -45,7 +49,7 @@ def probe(cell: Any, inputs: Tensor, state: State) -> int:
 
 
 def run(
-    cell: Any, inputs: Tensor, state: State, rows: Rows, output_size: int
+    cell: Any, inputs: Tensor, state: State, flags: RowFlags, output_size: int
 ) -> tuple[Tensor, Parts]:
     """Run a cell over a sequence; return outputs and states, each ``(steps, batch, hidden)``.
 
@@ -55,12 +59,13 @@ def run(
     steps = tf.shape(inputs)[0]
     # The output waits and begins anew as a part of the state does.
     output = tf.zeros((tf.shape(inputs)[1], output_size), inputs.dtype)
+    # A batch size that is known stays known in the loop, which cells ask for.
     output = tf.ensure_shape(output, (inputs.shape[1], output_size))
     moving = (output, *first)
     kept = tuple(tf.TensorArray(p.dtype, steps, element_shape=p.shape) for p in moving)
 
     def body(t: Tensor, moving: Parts, kept: Parts) -> tuple[Tensor, Parts, Parts]:
-        here = rows.at(t)
+        here = flags.at(t)
         before = here.enter(moving)
         output, after = step(cell, inputs[t], before[1:], state)
         moving = here.leave(before, (output, *after))
@@ -77,6 +82,10 @@ def run(
 class Steps:
     """All steps of a run as one batch, and the adjoint of each of them.
 
+    With the states of the run at hand no step waits for another: steps are laid along the batch
+    axis as rows, and the cell is applied to all of them in one call under tapes. A vector-Jacobian
+    product of that one call takes errors back through every step at once.
+
     Raises
     ------
     ValueError
@@ -88,25 +97,28 @@ class Steps:
         cell: Any,
         inputs: Tensor,
         used: Parts,
-        rows: Rows,
+        flags: RowFlags,
         *,
         like: State,
         variables: Sequence[Any],
         wants_inputs: bool,
     ) -> None:
-        self._rows = rows
+        self._flags = flags
         self._cell, self._inputs, self._states, self._like = cell, inputs, used, like
         x, self._used = _flat(inputs), tuple(_flat(part) for part in used)
         self._wants_inputs = wants_inputs
         self._sources = [*variables, x] if wants_inputs else [*variables]
-        # Two tapes, so that no lag works out gradients of weights.
+        # Two tapes over the same call: the first goes back to the states, once for every lag, the
+        # second to the weights, once in all. One tape for both would work out gradients of the
+        # weights at every lag. Neither watches what it is not asked for.
         self._tape = tf.GradientTape(persistent=True, watch_accessed_variables=False)
         self._last = tf.GradientTape(watch_accessed_variables=False)
         with self._tape, self._last:
             self._tape.watch(self._used)
             self._last.watch(self._sources)
-            self._output, self._made = step(cell, x, self._used, like)
-        shares = self._tape.gradient((self._output, *self._made), self._used)
+            self._output, self._after = step(cell, x, self._used, like)
+        # Of a tape that finds no way there is None; asked once, while the graph is traced.
+        shares = self._tape.gradient((self._output, *self._after), self._used)
         if all(share is None for share in shares):
             raise ValueError(
                 "The cell's output and state do not depend on the state before, as far as the "
@@ -118,23 +130,23 @@ class Steps:
 
         `errors` may be None, for none; all parts are ``(steps, batch, hidden)``.
         """
-        after = self._made if errors is None else (self._output, *self._made)
+        after = self._after if errors is None else (self._output, *self._after)
         given = parts if errors is None else (errors, *parts)
-        found = self._tape.gradient(after, self._used, [_flat(part) for part in given])
-        return self._past(self._rows, found, parts)
+        shares = self._tape.gradient(after, self._used, [_flat(part) for part in given])
+        return self._past_flags(self._flags, shares, parts)
 
     def back_at(self, at: Tensor, errors: Tensor, parts: Parts) -> Parts:
         """Do the same for the steps `at` alone, ``(n,)``; all parts are ``(n, batch, hidden)``.
 
         The rows are run again: what a tape has kept cannot be picked from.
         """
-        rows = self._rows.at(at)
+        flags = self._flags.at(at)
         x, *used = (_flat(tf.gather(part, at)) for part in (self._inputs, *self._states))
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(used)
-            output, made = step(self._cell, x, tuple(used), self._like)
+            output, after = step(self._cell, x, tuple(used), self._like)
         given = [_flat(part) for part in (errors, *parts)]
-        return self._past(rows, tape.gradient((output, *made), used, given), parts)
+        return self._past_flags(flags, tape.gradient((output, *after), used, given), parts)
 
     def finish(self, errors: Tensor, parts: Parts) -> list[Tensor | None]:
         """Turn sums of errors into gradients of the variables, then, if wanted, of the inputs.
@@ -142,28 +154,32 @@ class Steps:
         This is where errors of steps that a row does not have are left out; on the way back they
         do not get past such a step.
         """
-        given = [_flat(self._rows.own(part)) for part in (errors, *parts)]
-        found = list(self._last.gradient((self._output, *self._made), self._sources, given))
-        if self._wants_inputs and found[-1] is not None:
-            found[-1] = tf.reshape(found[-1], tf.shape(self._inputs))
-        return found
+        given = [_flat(self._flags.own(part)) for part in (errors, *parts)]
+        after = (self._output, *self._after)
+        gradients = list(self._last.gradient(after, self._sources, given))
+        if self._wants_inputs and gradients[-1] is not None:
+            gradients[-1] = tf.reshape(gradients[-1], tf.shape(self._inputs))
+        return gradients
 
     def repeats(self, outputs: Tensor, after: Parts) -> Tensor:
         """Say whether the batch gave what the run gave: a scalar bool."""
         same = []
-        for once, again in zip((outputs, *after), (self._output, *self._made), strict=True):
-            apart = tf.abs(self._rows.own(tf.reshape(again, tf.shape(once)) - once))
+        for once, again in zip((outputs, *after), (self._output, *self._after), strict=True):
+            difference = tf.abs(self._flags.own(tf.reshape(again, tf.shape(once)) - once))
             tolerance = tf.cast(_tolerance(once.dtype), once.dtype)
-            same.append(tf.reduce_all(apart <= tolerance * (1 + tf.abs(once))))
+            same.append(tf.reduce_all(difference <= tolerance * (1 + tf.abs(once))))
         return tf.reduce_all(same)
 
-    def _past(self, rows: Rows, found: Sequence[Tensor | None], after: Parts) -> Parts:
-        """Carry errors past the mask and the resets; `found` have passed the cell."""
+    def _past_flags(self, flags: RowFlags, shares: Sequence[Tensor | None], after: Parts) -> Parts:
+        """Carry errors past the mask and the resets; `shares` have passed the cell.
+
+        `after` are the errors as they were before the cell: rows without a step keep them.
+        """
         before = tuple(
             tf.zeros_like(like) if part is None else tf.reshape(part, tf.shape(like))
-            for part, like in zip(found, after, strict=True)
+            for part, like in zip(shares, after, strict=True)
         )
-        return rows.enter(rows.leave(after, before))
+        return flags.enter(flags.leave(after, before))
 
 
 def _flat(part: Tensor) -> Tensor:

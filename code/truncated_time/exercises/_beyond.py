@@ -15,8 +15,8 @@ def _lstm(answer: Any) -> None:
     cell = nn.LSTMCell(64, 512, device="meta")
     learned = sum(weight.numel() for weight in cell.parameters())
 
-    def near(said: float, value: float) -> bool:
-        return abs(said - value) < 0.01 * value
+    def near(given: float, value: float) -> bool:
+        return abs(given - value) < 0.01 * value
 
     right = 4.0 * learned * (2 * 512)
     require(not near(size, right / 2), "Bytes: the state has two parts, and both have derivatives.")
@@ -68,7 +68,7 @@ def _ring(answer: Any) -> None:
 
 def _hops(answer: Any) -> None:
     """Walk every way back, hop by hop; all but its last one end inside the segment."""
-    seen, segment = numbers(answer, ("steps in sight", "the steps of a segment"))
+    sight, segment = numbers(answer, ("steps in sight", "the steps of a segment"))
 
     def back(inside: int) -> int:
         ends = {0}
@@ -76,8 +76,8 @@ def _hops(answer: Any) -> None:
             ends = {at + hop for at in ends for hop in range(5) if at + hop < inside}
         return max(ends) + 4
 
-    require(seen != 4, "In sight: that is one layer. The layer above looks at what this one saw.")
-    require(seen == back(10**6), "In sight: what does the furthest of three hops in a row reach?")
+    require(sight != 4, "In sight: that is one layer. The layer above looks at what this one saw.")
+    require(sight == back(10**6), "In sight: what does the furthest of three hops in a row reach?")
     require(segment >= 1 and segment == int(segment), "A segment has whole steps.")
     require(
         segment not in (10, 11),

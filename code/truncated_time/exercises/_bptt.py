@@ -120,14 +120,14 @@ def _exact(answer: Any) -> None:
     loss_of = nn.BCEWithLogitsLoss()
     state, total = torch.zeros(5, 4, dtype=torch.float64), torch.zeros((), dtype=torch.float64)
     for chunk in torch.split(x, 3):
-        said, state = network(chunk, state)
-        total = total + loss_of(said, y)
+        logits, state = network(chunk, state)
+        total = total + loss_of(logits, y)
     wanted = torch.autograd.grad(total, list(network.parameters()))
     network.longest = 0
     function(answer, "accumulate(network, loss_of, x, y, k)")(network, loss_of, x, y, 3)
     got = [weight.grad for weight in network.parameters()]
     require(
-        all(one is not None for one in got),
+        all(gradient is not None for gradient in got),
         "Weights are left without `.grad`: let every chunk's `backward` accumulate there.",
     )
     require(
@@ -147,13 +147,13 @@ def _exact(answer: Any) -> None:
 
 def _depth(state: Any) -> int:
     """Count the steps in a state's graph: one `tanh` each."""
-    seen, stack = set(), [state.grad_fn]
+    visited, stack = set(), [state.grad_fn]
     while stack:
         node = stack.pop()
-        if node is not None and node not in seen:
-            seen.add(node)
+        if node is not None and node not in visited:
+            visited.add(node)
             stack += [before for before, _ in node.next_functions]
-    return sum(node.name().startswith("Tanh") for node in seen)
+    return sum(node.name().startswith("Tanh") for node in visited)
 
 
 def _forgotten(answer: Any) -> None:
@@ -170,7 +170,7 @@ def _forgotten(answer: Any) -> None:
     right = [reached(t) for t in (4, 9, 14, 19)]
     require(len(walked) == 4, f"There are four losses, so four numbers, not {len(walked)}.")
     require(
-        walked != [one - 1 for one in right],
+        walked != [steps - 1 for steps in right],
         "You counted Jacobians. An error also reaches the weights of its own step.",
     )
     require(

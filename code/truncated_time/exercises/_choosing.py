@@ -116,8 +116,8 @@ def _choose_flag(answer: Any) -> None:
         fit = points[use]
         # A flag that never rises has a column of zeros.
         weights = np.linalg.pinv(fit.T @ fit, rcond=1e-12) @ (fit.T @ data.y[103:][use])
-        said = np.append(np.full(103, np.nan), points @ weights)
-        return bool(abs(without - error_of_part(said, data, name)) < 1.5e-3)
+        forecast = np.append(np.full(103, np.nan), points @ weights)
+        return bool(abs(without - error_of_part(forecast, data, name)) < 1.5e-3)
 
     if not is_error(1):
         require(

@@ -12,12 +12,14 @@ from truncated_time.exercises._form import AnswerError, array, function, integer
 def _border(answer: Any) -> None:
     """Mark the steps of calls of 8."""
     parts = pair(answer, "the steps that the job looks at", "those right behind a border")
-    seen, behind = (set(integers(part, "steps, counted from 0")) for part in parts)
+    looked_at, behind = (set(integers(part, "steps, counted from 0")) for part in parts)
     call = np.arange(24) // 8
     last = {t for t in range(24) if t == 23 or call[t + 1] != call[t]}
     first = {t for t in range(1, 24) if call[t - 1] != call[t]}
-    require(seen != {t + 1 for t in last}, "Count steps from 0: the first call has 0 to 7.")
-    require(seen in (last, last - {min(last)}), "The job looks at the last step of each call of 8.")
+    require(looked_at != {t + 1 for t in last}, "Count steps from 0: the first call has 0 to 7.")
+    require(
+        looked_at in (last, last - {min(last)}), "The job looks at the last step of each call of 8."
+    )
     require(
         behind != first | {0},
         "Step 0 is no border: the long run begins from zeros there as well.",
@@ -31,15 +33,15 @@ def _identity(answer: Any) -> None:
     needs = {"kept_answer": [], "store": ["kept_answer"], "stored_answer": ["store"]}
 
     def differs(asked: str) -> bool:
-        state, told = 0, []
+        state, fetched = 0, []
         for _ in range(2):
             ran, stack = set(), [asked]
             while stack:
                 ran.add(name := stack.pop())
                 stack += needs[name]
-            told.append(state)
+            fetched.append(state)
             state += "store" in ran
-        return told[0] != told[1]
+        return fetched[0] != fetched[1]
 
     require(
         all(isinstance(part, bool | np.bool_) for part in parts), "Give two answers, True or False."
@@ -73,13 +75,13 @@ def _mask(answer: Any) -> None:
         raise AnswerError(f"Keras does not make such a layer: {str(error)[:120]}") from None
     alone = not isinstance(outputs, tuple | list) and tuple(outputs.shape) == (3, 4, 3)
     require(alone, "The layer has to return the outputs of all steps, and nothing else.")
-    said = keras.ops.convert_to_numpy(outputs)
+    returned = keras.ops.convert_to_numpy(outputs)
     require(
-        not said[1, 2:].any() and not said[2].any(),
+        not returned[1, 2:].any() and not returned[2].any(),
         "Behind its end a row still gives something else than zeros: by default Keras repeats the "
         "last output. Look for the argument that speaks of the output and the mask.",
     )
-    require(said[0].any(), "Now the real steps give zeros, too.")
+    require(returned[0].any(), "Now the real steps give zeros, too.")
 
 
 def _last_output(answer: Any) -> None:
@@ -89,20 +91,20 @@ def _last_output(answer: Any) -> None:
     lengths, before = np.array([5, 2, 0, 1]), -1.0 - np.arange(8.0).reshape(4, 2)
     for row, length in enumerate(lengths):
         outputs[row, length:] = 0
-    told = array(last(outputs.copy(), lengths.copy(), before.copy()), "one output a row")
-    require(told.shape == (4, 2), f"Return one output a row, (4, 2), not {told.shape}.")
+    picked = array(last(outputs.copy(), lengths.copy(), before.copy()), "one output a row")
+    require(picked.shape == (4, 2), f"Return one output a row, (4, 2), not {picked.shape}.")
     require(
-        told[1].any(),
+        picked[1].any(),
         "A short row gives zeros: you took a step behind its end. Step n has the index n - 1.",
     )
     for row, length in enumerate(lengths):
         right = outputs[row, length - 1] if length else before[row]
         require(
-            length or (told[row] == right).all(),
+            length or (picked[row] == right).all(),
             "A row of length 0 has no output at all, and an index of -1 wraps around. What does "
             "the graph return for it?",
         )
-        require((told[row] == right).all(), f"A row of length {length} gives the wrong step.")
+        require((picked[row] == right).all(), f"A row of length {length} gives the wrong step.")
 
 
 def _own_state(answer: Any) -> None:
@@ -115,17 +117,17 @@ def _own_state(answer: Any) -> None:
     ):
         state = 1.0 + np.arange(len(before) * 2).reshape(-1, 2)
         own = {name: state[row].copy() for row, name in enumerate(before)}
-        told = array(hand_on(state.copy(), list(before), list(now)), "one row a customer")
+        handed_on = array(hand_on(state.copy(), list(before), list(now)), "one row a customer")
         require(
-            told.shape == (len(now), 2),
+            handed_on.shape == (len(now), 2),
             f"Return one row of state for each of the {len(now)} customers of this call, not "
-            f"{told.shape}.",
+            f"{handed_on.shape}.",
         )
         for row, name in enumerate(now):
             if name in own:
                 backwards = name in before and now.index(name) != before.index(name)
                 require(
-                    (told[row] == own[name]).all(),
+                    (handed_on[row] == own[name]).all(),
                     f"{name.title()} gets somebody else's state"
                     + (
                         ". Ask for each row of this call where its customer was before, not the "
@@ -136,7 +138,7 @@ def _own_state(answer: Any) -> None:
                 )
             else:
                 require(
-                    not told[row].any(),
+                    not handed_on[row].any(),
                     "Somebody new begins with another customer's state, not with zeros.",
                 )
 

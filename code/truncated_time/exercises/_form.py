@@ -25,17 +25,17 @@ def numbers(answer: Any, names: Iterable[str]) -> NDArray[np.float64]:
     # Tensors that are part of a graph give their values only when they are asked.
     answer = answer.detach() if hasattr(answer, "detach") else answer
     try:
-        found = np.asarray(answer, dtype=float)
+        values = np.asarray(answer, dtype=float)
     except (TypeError, ValueError, OverflowError):
         raise AnswerError(
             f"This takes {_list(wanted)}, as plain numbers, not {type(answer).__name__} "
             f"{str(answer)[:60]!r}."
         ) from None
     require(
-        found.size == len(wanted) and np.isfinite(found).all(),
-        f"This takes {_list(wanted)}: {len(wanted)} finite number(s), not {found.size}.",
+        values.size == len(wanted) and np.isfinite(values).all(),
+        f"This takes {_list(wanted)}: {len(wanted)} finite number(s), not {values.size}.",
     )
-    return found.ravel()
+    return values.ravel()
 
 
 def array(value: Any, what: str) -> NDArray[np.float64]:
@@ -49,14 +49,14 @@ def array(value: Any, what: str) -> NDArray[np.float64]:
 def integers(answer: Any, what: str) -> list[int]:
     """Return an answer that lists integers."""
     try:
-        found = np.asarray(answer, dtype=float).ravel()
+        values = np.asarray(answer, dtype=float).ravel()
     except (TypeError, ValueError, OverflowError):
         raise AnswerError(f"This takes {what}: a list of integers.") from None
     require(
-        np.isfinite(found).all() and (found == found.round()).all(),
+        np.isfinite(values).all() and (values == values.round()).all(),
         f"This takes {what}: integers only.",
     )
-    return [int(one) for one in found]
+    return [int(value) for value in values]
 
 
 def pair(answer: Any, first: str, second: str) -> tuple[Any, Any]:

@@ -64,8 +64,8 @@ def _freeze_midway(answer: Any) -> None:
 def _impossible(answer: Any) -> None:
     """Search the answer that costs least for two opposite labels."""
     (least,) = numbers(answer, ("the smallest loss, on average",))
-    said = np.linspace(1e-4, 1 - 1e-4, 9999)
-    right = float((-(np.log(said) + np.log(1 - said)) / 2).min())
+    probability = np.linspace(1e-4, 1 - 1e-4, 9999)
+    right = float((-(np.log(probability) + np.log(1 - probability)) / 2).min())
     require(abs(least - 1) > 1e-3, "That is in bits; the loss is in nats, with the natural log.")
     require(
         abs(least - 0.5) > 1e-3,
@@ -92,10 +92,10 @@ def _fingerprint(answer: Any) -> None:
         isinstance(answer, dict) and set(answer) == set(kinds),
         "Give a dict with the keys 'SameRandom' and 'SameDistRandom'.",
     )
-    told = numbers([answer[kind] for kind in kinds], kinds)
+    shares = numbers([answer[kind] for kind in kinds], kinds)
     rng = np.random.default_rng(4)
     into, across = rng.normal(size=(1, 64)) / 2, rng.normal(size=(64, 64)) / 8
-    for kind, share in zip(kinds, told, strict=True):
+    for kind, share in zip(kinds, shares, strict=True):
         x, labels = labelled_sequences(kind, 8, 100, seed=4)
         state = np.zeros((16, 64))
         for t in range(100):

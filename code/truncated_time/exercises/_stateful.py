@@ -24,7 +24,7 @@ def _lane_order(answer: Any) -> None:
         "Six batches of two, and each of the windows A1 to D3 once.",
     )
     require(
-        not any(one[0] == other[0] for one, other in batches),
+        not any(first[0] == second[0] for first, second in batches),
         "Two windows of one sequence stand side by side. Rows run at the same time: the second "
         "cannot know what the first one left.",
     )
@@ -94,23 +94,23 @@ def _broadcast(answer: Any) -> None:
         "Give a dict with the keys 5, 6, 7 and 8: the number of rows that come back, or None where "
         "predict fails.",
     )
-    told: dict[int, int | None] = {}
+    returned: dict[int, int | None] = {}
     for rows in (5, 6, 7, 8):
         model = keras.Sequential(
             [keras.Input(batch_shape=(4, 2, 1)), keras.layers.LSTM(2, stateful=True)]
         )
         try:
-            told[rows] = len(model.predict(np.zeros((rows, 2, 1)), 4, verbose=0))
+            returned[rows] = len(model.predict(np.zeros((rows, 2, 1)), 4, verbose=0))
         except Exception:  # of which kind depends on the backend
-            told[rows] = None
-    require(answer[8] == told[8], "Two full batches: nothing is left over.")
+            returned[rows] = None
+    require(answer[8] == returned[8], "Two full batches: nothing is left over.")
     require(
         answer[6] is None and answer[7] is None,
         "A last batch of 2 or 3 rows does not fit a state of 4, and nothing can make it fit. Is "
         "that told, or silent?",
     )
     require(
-        answer[5] == told[5],
+        answer[5] == returned[5],
         f"A last batch of one row: NumPy's rule of broadcasting lets one row stand for many. (Your "
         f"Keras is {keras.__version__}.) How many rows does the last batch then have?",
     )
@@ -123,16 +123,16 @@ def _two_distances(answer: Any) -> None:
         for t in range(20):
             memory = sum(1 for _ in range(t + 1))
             credit = next(back for back in range(1, t + 2) if (t - back + 1) % window == 0)
-            seen, walked = numbers(
+            known, walked = numbers(
                 distances(t, window), ("how many steps the value knows", "how many the error tells")
             )
             where = f"At step {t} (from 0), with windows of {window}: "
             require(
-                (seen, walked) != (memory - 1, credit - 1),
+                (known, walked) != (memory - 1, credit - 1),
                 f"{where}one step short in both. The step itself counts.",
             )
             require(
-                not (seen == credit < memory),
+                not (known == credit < memory),
                 f"{where}you let the value end at the border. That is a network without carried "
                 "state; here the value crosses.",
             )
@@ -147,9 +147,9 @@ def _two_distances(answer: Any) -> None:
                 "first step, and some errors arise close behind it.",
             )
             require(
-                (seen, walked) == (memory, credit),
-                f"{where}({seen:g}, {walked:g}) is wrong. Which steps lie between the beginning of "
-                "the sequence, the beginning of the window and this step?",
+                (known, walked) == (memory, credit),
+                f"{where}({known:g}, {walked:g}) is wrong. Which steps lie between the beginning "
+                "of the sequence, the beginning of the window and this step?",
             )
 
 

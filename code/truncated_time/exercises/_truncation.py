@@ -147,7 +147,7 @@ def _translate(answer: Any) -> None:
     require(
         isinstance(answer, tuple | list)
         and len(answer) == 4
-        and all(isinstance(one, Truncation) for one in answer),
+        and all(isinstance(item, Truncation) for item in answer),
         "This takes a list of four `Truncation`s, in the order of the question.",
     )
     hints = {

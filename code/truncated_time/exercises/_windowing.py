@@ -13,13 +13,13 @@ from truncated_time.exercises._form import numbers, require
 def _ceiling(length: int, increment: int, position: int, positives: Fraction) -> Fraction:
     """Lay the windows of 20 steps down, and answer all zeros with what is more frequent."""
     windows = [range(begin, begin + length) for begin in range(0, 21 - length, increment)]
-    seen = Fraction(sum(position in window for window in windows), len(windows))
-    blank = positives * (1 - seen)  # all zeros, of a positive sequence
-    return positives * seen + max(blank, 1 - positives)
+    share = Fraction(sum(position in window for window in windows), len(windows))
+    blank = positives * (1 - share)  # all zeros, of a positive sequence
+    return positives * share + max(blank, 1 - positives)
 
 
-def _close(found: float, right: Fraction) -> bool:
-    return bool(abs(found - float(right)) < 2e-3)
+def _close(given: float, right: Fraction) -> bool:
+    return bool(abs(given - float(right)) < 2e-3)
 
 
 def _middle(answer: Any) -> None:

@@ -23,8 +23,8 @@ def module(name: str) -> str:
 
 def about(name: str) -> str:
     """First line of an experiment's docstring, without importing it and its framework."""
-    found = importlib.util.find_spec(module(name))
-    if found is None or found.origin is None:
+    spec = importlib.util.find_spec(module(name))
+    if spec is None or spec.origin is None:
         raise ModuleNotFoundError(f"{module(name)} is named, but not there.")
-    text = ast.get_docstring(ast.parse(Path(found.origin).read_text(encoding="utf-8")))
+    text = ast.get_docstring(ast.parse(Path(spec.origin).read_text(encoding="utf-8")))
     return (text or "").partition("\n")[0]

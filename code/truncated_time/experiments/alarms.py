@@ -54,9 +54,9 @@ def run(training: str, seed: int) -> list[dict[str, Any]]:
     rows = []
     for epoch in range(1, epochs + 1):
         done = one_pass(net, x, y, CHUNK, net.start(start, len(y)), optimizer, update=update)
-        found = diagnose(
+        report = diagnose(
             net,
-            x.split(CHUNK),  # type: ignore[no-untyped-call]
+            x.split(CHUNK),
             y,
             fresh=net.start(start, len(y)),
             carried=done.state,
@@ -66,8 +66,8 @@ def run(training: str, seed: int) -> list[dict[str, Any]]:
         test = one_pass(net, *new, CHUNK, net.start(start, 2 * TEST_EXAMPLES))
         rows.append(
             {"training": training, "seed": seed, "epoch": epoch,
-             **{name: round(value, 4) for name, value in vars(found).items() if name != "alarms"},
-             "alarms": " ".join(found.alarms), "verdict": found.verdict,
+             **{name: round(value, 4) for name, value in vars(report).items() if name != "alarms"},
+             "alarms": " ".join(report.alarms), "verdict": report.verdict,
              "test_accuracy": round(test.accuracies[-1].item(), 4)}
         )  # fmt: skip
     return rows

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from tbptt.pytorch import backward
 from tbptt.pytorch.diagonal import DiagonalCell
-from tbptt.pytorch.forward import RTRL, UORO, Method, SnAp, forward
+from tbptt.pytorch.forward_mode import RTRL, UORO, Method, SnAp, accumulate
 from tbptt.pytorch.random_lengths import reweighted
 from tbptt.pytorch.segments import SegmentAttention
 from tbptt.random_lengths import draw_factors
@@ -121,8 +121,7 @@ def _recurrent(way: str, setting: tuple[float, ...], seed: int) -> Learner:
     rng, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
     methods: dict[str, Method] = {"RTRL": RTRL(), "SnAp-1": SnAp(1), "UORO": UORO(generator)}
     length = int(setting[0])
-    state: Any = torch.zeros(BATCH, HIDDEN)
-    carried: Any = None
+    state, carried = torch.zeros(BATCH, HIDDEN), None
 
     def step(words: Tensor) -> float:
         nonlocal state, carried
@@ -130,7 +129,7 @@ def _recurrent(way: str, setting: tuple[float, ...], seed: int) -> Learner:
         if way == "chunks":
             loss, _, state = backward(cell, loss_fn, x, state, Truncation.epochwise(length))
         elif way in methods:
-            loss, _, state, carried = forward(cell, loss_fn, x, state, methods[way], carried)
+            loss, _, state, carried = accumulate(cell, loss_fn, x, state, methods[way], carried)
         else:
             factors = draw_factors(len(x), 1 / length, rng, compensate=way == "coin")
             loss, _, state = reweighted(cell, loss_fn, x, state, factors)
@@ -152,7 +151,7 @@ def _memory(way: str, setting: tuple[float, ...], seed: int) -> Learner:
         for part in _chunks(words, segment):
             outputs, memory = model(embedding(part[:-1]), memory)
             loss = _loss(readout, part)(outputs) * (len(part) - 1) / (len(words) - 1)
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             total += loss.item()
         return total
 
@@ -164,7 +163,7 @@ def _scan(way: str, setting: tuple[float, ...], seed: int) -> Learner:
     slowest, chunk = setting
     cell = DiagonalCell(WORDS, HIDDEN, slowest=slowest)
     readout = nn.Sequential(nn.Linear(2 * HIDDEN, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, WORDS))
-    state: Any = torch.zeros(BATCH, 2 * HIDDEN)
+    state = torch.zeros(BATCH, 2 * HIDDEN)
 
     def step(words: Tensor) -> float:
         nonlocal state

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from tbptt.pytorch import backward
+from tbptt.pytorch.states import State
 from tbptt.schedule import Truncation
 from truncated_time.experiments.shared.echo import (
     CLIP,
@@ -54,12 +55,11 @@ def run(cell: str, weights: str, seed: int) -> list[dict[str, Any]]:
     adam = torch.optim.Adam(learned, LEARNING_RATE)
     updates = UPDATES if weights == "trained" else 0
     stream = torch.from_numpy(echo_language((updates + 1) * STEPS, BATCH, lag=LAG, seed=seed))
-    state: Any = torch.zeros(BATCH, HIDDEN)
-    if cell == "LSTM":
-        state = (state, state)
+    zero = torch.zeros(BATCH, HIDDEN)
+    state: State = (zero, zero) if cell == "LSTM" else zero
     whole = Truncation.epochwise(STEPS)
 
-    def gradient(chunk: int, truncation: Truncation) -> tuple[Tensor, Any]:
+    def gradient(chunk: int, truncation: Truncation) -> tuple[Tensor, State]:
         adam.zero_grad()
         words = stream[chunk * STEPS : (chunk + 1) * STEPS + 1]
 

@@ -98,9 +98,9 @@ def answers(model: Any, window: int, *, carried: bool) -> NDArray[Any]:
     if carried:  # one row, from the first week to the last: the past warms the state up
         return np.asarray(twin(model, 1).predict_on_batch(x[None])[0])
     views = np.lib.stride_tricks.sliding_window_view(x[:, 0], window)[:, :, None]
-    said = np.full_like(y, np.nan)
-    said[window - 1 :] = model.predict(views, batch_size=512, verbose=0)
-    return said
+    forecast = np.full_like(y, np.nan)
+    forecast[window - 1 :] = model.predict(views, batch_size=512, verbose=0)
+    return forecast
 
 
 def run(way: str, window: int, seed: int) -> dict[str, Any]:
@@ -129,11 +129,11 @@ def run(way: str, window: int, seed: int) -> dict[str, Any]:
         model.train_on_batch(inputs, targets)
         if update % (UPDATES // CHECKS):
             continue
-        said = answers(model, window, carried=carried)
+        forecast = answers(model, window, carried=carried)
         # Validation ends so early that none of its answers looks into the test part.
-        error = rmse(said[VALIDATION : TEST - HORIZON], y[VALIDATION : TEST - HORIZON])
+        error = rmse(forecast[VALIDATION : TEST - HORIZON], y[VALIDATION : TEST - HORIZON])
         if error < best["validation_error"]:
-            best = {"validation_error": error, "test_error": rmse(said[TEST:], y[TEST:])}
+            best = {"validation_error": error, "test_error": rmse(forecast[TEST:], y[TEST:])}
             best["updates"] = update
     keras.backend.clear_session()
     return {"way": way, "window": window, "seed": seed,

@@ -116,20 +116,20 @@ def zeros_by_window(cell: Any, readout: Any, x: Any, window: int) -> Floats:
     state = torch.zeros(views.shape[1], cell.hidden_size)
     for step in views:
         state = cell(step, state)
-    said = np.full(len(x), np.nan, dtype=np.float32)
-    said[window - 1 :] = readout(state)[:, 0].numpy()
-    return said
+    forecast = np.full(len(x), np.nan, dtype=np.float32)
+    forecast[window - 1 :] = readout(state)[:, 0].numpy()
+    return forecast
 
 
 def stream(cell: Any, readout: Any, x: Any) -> Floats:
     """Answer every week in one run over the whole series: the past warms the state up."""
     import torch
 
-    state, said = torch.zeros(1, cell.hidden_size), []
+    state, forecast = torch.zeros(1, cell.hidden_size), []
     for step in x:
         state = cell(step[None], state)
-        said.append(readout(state)[0, 0])
-    return torch.stack(said).numpy()
+        forecast.append(readout(state)[0, 0])
+    return torch.stack(forecast).numpy()
 
 
 def train(
@@ -158,7 +158,7 @@ def train(
     weights = [*cell.parameters(), *readout.parameters()]
     adam = torch.optim.Adam(weights, LEARNING_RATE)
     truncation = Truncation(k1, k2)
-    state: Any = torch.zeros(1, UNITS)
+    state = torch.zeros(1, UNITS)
     best, chosen = {"validation_error": np.inf}, np.empty(0, dtype=np.float32)
     feed = batches(policy, k2, seed)
     for update in range(1, updates + 1):
@@ -187,13 +187,13 @@ def train(
             continue
         with torch.no_grad():
             if policy.startswith("zeros"):
-                said = data.scale * zeros_by_window(cell, readout, x, k2)
+                forecast = data.scale * zeros_by_window(cell, readout, x, k2)
             else:
-                said = data.scale * stream(cell, readout, x)
-        error = error_of_part(said, data, "validation")
+                forecast = data.scale * stream(cell, readout, x)
+        error = error_of_part(forecast, data, "validation")
         if error < best["validation_error"]:
             best = {"validation_error": error, "updates": update}
-            chosen = said
+            chosen = forecast
     best["test_error"] = error_of_part(chosen, data, "test")
     return best, chosen
 

@@ -43,7 +43,7 @@ def grid(seeds: int) -> list[dict[str, Any]]:
         {"cure": cure, "data_type": "SameRandom", "chunk": chunk}
         for cure, chunk in itertools.product(POLICIES, CHUNKS)
     ]
-    return [{**one, "seed": seed} for seed, one in itertools.product(range(seeds), runs)]
+    return [{**setting, "seed": seed} for seed, setting in itertools.product(range(seeds), runs)]
 
 
 def carries(net: Classifier) -> dict[str, Carry]:
@@ -76,7 +76,7 @@ def shuffled_pass(
     chunks, rows = len(x) // chunk, x.shape[1]
     parts = x.reshape(chunks, chunk, rows, -1)
     losses = []
-    order = torch.randperm(chunks * rows).split(rows)  # type: ignore[no-untyped-call]
+    order = torch.randperm(chunks * rows).split(rows)
     for visits in order:
         at, row = visits // rows, visits % rows
         logits, state = net(
@@ -84,7 +84,7 @@ def shuffled_pass(
         )
         loss = nn.functional.cross_entropy(logits, y[row])
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         nn.utils.clip_grad_norm_(net.parameters(), 1.0)
         optimizer.step()
         stored[at + 1, :, row] = state.detach().transpose(0, 1)

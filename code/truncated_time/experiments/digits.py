@@ -54,9 +54,9 @@ def run(
 
     def last_losses(rows: torch.Tensor, optimizer: Any) -> float:
         losses = []
-        for some in rows.split(batch):  # type: ignore[no-untyped-call]
-            state = net.start("Random", len(some))
-            done = one_pass(net, x[:, some], y[some], chunk, state, optimizer, update=update)
+        for part in rows.split(batch):
+            state = net.start("Random", len(part))
+            done = one_pass(net, x[:, part], y[part], chunk, state, optimizer, update=update)
             losses.append(done.losses[-1].item())
         return round(float(np.mean(losses)), 4)
 

@@ -20,7 +20,7 @@ from truncated_time.tasks.labelled import DataType
 
 PACKAGES = ("torch", "numpy")
 SEEDS = 1
-# Losses are kept as means over blocks of chunks that grow: what happens, happens at once.
+# Losses are kept as means over blocks of chunks that grow: the first chunks change most.
 EDGES = (0, 1, 2, 3, 4, 5, 7, 10, 15, 20, 30, 50, 75, 100, 150, 200, 300, 500, 700)
 
 

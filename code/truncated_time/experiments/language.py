@@ -65,7 +65,7 @@ def train(truncation: Truncation, seed: int, updates: int = UPDATES) -> list[flo
     cell, readout = nn.RNNCell(WORDS, HIDDEN), nn.Linear(HIDDEN, WORDS)
     weights = [*cell.parameters(), *readout.parameters()]
     adam = torch.optim.Adam(weights, LEARNING_RATE)
-    state: Any = torch.zeros(BATCH, HIDDEN)
+    state = torch.zeros(BATCH, HIDDEN)
     losses = []
     for inputs, targets in zip(
         *(torch.split(s, CHUNK) for s in (words[:-1], words[1:])), strict=True

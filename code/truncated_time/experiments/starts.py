@@ -33,7 +33,7 @@ def grid(seeds: int) -> list[dict[str, Any]]:
         {"stream": "one beginning", "lag": len(BEGINNING), "start": start}
         for start in ("zero", "learned")
     ]
-    return [{**one, "seed": seed} for seed, one in itertools.product(range(seeds), runs)]
+    return [{**setting, "seed": seed} for seed, setting in itertools.product(range(seeds), runs)]
 
 
 class Model(nn.Module):
@@ -84,11 +84,11 @@ def alike(start: str, seed: int) -> Tensor:
     model, windows = Model(), alone(seed)
     optimizer = torch.optim.Adam(model.parameters(), LEARNING_RATE)
     for _ in range(PASSES):
-        for rows in torch.randperm(ROWS * WINDOWS).split(ROWS):  # type: ignore[no-untyped-call]
+        for rows in torch.randperm(ROWS * WINDOWS).split(ROWS):
             cut = windows[:, rows]
             losses, _ = model.losses(cut, begin(model, start, cut, rows, rows))
             optimizer.zero_grad()
-            losses.mean().backward()  # type: ignore[no-untyped-call]
+            losses.mean().backward()
             optimizer.step()
     cut = alone(seed + 1000)
     with torch.no_grad():
@@ -116,7 +116,7 @@ def train(lag: int, start: str, seed: int) -> Model:
                 state = begin(model, start, words, at, row)
             losses, state = model.losses(cut, state)
             optimizer.zero_grad()
-            losses.mean().backward()  # type: ignore[no-untyped-call]
+            losses.mean().backward()
             optimizer.step()
             stored[window + 1, :, row] = state.detach().transpose(0, 1)
     return model
@@ -134,13 +134,13 @@ def run(stream: str, lag: int, start: str, seed: int) -> list[dict[str, Any]]:
     torch.manual_seed(seed)
     torch.set_num_threads(1)
     if stream == "continued":
-        found = continued(lag, start, seed)
+        losses_by_reset = continued(lag, start, seed)
     else:
-        found = {"as trained": alike(start, seed)}
+        losses_by_reset = {"as trained": alike(start, seed)}
     return [
         {"stream": stream, "lag": lag, "start": start, "seed": seed, "reset": reset, "step": step,
          "loss": round(loss, 4)}
-        for reset, losses in found.items() for step, loss in enumerate(losses.tolist())
+        for reset, losses in losses_by_reset.items() for step, loss in enumerate(losses.tolist())
     ]  # fmt: skip
 
 
@@ -150,7 +150,7 @@ def continued(lag: int, start: str, seed: int) -> dict[str, Tensor]:
     words, other = stream_of(lag, seed + 1000), stream_of(lag, seed + 2000)
     row = torch.arange(ROWS)
     with torch.no_grad():
-        found = {}
+        by_reset = {}
         windows = []
         state = torch.zeros(1, ROWS, HIDDEN)
         if start == "learned":
@@ -161,12 +161,12 @@ def continued(lag: int, start: str, seed: int) -> dict[str, Tensor]:
                 state = begin(model, start, words, torch.full((ROWS,), at), row)
             losses, state = model.losses(words[at : at + WINDOW + 1], state)
             windows.append(losses.mean(1))
-        found["as trained"] = torch.stack(windows).mean(0)
+        by_reset["as trained"] = torch.stack(windows).mean(0)
         fresh = begin(model, "learned" if start == "learned" else "zero", words, row, row)
         cut = other[: WINDOW + 1]
-        found["in time"] = model.losses(cut, fresh)[0].mean(1)
-        found["never"] = model.losses(cut, state)[0].mean(1)
+        by_reset["in time"] = model.losses(cut, fresh)[0].mean(1)
+        by_reset["never"] = model.losses(cut, state)[0].mean(1)
         early, _ = model.losses(cut[: LATE + 1], state)
         late, _ = model.losses(cut[LATE:], fresh)
-        found["late"] = torch.cat([early, late]).mean(1)
-    return found
+        by_reset["late"] = torch.cat([early, late]).mean(1)
+    return by_reset

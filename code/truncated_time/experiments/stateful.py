@@ -65,7 +65,7 @@ def network(form: Form) -> Any:
 
 def train_by_hand(model: Any, windows: np.ndarray, labels: np.ndarray, n_windows: int) -> None:
     """One epoch as the sources wrote it: a row, an update; reset after each sequence."""
-    (layer,) = (one for one in model.layers if getattr(one, "stateful", False))
+    (layer,) = (layer for layer in model.layers if getattr(layer, "stateful", False))
     for i in range(len(windows)):
         if i % n_windows == 0:
             layer.reset_state()
@@ -80,12 +80,12 @@ def score(model: Any, form: Form) -> tuple[float, float]:
 
     x, y = first_step_memory(TEST, STEPS, seed=1)
     tester = twin(model, TEST)
-    said = []
+    answers = []
     for start in range(0, STEPS, form.window):  # its state is carried if the model's is
-        said.append(tester.predict_on_batch(x[:, start : start + form.window])[:, 0])
-    labels = np.broadcast_to(y, (len(said), TEST))
-    loss = keras.losses.binary_crossentropy(labels, np.stack(said))
-    accuracy = np.mean((np.stack(said) > 0.5) == (labels > 0.5))
+        answers.append(tester.predict_on_batch(x[:, start : start + form.window])[:, 0])
+    labels = np.broadcast_to(y, (len(answers), TEST))
+    loss = keras.losses.binary_crossentropy(labels, np.stack(answers))
+    accuracy = np.mean((np.stack(answers) > 0.5) == (labels > 0.5))
     return float(accuracy), float(np.mean(loss))
 
 

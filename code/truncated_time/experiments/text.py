@@ -112,8 +112,7 @@ def updates(model: LanguageModel, style: Style, stream: Tensor, state: Tensor) -
             return model.loss(outputs, targets)
 
         embedded = model.embed(inputs)
-        loss, _, after = backward(model.cell, loss_fn, embedded, state, truncation)
-        state = after  # type: ignore[assignment]
+        loss, _, state = backward(model.cell, loss_fn, embedded, state, truncation)
         yield loss
 
 

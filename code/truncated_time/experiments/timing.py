@@ -124,7 +124,7 @@ class _Task:
         self._x = torch.randn(work.steps, work.batch, work.features, device=device)
         self._y = torch.randint(work.words, (work.steps, work.batch), device=device)
         zero = torch.zeros(work.batch, work.hidden, device=device)
-        self._state: Any = (zero, zero) if work.cell == "LSTM" else zero
+        self._state: Tensor | tuple[Tensor, Tensor] = (zero, zero) if work.cell == "LSTM" else zero
 
     def _sum(self, logits: Tensor, targets: Tensor) -> Tensor:
         logits, targets = logits.flatten(0, -2), targets.flatten()
@@ -154,7 +154,7 @@ class _Task:
 
     def fused(self) -> None:
         """Full backpropagation through PyTorch's fused loop."""
-        self._loss(self._fused(self._x)[0]).backward()  # type: ignore[no-untyped-call]
+        self._loss(self._fused(self._x)[0]).backward()
 
     def loop(self) -> None:
         """Full backpropagation through a loop over the cell."""
@@ -162,7 +162,7 @@ class _Task:
         for x in self._x:
             state = self._cell(x, state)
             outputs.append(recipes.output(state))
-        self._loss(torch.stack(outputs)).backward()  # type: ignore[no-untyped-call]
+        self._loss(torch.stack(outputs)).backward()
 
     def epochwise(self) -> None:
         """Go through in chunks of `k2` steps, read out a chunk at a time."""
@@ -173,7 +173,7 @@ class _Task:
                 state = self._cell(x, state)
                 outputs.append(recipes.output(state))
             loss = self._sum(self._readout(torch.stack(outputs)), self._y[begin : begin + k])
-            (loss / self._y.numel()).backward()  # type: ignore[no-untyped-call]
+            (loss / self._y.numel()).backward()
             state = recipes.detached(state)
 
     def errors(self) -> None:
@@ -183,5 +183,7 @@ class _Task:
 
     def recipe(self) -> None:
         """Walk back by hand."""
+        if not isinstance(self._state, Tensor):
+            raise TypeError("The recipe knows states of one Tensor alone, and no LSTM.")
         truncation = Truncation.true(self._work.k2)
         recipes.forum_recipe(self._cell, self._loss_at, self._x, self._state, truncation)

@@ -7,6 +7,7 @@ one 6 steps before. One batch is held fixed, so that all noise is the method's o
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tbptt.pytorch import backward
-from tbptt.pytorch.forward import UORO, SnAp, forward
+from tbptt.pytorch.forward_mode import UORO, Method, SnAp, accumulate
 from tbptt.random_lengths import draw_factors, weighting
 from tbptt.reference import RNN, pairs
 from tbptt.schedule import Truncation
@@ -61,9 +62,9 @@ def run(weights: str, seed: int) -> list[dict[str, Any]]:
     adam = torch.optim.Adam(learned, LEARNING_RATE)
     updates = UPDATES if weights == "trained" else 0
     stream = torch.from_numpy(echo_language((updates + 1) * CHUNK, BATCH, lag=LAG, seed=seed))
-    state: Any = torch.zeros(BATCH, HIDDEN)
+    state = torch.zeros(BATCH, HIDDEN)
 
-    def chunk(number: int) -> tuple[Tensor, Any]:
+    def chunk(number: int) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
         words = stream[number * CHUNK : (number + 1) * CHUNK + 1]
 
         def loss_fn(outputs: Tensor) -> Tensor:
@@ -82,30 +83,30 @@ def run(weights: str, seed: int) -> list[dict[str, Any]]:
     state = state.double()
     x, loss_fn = chunk(updates)
     outputs = [state]
-    for one in x:
-        outputs.append(net(one, outputs[-1]))
+    for step in x:
+        outputs.append(net(step, outputs[-1]))
     stacked = torch.stack(outputs[1:]).detach().requires_grad_()
     (errors,) = torch.autograd.grad(loss_fn(stacked), stacked)
     named = {name: weight.detach().numpy() for name, weight in net.named_parameters()}
     shares = pairs(RNN(), named, x.numpy(), (state.numpy(),), errors.numpy())
-    made = [(style, k, *of) for style, k, of in cut(shares, seed)]
+    measured = [(style, k, *of) for style, k, of in cut(shares, seed)]
 
-    def without_going_back(method: Any) -> Array:
+    def without_going_back(method: Method) -> Array:
         net.zero_grad()
-        forward(net, loss_fn, x, state, method)
+        accumulate(net, loss_fn, x, state, method)
         shares = [w.grad.flatten() for w in net.parameters() if w.grad is not None]
-        made: Array = torch.cat(shares).numpy()
-        return made
+        gradient: Array = torch.cat(shares).numpy()
+        return gradient
 
     full = shares.sum(axis=(0, 1))
     generator = torch.Generator().manual_seed(seed)
     sketches = np.stack([without_going_back(UORO(generator)) for _ in range(SKETCHES)])
-    made.append(("SnAp-1", 0, *spread(without_going_back(SnAp(1))[None], full)))
-    made.append(("UORO", 0, *spread(sketches, full)))
+    measured.append(("SnAp-1", 0, *spread(without_going_back(SnAp(1))[None], full)))
+    measured.append(("UORO", 0, *spread(sketches, full)))
     return [
         {"weights": weights, "seed": seed, "style": style, "length": k,
          "bias": f"{bias:.4g}", "noise": f"{noise:.4g}"}
-        for style, k, bias, noise in made
+        for style, k, bias, noise in measured
     ]  # fmt: skip
 
 
@@ -113,28 +114,28 @@ def cut(shares: Array, seed: int) -> list[tuple[str, int, tuple[float, float]]]:
     """Weigh the shares of all pairs by a ruler and by a coin, for every length."""
     steps = len(shares)
     flat, full = shares.reshape(steps * steps, -1), shares.sum(axis=(0, 1))
-    found = []
+    measured = []
     for k in LENGTHS:
         for style, truncation in (
             ("true", Truncation.true(k)),
             ("chunks", Truncation.epochwise(k)),
         ):
             ruled = truncation.reach(steps).reshape(1, -1) @ flat
-            found.append((style, k, spread(ruled, full)))
+            measured.append((style, k, spread(ruled, full)))
         for style, compensate in (("coin", True), ("plain coin", False)):
             rng = np.random.default_rng(seed)
             drawn = [
                 weighting(draw_factors(steps, 1 / k, rng, compensate=compensate)).ravel()
                 for _ in range(DRAWS)
             ]
-            found.append((style, k, spread(np.stack(drawn) @ flat, full)))
-    return found
+            measured.append((style, k, spread(np.stack(drawn) @ flat, full)))
+    return measured
 
 
-def spread(made: Array, full: Array) -> tuple[float, float]:
+def spread(draws: Array, full: Array) -> tuple[float, float]:
     """Return bias and noise, relative to the full gradient, of draws ``(draws, weights)``."""
     size = np.linalg.norm(full)
-    noise = np.sqrt(made.var(axis=0, ddof=1).sum()) if len(made) > 1 else 0.0
+    noise = np.sqrt(draws.var(axis=0, ddof=1).sum()) if len(draws) > 1 else 0.0
     # What chance alone would make of the mean of so many draws is no bias.
-    squared = float(((made.mean(axis=0) - full) ** 2).sum() - noise**2 / len(made))
+    squared = float(((draws.mean(axis=0) - full) ** 2).sum() - noise**2 / len(draws))
     return float(np.sqrt(max(squared, 0)) / size), float(noise / size)

@@ -11,7 +11,7 @@ import itertools
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.func import functional_call
 
 CELLS = ("RNN", "GRU", "LSTM")
@@ -47,7 +47,7 @@ def run(cell: str, scale: float, seed: int) -> list[dict[str, Any]]:
     others = {name: weight for name, weight in net.named_parameters() if name != "weight_hh"}
     copies = [net.weight_hh.detach().clone().requires_grad_() for _ in inputs]
     zero = torch.zeros(BATCH, HIDDEN)
-    state: Any = (zero, zero) if cell == "LSTM" else zero
+    state: Tensor | tuple[Tensor, Tensor] = (zero, zero) if cell == "LSTM" else zero
     for x, copy in zip(inputs, copies, strict=True):
         state = functional_call(net, {**others, "weight_hh": copy}, (x, state))
     output = state[0] if cell == "LSTM" else state

@@ -113,19 +113,19 @@ def error_of_a_mean(draws: int, weights: str, *, rows: Sequence[Mapping[str, str
         If `draws` is not an integer of at least 1, or the rows hold no such network.
     """
     draws = positive_int("draws", draws)
-    found: dict[str, dict[int, list[float]]] = {}
+    curves: dict[str, dict[int, list[float]]] = {}
     for row in rows:
         if row["weights"] == weights and row["style"] in STYLES:
             error = (float(row["bias"]) ** 2 + float(row["noise"]) ** 2 / draws) ** 0.5
-            found.setdefault(row["style"], {}).setdefault(int(row["length"]), []).append(error)
-    if not found:
+            curves.setdefault(row["style"], {}).setdefault(int(row["length"]), []).append(error)
+    if not curves:
         raise ValueError(f"The rows hold no network with {weights} weights.")
-    ruler, coin = (median(found[style][5]) for style in ("true", "coin"))
+    ruler, coin = (median(curves[style][5]) for style in ("true", "coin"))
     headline = f"length 5, mean of {draws}: ruler off by {ruler:.0%}, coin by {coin:.1%}"
     detail = f"{weights} weights: distance from the full gradient, by reach or mean length"
     drawing = Drawing(_WIDTH, 230, f"{draws}, {weights}. {headline}; {detail}.")
     drawing.heading(headline, detail)
-    lengths = sorted(found["coin"])
+    lengths = sorted(curves["coin"])
     chart = Chart(
         drawing,
         Axis(lengths[0], lengths[-1], 44, _WIDTH - 8, log=True),
@@ -134,7 +134,7 @@ def error_of_a_mean(draws: int, weights: str, *, rows: Sequence[Mapping[str, str
     chart.grid(
         [(k, str(k)) for k in lengths], [(10.0, "×10"), (1.0, "100%"), (0.1, "10%"), (0.01, "1%")]
     )
-    for style, curve in found.items():
+    for style, curve in curves.items():
         values = [curve[k] for k in sorted(curve)]
         chart.line(sorted(curve), [median(value) for value in values], **STYLES[style][1])
     for x, (name, line) in zip((44.0, 122.0, 190.0), STYLES.values(), strict=True):
@@ -161,9 +161,9 @@ def memory_reach(layers: int, width: int, segment: int) -> str:
     TypeError, ValueError
         If an argument is not an integer of at least 1.
     """
-    seen, taught = memory_distances(layers, width, segment)
-    headline = f"sees {seen} steps back, is taught {taught} at best"
-    if seen < 5:
+    sight, taught = memory_distances(layers, width, segment)
+    headline = f"sees {sight} steps back, is taught {taught} at best"
+    if sight < 5:
         detail = "the word 5 steps back is out of sight"
     else:
         verdict = "taught" if taught >= 5 else "in sight, but no error teaches the way to it"

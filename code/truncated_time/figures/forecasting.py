@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -18,10 +15,13 @@ def split_picture(
     times: ArrayLike,
     starts: ArrayLike,
     span: int,
+    *,
+    train: ArrayLike,
     test: ArrayLike,
     leaked: ArrayLike,
-    *,
-    words: Mapping[str, Any],
+    headline: str,
+    detail: str,
+    title: str,
 ) -> str:
     """Draw a series, and below it the windows of one fold: training, test, and leaked test.
 
@@ -33,23 +33,25 @@ def split_picture(
         First step of each window.
     span : int
         Steps that a window covers.
-    test, leaked : array_like of int
-        Windows of the test set; those of them that share a step with a training window.
-        Windows in `test` and nowhere in `leaked` are clean.
-    words : mapping
-        ``headline``, ``detail`` and ``title``; and ``train``, the indices of the training
-        windows. Windows in neither set are left out of the picture.
+    train, test : array_like of int
+        Windows of either set. Those in neither are left out of the picture.
+    leaked : array_like of int
+        Those of `test` that share a step with a training window; the others are clean.
+    headline, detail : str
+        What stands above the picture: its message, and a smaller line.
+    title : str
+        What a screen reader says.
 
     Returns
     -------
     str
-        An SVG with ``words["title"]`` as its title.
+        An SVG with `title` as its title.
     """
     values, clock = np.asarray(series, dtype=float), np.asarray(times)
     first = np.asarray(starts)
-    drawing = Drawing(_WIDTH, _TOP + _SERIES + _LANES + 30, words["title"])
-    drawing.text(0, 12, words["headline"], font_weight="700")
-    drawing.text(0, 26, words["detail"], font_size="10", opacity=".8")
+    drawing = Drawing(_WIDTH, _TOP + _SERIES + _LANES + 30, title)
+    drawing.text(0, 12, headline, font_weight="700")
+    drawing.text(0, 26, detail, font_size="10", opacity=".8")
     scale = _WIDTH / len(values)
     heights = _TOP + _SERIES * (1 - values / values.max())
     curve = "L".join(
@@ -67,7 +69,7 @@ def split_picture(
         ]
 
     clean = np.setdiff1d(test, leaked)
-    drawing.bars(bars(words["train"]), thick, REACH, opacity=".45", round_caps=False)
+    drawing.bars(bars(train), thick, REACH, opacity=".45", round_caps=False)
     drawing.bars(bars(clean), thick, INK, round_caps=False)
     drawing.bars(bars(leaked), thick, LOSS, round_caps=False)
     marks = [t for t in range(len(clock)) if clock[t] % 50 == 0]

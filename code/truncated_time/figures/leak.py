@@ -48,11 +48,11 @@ def losses_over(
     if not rows:
         raise ValueError(f"There are no rows of {name}.")
     points = sorted({float(row[over]) for row in rows})
-    found = {
+    losses = {
         column: [[float(r[column]) for r in rows if float(r[over]) == p] for p in points]
         for column in _STYLES
     }
-    trained, frozen = (mean(values[-1]) for values in found.values())
+    trained, frozen = (mean(values[-1]) for values in losses.values())
     headline = f"training {trained:.2f}, frozen {frozen:.2f}"
     seeds = len({row["seed"] for row in rows})
     detail = f"loss in nats by {over}, mean and all of {seeds} seeds; last {over} in words"
@@ -66,7 +66,7 @@ def losses_over(
         [(tick, f"{tick:.0f}") for tick in ticks],
         [(log(classes), f"guess {log(classes):.1f}"), *((v, str(v)) for v in (0.01, 0.1, 10))],
     )
-    for style, values in zip(_STYLES.values(), found.values(), strict=True):
+    for style, values in zip(_STYLES.values(), losses.values(), strict=True):
         chart.band(points, [min(v) for v in values], [max(v) for v in values], fill=style["stroke"])
         chart.line(points, [mean(v) for v in values], **style)
     for place, (words, style) in enumerate(

@@ -99,34 +99,34 @@ def learning_curves(k2: int, *, rows: Rows, floor: float, guess: float) -> str:
     ValueError
         If the rows hold no such reach.
     """
-    found: dict[str, dict[int, list[float]]] = {}
+    curves: dict[str, dict[int, list[float]]] = {}
     for row in rows:
         if int(row["k2"]) == k2:
-            curve = found.setdefault(row["style"], {})
+            curve = curves.setdefault(row["style"], {})
             curve.setdefault(int(row["updates"]), []).append(float(row["loss"]))
-    if not found:
+    if not curves:
         raise ValueError(f"The rows hold no reach of {k2} steps.")
-    low, high = (edge(min(curve[max(curve)]) for curve in found.values()) for edge in (min, max))
-    learned = sum(median(curve[max(curve)]) < (floor + guess) / 2 for curve in found.values())
-    verdict = {0: "no style learns", len(found): "every style learns"}
+    low, high = (edge(min(curve[max(curve)]) for curve in curves.values()) for edge in (min, max))
+    learned = sum(median(curve[max(curve)]) < (floor + guess) / 2 for curve in curves.values())
+    verdict = {0: "no style learns", len(curves): "every style learns"}
     headline = f"reach {k2}: {verdict.get(learned, f'{learned} styles learn')} the language"
     detail = f"loss in nats by update, {low:.2f} to {high:.2f} at the end; shaded: all seeds"
     drawing = Drawing(_WIDTH, 230, f"k2 = {k2}. {headline.capitalize()}; {detail}.")
     drawing.heading(headline, detail)
-    last = max(max(curve) for curve in found.values())
+    last = max(max(curve) for curve in curves.values())
     chart = Chart(drawing, Axis(0, last, _LEFT + 12, _WIDTH - 10), Axis(0.1, 0.8, 196, 40))
     chart.grid(
         [(updates, str(updates)) for updates in range(0, last + 1, 100)],
         [(guess, f"guess {guess:.1f}"), (floor, f"floor {floor:.1f}")],
     )
-    for style, curve in found.items():
+    for style, curve in curves.items():
         updates = [point - 10 for point in curve]  # each is a mean over the 20 before it
         chart.band(
             updates, [min(c) for c in curve.values()], [max(c) for c in curve.values()],
             fill=STYLES[style]["stroke"],
         )  # fmt: skip
         chart.line(updates, [median(c) for c in curve.values()], **STYLES[style])
-    _legend(drawing, 226, {style: STYLES[style] for style in found})
+    _legend(drawing, 226, {style: STYLES[style] for style in curves})
     return str(drawing)
 
 
@@ -152,22 +152,22 @@ def gradient_bias(cell: str, weights: str, *, rows: Rows) -> str:
     ValueError
         If the rows hold no such network.
     """
-    found: dict[str, dict[int, list[tuple[float, float]]]] = {}
+    curves: dict[str, dict[int, list[tuple[float, float]]]] = {}
     for row in rows:
         if row["cell"] == cell and row["weights"] == weights:
-            points = found.setdefault(row["style"], {}).setdefault(int(row["k2"]), [])
+            points = curves.setdefault(row["style"], {}).setdefault(int(row["k2"]), [])
             points.append((float(row["cosine"]), float(row["length"])))
-    if not found:
+    if not curves:
         raise ValueError(f"The rows hold no {cell} with {weights} weights.")
     true, chunks = (
-        median(cosine for cosine, _ in found[style][k2])
+        median(cosine for cosine, _ in curves[style][k2])
         for style, k2 in (("true", 5), ("epochwise", 6))
     )
     headline = f"{cell}, {weights}: cosine {true:.2f} at true 5, {chunks:.2f} at epochwise 6"
     detail = "beside the full gradient, over the reach k2: above direction, below length"
     drawing = Drawing(_WIDTH, 264, f"{cell}, {weights}. {headline}; {detail}.")
     drawing.heading(headline, detail)
-    last = max(max(curve) for curve in found.values())
+    last = max(max(curve) for curve in curves.values())
     for part, (top, name) in enumerate(((40.0, "cosine"), (142.0, "length"))):
         chart = Chart(
             drawing, Axis(1, last, _LEFT, _WIDTH - 10, log=True), Axis(0.3, 1.1, top + 88, top)
@@ -175,10 +175,10 @@ def gradient_bias(cell: str, weights: str, *, rows: Rows) -> str:
         ticks = [(k, str(k)) for k in (1, 2, 3, 6, 12, 24, 48)] if part else []
         chart.grid(ticks, [(0.5, "0.5"), (1.0, "1")])
         drawing.text(_WIDTH - 12, top + 84, name, text_anchor="end", font_size="10")
-        for style, curve in found.items():
+        for style, curve in curves.items():
             middle = [median(point[part] for point in points) for points in curve.values()]
             chart.line(list(curve), middle, **STYLES[style])
-    _legend(drawing, 260, {style: STYLES[style] for style in found})
+    _legend(drawing, 260, {style: STYLES[style] for style in curves})
     return str(drawing)
 
 

@@ -66,8 +66,7 @@ def _summary(steps: int, truncation: Truncation) -> tuple[str, str]:
 
 def _draw_triangle(drawing: Drawing, steps: int, truncation: Truncation) -> None:
     cell = _SIDE / steps
-    reach = truncation.reach(steps)
-    travelled = reach.sum(axis=1)
+    travelled = truncation.travelled(steps)
     rows: dict[bool, list[tuple[float, float, float]]] = {True: [], False: []}
     for t in range(steps):
         length = int(travelled[t])
@@ -116,7 +115,7 @@ def _draw_lags(drawing: Drawing, steps: int, truncation: Truncation) -> None:
 
 
 def _draw_cost(drawing: Drawing, steps: int, truncation: Truncation) -> None:
-    work = sum(one.stop - one.start for one in truncation.passes(steps))
+    work = sum(each.stop - each.start for each in truncation.passes(steps))
     reach = min(truncation.k2, steps)
     words = [
         f"{work} backward steps",

@@ -38,16 +38,16 @@ def loss_by_updates(learning_rate: str, *, rows: Sequence[Mapping[str, str]]) ->
     ValueError
         If the rows hold no such learning rate.
     """
-    found: dict[str, dict[int, list[float]]] = {style: {} for style in _STYLES}
+    curves: dict[str, dict[int, list[float]]] = {style: {} for style in _STYLES}
     for row in rows:
         if row["learning_rate"] == learning_rate:
-            losses = found[row["style"]].setdefault(int(row["chunk"]), [])
+            losses = curves[row["style"]].setdefault(int(row["chunk"]), [])
             losses.append(float(row["loss"]))
-    found = {style: dict(sorted(curve.items())) for style, curve in found.items() if curve}
-    if not found:
+    curves = {style: dict(sorted(curve.items())) for style, curve in curves.items() if curve}
+    if not curves:
         raise ValueError(f"The rows hold no learning rate of {learning_rate}.")
     middle = {
-        (style, chunk): mean(losses) for style, curve in found.items() for chunk, losses in
+        (style, chunk): mean(losses) for style, curve in curves.items() for chunk, losses in
         curve.items()
     }  # fmt: skip
     style, chunk = min(middle, key=lambda key: middle[key])
@@ -55,21 +55,21 @@ def loss_by_updates(learning_rate: str, *, rows: Sequence[Mapping[str, str]]) ->
     detail = f"({style}) lowest validation loss in nats a word: mean and all seeds"
     drawing = Drawing(_WIDTH, 264, f"{learning_rate}. {headline.capitalize()}; {detail}.")
     drawing.heading(headline, detail)
-    seen = [loss for curve in found.values() for losses in curve.values() for loss in losses]
-    low, high = floor(min(seen) * 10), ceil(max(seen) * 10)
+    every_loss = [loss for curve in curves.values() for losses in curve.values() for loss in losses]
+    low, high = floor(min(every_loss) * 10), ceil(max(every_loss) * 10)
     chart = Chart(
         drawing, Axis(4.7, 44, _LEFT, _WIDTH - 8, log=True), Axis(low / 10, high / 10, 190, 40)
     )
     chunks = sorted({chunk for _, chunk in middle})
     ticks = range(low, high + 1, 2 if high - low > 4 else 1)
     chart.grid([(n, str(n)) for n in chunks], [(n / 10, f"{n / 10:.1f}") for n in ticks])
-    for style, curve in found.items():
+    for style, curve in curves.items():
         chart.band(
             list(curve), [min(losses) for losses in curve.values()],
             [max(losses) for losses in curve.values()], fill=_STYLES[style]["stroke"],
         )  # fmt: skip
         chart.line(list(curve), [mean(losses) for losses in curve.values()], **_STYLES[style])
-    for place, style in enumerate(found):
+    for place, style in enumerate(curves):
         x, y = _LEFT + 130 * (place % 2), 242 + 16 * (place // 2)
         drawing.path(f"M{x} {y - 3}h18", **{"stroke_width": "2", **_STYLES[style]})
         drawing.text(x + 23, y, style, font_size="10")

@@ -40,11 +40,13 @@ def labelled_windows(window: int, increment: int, step: int, *, steps: int = 20)
         As :func:`tbptt.windows.cut` does, and for a `step` outside the sequence.
     """
     where = cut(steps, window, increment)
-    seen = informative_share(steps, window, increment, step - 1)
+    share = informative_share(steps, window, increment, step - 1)
     ceiling = stateless_accuracy(steps, window, increment, step - 1)
-    shown = int(seen * where.n_windows)
-    verb = "shows" if shown == 1 else "show"
-    headline = f"{shown} of {where.n_windows} windows {verb} the 1: ceiling {percent(ceiling)}"
+    n_informative = int(share * where.n_windows)
+    verb = "shows" if n_informative == 1 else "show"
+    headline = (
+        f"{n_informative} of {where.n_windows} windows {verb} the 1: ceiling {percent(ceiling)}"
+    )
     gone = where.dropped.size
     detail = f"{gone} of {steps} steps are in no window" if gone else "every step is in a window"
     drawing = Drawing(
@@ -109,8 +111,8 @@ def ceiling_curve(increment: int | str, step: int, *, steps: int = 20) -> str:
         (length, length if end_to_end else positive_int("increment", increment))
         for length in range(1, steps + 1)
     ]
-    ceilings = [stateless_accuracy(steps, *one, step - 1) for one in cuts]
-    whole = [cut(steps, *one).dropped.size == 0 for one in cuts]
+    ceilings = [stateless_accuracy(steps, *sizes, step - 1) for sizes in cuts]
+    whole = [cut(steps, *sizes).dropped.size == 0 for sizes in cuts]
     layout = "windows end to end" if end_to_end else f"increment {increment}"
     half = ceilings[steps // 2 - 1]
     headline = f"windows of {steps // 2} reach {percent(half)} at best"

@@ -52,11 +52,13 @@ def labelled_sequences(
     rows = positive_int("examples_per_class", examples_per_class)
     shape = rows, positive_int("steps", steps), 1
     rng = np.random.default_rng(seed)
-    zero = np.zeros(shape, np.float32)
-    one = zero
+    of_class_0 = np.zeros(shape, np.float32)
+    of_class_1 = of_class_0
     if data_type != "Zeros":
-        zero = rng.standard_normal(shape, np.float32)
-        one = zero if data_type == "SameRandom" else rng.standard_normal(shape, np.float32)
+        of_class_0 = rng.standard_normal(shape, np.float32)
+        of_class_1 = (
+            of_class_0 if data_type == "SameRandom" else rng.standard_normal(shape, np.float32)
+        )
     if data_type == "DiffDistRandom":
-        one = one + np.float32(0.5)
-    return np.concatenate([zero, one]), np.repeat(np.arange(2), rows)
+        of_class_1 = of_class_1 + np.float32(0.5)
+    return np.concatenate([of_class_0, of_class_1]), np.repeat(np.arange(2), rows)

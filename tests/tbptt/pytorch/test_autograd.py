@@ -157,7 +157,7 @@ def test_no_rows_and_lists(route):
         route(cell), squares, torch.zeros(4, 0, 2), [h, c], Truncation(1, 2)
     )
     assert outputs.shape == (4, 0, 3)
-    assert isinstance(last, tuple)
+    assert isinstance(last, list)
 
 
 def test_a_cell_may_cut_a_part_of_its_state_itself():
@@ -187,6 +187,37 @@ def test_under_autocast_the_generic_route_runs():
         loss, *_ = backward(cell, squares, x, zero(cell), Truncation(1, 2))
     assert loss.isfinite()
     assert cell.weight_hh.grad.dtype == torch.float32
+
+
+def test_the_caller_keeps_the_weights_that_autocast_has_cast():
+    x, weight = torch.randn(2, 3), torch.randn(3, 3, requires_grad=True)
+
+    def cast():
+        """The node of the graph that casts the weight: one and the same while it is cached."""
+        return (x @ weight).grad_fn.next_functions[1][0]
+
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        before = cast()
+        assert cast() is before
+        cell = nn.GRUCell(3, 3)
+        backward(cell, squares, torch.randn(5, 2, 3), torch.zeros(2, 3), Truncation(1, 2))
+        assert cast() is before
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert cast() is not before
+
+
+def test_weights_that_autocast_has_cast_without_a_graph_still_learn():
+    torch.manual_seed(0)
+    cell, x = nn.GRUCell(2, 3), torch.randn(5, 2, 2)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        backward(cell, squares, x, zero(cell), Truncation(2, 3))
+        wanted = [weight.grad.clone() for weight in cell.parameters()]
+        cell.zero_grad()
+        with torch.no_grad():  # validation, say: its copies have no way back to the weights
+            cell(x[0], zero(cell))
+        backward(cell, squares, x, zero(cell), Truncation(2, 3))
+    for weight, want in zip(cell.parameters(), wanted, strict=True):
+        torch.testing.assert_close(weight.grad, want)
 
 
 @pytest.mark.parametrize("off", [torch.no_grad, torch.inference_mode])

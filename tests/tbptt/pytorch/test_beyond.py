@@ -9,8 +9,8 @@ from tbptt import Truncation
 from tbptt.cost import memory_distances
 from tbptt.pytorch import backward
 from tbptt.pytorch.diagonal import DiagonalCell, scan
-from tbptt.pytorch.forward import RTRL, UORO, SnAp, forward, pattern
-from tbptt.pytorch.local import Local
+from tbptt.pytorch.forward_mode import RTRL, UORO, SnAp, accumulate, pattern
+from tbptt.pytorch.jacobians import StepJacobians
 from tbptt.pytorch.random_lengths import reweighted
 from tbptt.pytorch.segments import SegmentAttention
 from tbptt.random_lengths import draw_factors, weighting
@@ -109,7 +109,7 @@ def test_rtrl_is_full_backpropagation_however_the_stream_is_cut(name, cut):
     problem = Problem(name)
     full = problem.wanted(Truncation(9, 9))
     np.testing.assert_allclose(
-        problem.made(forward, RTRL(), cut=cut), full, rtol=1e-10, atol=1e-12
+        problem.made(accumulate, RTRL(), cut=cut), full, rtol=1e-10, atol=1e-12
     )  # fmt: skip
 
 
@@ -117,7 +117,7 @@ def test_an_influence_that_is_dropped_is_a_chunked_loop():
     problem = Problem("gru")
 
     def forgetful(cell, loss_fn, x, state):
-        return forward(cell, loss_fn, x, state, RTRL())[:3]
+        return accumulate(cell, loss_fn, x, state, RTRL())[:3]
 
     made = problem.made(forgetful, cut=3)
     np.testing.assert_allclose(made, problem.wanted(Truncation.epochwise(3)), atol=1e-12)
@@ -129,9 +129,9 @@ def test_snap_of_a_dense_cell_is_exact_from_two_on_and_not_at_one(name):
     full = problem.wanted(Truncation(9, 9))
     for order in (2, 5):
         np.testing.assert_allclose(
-            problem.made(forward, SnAp(order), cut=4), full, rtol=1e-10, atol=1e-12
+            problem.made(accumulate, SnAp(order), cut=4), full, rtol=1e-10, atol=1e-12
         )
-    assert np.linalg.norm(problem.made(forward, SnAp(1)) - full) > 0.1 * np.linalg.norm(full)
+    assert np.linalg.norm(problem.made(accumulate, SnAp(1)) - full) > 0.1 * np.linalg.norm(full)
 
 
 def ring(units):
@@ -147,14 +147,14 @@ def test_snap_of_a_ring_fills_one_unit_a_step():
     problem = Problem("rnn", steps=12, hidden=6)
     problem.cell = ring(6)
     problem.cell.weight_hh.requires_grad_(False)
-    local = Local(problem.cell, 2, [6], False)
-    kept = [int(pattern(local, problem.state, order).sum()) for order in range(1, 8)]
+    jacobians = StepJacobians(problem.cell, 2, problem.state)
+    kept = [int(pattern(jacobians, problem.state, order).sum()) for order in range(1, 8)]
     each = 2 + 1 + 1  # input weights and two biases of a unit
     assert kept == [min(order, 6) * 6 * each for order in range(1, 8)]
 
     def learned(method):
         problem.cell.zero_grad()
-        forward(problem.cell, lambda out: (problem.errors * out).sum(), problem.x, problem.state,
+        accumulate(problem.cell, lambda out: (problem.errors * out).sum(), problem.x, problem.state,
                 method)  # fmt: skip
         return torch.cat([w.grad.flatten() for w in problem.cell.parameters() if w.requires_grad])
 
@@ -174,12 +174,12 @@ def test_uoro_has_the_full_gradient_as_its_mean_and_dependent_signs_have_not():
     problem = Problem("gru", steps=6, batch=2, hidden=3)
     full = problem.wanted(Truncation(6, 6))
     generator = torch.Generator().manual_seed(0)
-    draws = np.stack([problem.made(forward, UORO(generator), cut=4) for _ in range(400)])
+    draws = np.stack([problem.made(accumulate, UORO(generator), cut=4) for _ in range(400)])
     # 63 weights; one in 150 sets of true means would have one beyond 4.
     off = np.abs(standard_errors(draws, full))
     assert off.max() < 4.5
     assert 0.8 < (off**2).mean() ** 0.5 < 1.2
-    draws = np.stack([problem.made(forward, OneSign(generator), cut=4) for _ in range(400)])
+    draws = np.stack([problem.made(accumulate, OneSign(generator), cut=4) for _ in range(400)])
     assert np.abs(standard_errors(draws, full)).max() > 6
 
 
@@ -189,7 +189,7 @@ def test_what_the_loss_uses_gets_its_gradient_too():
     def loss_fn(outputs):
         return readout(outputs).square().sum()
 
-    forward(problem.cell, loss_fn, problem.x, problem.state, RTRL())
+    accumulate(problem.cell, loss_fn, problem.x, problem.state, RTRL())
     ours = [w.grad.clone() for w in (*problem.cell.parameters(), *readout.parameters())]
     problem.cell.zero_grad(), readout.zero_grad()
     backward(problem.cell, loss_fn, problem.x, problem.state, Truncation(9, 9))
@@ -203,9 +203,9 @@ def test_bad_input():
     with pytest.raises(ValueError, match=r"factors must be \(steps,\) = \(9,\)"):
         reweighted(*arguments, np.ones(8))
     with pytest.raises(ValueError, match="inputs get no gradient"):
-        forward(*arguments[:2], problem.x.clone().requires_grad_(), problem.state, RTRL())
+        accumulate(*arguments[:2], problem.x.clone().requires_grad_(), problem.state, RTRL())
     with pytest.raises(TypeError, match=r"cell must be an nn\.Module"):
-        forward(lambda x, h: h, *arguments[1:], RTRL())
+        accumulate(lambda x, h: h, *arguments[1:], RTRL())
     with pytest.raises(ValueError, match="order must be at least 1"):
         SnAp(0)
     with pytest.raises(ValueError, match="slowest must be between 0 and 1"):
@@ -216,7 +216,7 @@ def test_bad_input():
         SegmentAttention(4, 2, 3)(torch.ones(5, 1, 4), ())
     frozen = nn.RNNCell(2, 4).requires_grad_(False)
     with pytest.raises(ValueError, match="no weights that require"):
-        forward(frozen, *arguments[1:], RTRL())
+        accumulate(frozen, *arguments[1:], RTRL())
 
 
 # Carried memories.
@@ -261,10 +261,10 @@ def test_in_a_diagonal_recurrence_two_entries_a_weight_are_the_whole_influence()
         return torch.cat([weight.grad.flatten() for weight in cell.parameters()])
 
     full = made(backward, Truncation(12, 12))
-    torch.testing.assert_close(made(forward, SnAp(2)), full, rtol=1e-10, atol=1e-12)
-    local = Local(cell, 2, [10], False)
-    assert int(pattern(local, state, 2).sum()) == 2 * local.size
-    assert int(pattern(local, state, 9).sum()) == 2 * local.size
+    torch.testing.assert_close(made(accumulate, SnAp(2)), full, rtol=1e-10, atol=1e-12)
+    jacobians = StepJacobians(cell, 2, torch.zeros(1, 10))
+    assert int(pattern(jacobians, state, 2).sum()) == 2 * jacobians.size
+    assert int(pattern(jacobians, state, 9).sum()) == 2 * jacobians.size
     # And its truncated gradient is biased as any other is.
     short = made(backward, Truncation.epochwise(3))
     assert (short - full).norm() > 0.05 * full.norm()

@@ -51,7 +51,7 @@ class Classifier(nn.Module):
 Carry = Callable[[Tensor], Tensor]
 
 
-class Pass(NamedTuple):
+class ChunkedPass(NamedTuple):
     """One pass over all sequences: for each chunk loss and accuracy, and the state at the end."""
 
     losses: Tensor
@@ -68,7 +68,7 @@ def one_pass(
     optimizer: torch.optim.Optimizer | None = None,
     carry: Carry | None = None,
     update: Literal["each", "once", "last"] = "each",
-) -> Pass:
+) -> ChunkedPass:
     """Go through all chunks once, updating the weights after each if there is an optimizer.
 
     Parameters
@@ -93,18 +93,18 @@ def one_pass(
 
     Returns
     -------
-    Pass
+    ChunkedPass
         Losses ``(chunks,)`` in nats, accuracies ``(chunks,)``, and the state behind the last.
     """
     losses, right = [], []
-    parts = x.split(chunk)  # type: ignore[no-untyped-call]
+    parts = x.split(chunk)
     with torch.set_grad_enabled(optimizer is not None):
         for number, part in enumerate(parts, start=1):
             logits, state = net(part, state)
             loss = nn.functional.cross_entropy(logits, y)
             if optimizer is not None and (update != "last" or number == len(parts)):
                 share = loss / len(parts) if update == "once" else loss
-                share.backward()  # type: ignore[no-untyped-call]
+                share.backward()
                 if update == "each" or number == len(parts):
                     nn.utils.clip_grad_norm_(net.parameters(), 1.0)
                     optimizer.step()
@@ -112,4 +112,4 @@ def one_pass(
             losses.append(loss.detach())
             right.append((logits.detach().argmax(1) == y).float().mean())
             state = carry(state.detach()) if carry else state.detach()
-    return Pass(torch.stack(losses), torch.stack(right), state)
+    return ChunkedPass(torch.stack(losses), torch.stack(right), state)

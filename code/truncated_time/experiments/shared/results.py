@@ -110,14 +110,14 @@ def check(folder: Path) -> dict[str, Any]:
     table, story = folder / TABLE, folder / PROVENANCE
     if not table.exists() and not story.exists():
         return {}
-    if list(folder.glob("*.part")):  # an earlier run was killed while writing: overwrite them
+    if list(folder.glob("*.part")):  # an earlier run ended before all was written
         return {}
     try:
         shipped.read(table)
-        told = json.loads(story.read_text(encoding="utf-8"))
-        whole = told["sha256"] == digest(table) and isinstance(told["options"], dict)
+        provenance = json.loads(story.read_text(encoding="utf-8"))
+        whole = provenance["sha256"] == digest(table) and isinstance(provenance["options"], dict)
     except (json.JSONDecodeError, KeyError, TypeError, UnicodeDecodeError) as error:
         raise ValueError(f"{story} is damaged ({error}).") from error
     if not whole:
         raise ValueError(f"{table} is not the file that {PROVENANCE} beside it describes.")
-    return dict(told)
+    return dict(provenance)

@@ -83,9 +83,9 @@ def run_all(
         n_jobs=1 if timed else jobs, return_as="generator", **({"backend": "loky"} if timed else {})
     )
     rows: list[dict[str, Any]] = []
-    waiting = workers(delayed(once)(**one) for one in runs)
-    for found in tqdm(waiting, total=len(runs), desc=name):
-        rows += found if isinstance(found, list) else [found]
+    waiting = workers(delayed(once)(**options) for options in runs)
+    for result in tqdm(waiting, total=len(runs), desc=name):
+        rows += result if isinstance(result, list) else [result]
     return rows
 
 
@@ -108,7 +108,7 @@ def cluster(address: str) -> Iterator[None]:
     from dask.distributed import Client
 
     try:
-        client = Client(address, timeout=SCHEDULER_TIMEOUT, set_as_default=False)  # type: ignore[no-untyped-call]
+        client = Client(address, timeout=SCHEDULER_TIMEOUT, set_as_default=False)
     except (OSError, ValueError) as error:  # TimeoutError is an OSError
         raise ConnectionError(f"No Dask scheduler answers at {address}: {error}") from error
     with client:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
-import torch
-from torch import Tensor
+import tensorflow as tf
 
-from tbptt.pytorch.checks import Parts
+from tbptt.tensorflow.checks import Parts, Tensor
 
 
-@dataclass(frozen=True)
-class Rows:
+class RowFlags(NamedTuple):
     """Where rows begin anew and where they have no step.
 
     All methods take tensors ``(..., hidden)`` that fit these flags ``(...)``.
@@ -27,9 +25,9 @@ class Rows:
     resets: Tensor | None = None
     mask: Tensor | None = None
 
-    def at(self, steps: int | slice) -> Rows:
+    def at(self, steps: Tensor) -> RowFlags:
         """Return the flags of one step, or of several."""
-        return Rows(*(None if one is None else one[steps] for one in (self.resets, self.mask)))
+        return RowFlags(*(None if flags is None else tf.gather(flags, steps) for flags in self))
 
     def enter(self, parts: Parts) -> Parts:
         """Return the states that steps use, given the states after the steps before.
@@ -38,7 +36,8 @@ class Rows:
         """
         if self.resets is None:
             return parts
-        return tuple(part.masked_fill(self.resets[..., None], 0) for part in parts)
+        begins = self.resets[..., None]
+        return tuple(tf.where(begins, tf.zeros_like(part), part) for part in parts)
 
     def leave(self, before: Parts, after: Parts) -> Parts:
         """Return the states after steps, given what they used and what the cell made.
@@ -49,15 +48,19 @@ class Rows:
         if self.mask is None:
             return after
         has = self.mask[..., None]
-        return tuple(torch.where(has, new, old) for new, old in zip(after, before, strict=True))
+        return tuple(tf.where(has, new, old) for new, old in zip(after, before, strict=True))
+
+    def own(self, errors: Tensor) -> Tensor:
+        """Leave out errors of steps that a row does not have."""
+        if self.mask is None:
+            return errors
+        return tf.where(self.mask[..., None], errors, tf.zeros_like(errors))
 
     def used(self, first: Parts, after: Parts) -> Parts:
         """Return the states that all steps used, given the first and those after all steps."""
         return self.enter(
-            tuple(torch.cat([one[None], rest[:-1]]) for one, rest in zip(first, after, strict=True))
+            tuple(
+                tf.concat([before[None], later[:-1]], axis=0)
+                for before, later in zip(first, after, strict=True)
+            )
         )
-
-    def own(self, errors: Tensor) -> Tensor:
-        """Leave out errors of steps that a row does not have."""
-        # Filled and not multiplied: what a loss makes of padding may be infinite.
-        return errors if self.mask is None else errors.masked_fill(~self.mask[..., None], 0)

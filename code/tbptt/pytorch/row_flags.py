@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
-import tensorflow as tf
+import torch
+from torch import Tensor
 
-from tbptt.tensorflow.checks import Parts, Tensor
+from tbptt.pytorch.states import Parts
 
 
-class Rows(NamedTuple):
+@dataclass(frozen=True)
+class RowFlags:
     """Where rows begin anew and where they have no step.
 
     All methods take tensors ``(..., hidden)`` that fit these flags ``(...)``.
@@ -25,9 +27,11 @@ class Rows(NamedTuple):
     resets: Tensor | None = None
     mask: Tensor | None = None
 
-    def at(self, steps: Tensor) -> Rows:
+    def at(self, steps: int | slice) -> RowFlags:
         """Return the flags of one step, or of several."""
-        return Rows(*(None if flags is None else tf.gather(flags, steps) for flags in self))
+        return RowFlags(
+            *(None if flags is None else flags[steps] for flags in (self.resets, self.mask))
+        )
 
     def enter(self, parts: Parts) -> Parts:
         """Return the states that steps use, given the states after the steps before.
@@ -36,8 +40,7 @@ class Rows(NamedTuple):
         """
         if self.resets is None:
             return parts
-        begins = self.resets[..., None]
-        return tuple(tf.where(begins, tf.zeros_like(part), part) for part in parts)
+        return tuple(part.masked_fill(self.resets[..., None], 0) for part in parts)
 
     def leave(self, before: Parts, after: Parts) -> Parts:
         """Return the states after steps, given what they used and what the cell made.
@@ -48,19 +51,18 @@ class Rows(NamedTuple):
         if self.mask is None:
             return after
         has = self.mask[..., None]
-        return tuple(tf.where(has, new, old) for new, old in zip(after, before, strict=True))
-
-    def own(self, errors: Tensor) -> Tensor:
-        """Leave out errors of steps that a row does not have."""
-        if self.mask is None:
-            return errors
-        return tf.where(self.mask[..., None], errors, tf.zeros_like(errors))
+        return tuple(torch.where(has, new, old) for new, old in zip(after, before, strict=True))
 
     def used(self, first: Parts, after: Parts) -> Parts:
         """Return the states that all steps used, given the first and those after all steps."""
         return self.enter(
             tuple(
-                tf.concat([one[None], rest[:-1]], axis=0)
-                for one, rest in zip(first, after, strict=True)
+                torch.cat([before[None], later[:-1]])
+                for before, later in zip(first, after, strict=True)
             )
         )
+
+    def own(self, errors: Tensor) -> Tensor:
+        """Leave out errors of steps that a row does not have."""
+        # Filled and not multiplied: what a loss makes of padding may be infinite.
+        return errors if self.mask is None else errors.masked_fill(~self.mask[..., None], 0)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Generic
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, jacrev, vjp, vmap
 
-from tbptt.pytorch.checks import Parts, State, parts_of
+from tbptt.pytorch.states import Parts, S, flatten, pack, parts_of
 
-__all__ = ["Local"]
+__all__ = ["StepJacobians"]
 
 
-class Local:
+class StepJacobians(Generic[S]):
     """One step as a function of a flat state ``(batch, state)`` and of flat weights.
 
     Parameters
@@ -22,69 +22,67 @@ class Local:
         ``cell(x, state) -> state``, each row of the batch by itself.
     features : int
         Width of the inputs.
-    sizes : sequence of int
-        Width of each part of the state.
-    is_tuple : bool
-        Whether the cell takes a tuple.
+    state : Tensor (batch, hidden), or tuple or list of them
+        A state as the cell is handed it: its kind, and the width of each part.
 
     Attributes
     ----------
+    learned : dict of str to Parameter
+        The weights that require a gradient, by name.
     size : int
-        Number of weights that are learned.
+        Number of those weights.
     """
 
-    def __init__(
-        self, cell: nn.Module, features: int, sizes: Sequence[int], is_tuple: bool
-    ) -> None:
+    def __init__(self, cell: nn.Module, features: int, state: S) -> None:
         if not isinstance(cell, nn.Module):
             raise TypeError(f"cell must be an nn.Module, got {type(cell).__name__}.")
-        self.cell, self.features, self.sizes, self.is_tuple = cell, features, list(sizes), is_tuple
+        self.cell, self.features = cell, features
+        self._like, self._sizes = state, [part.shape[1] for part in flatten(state)]
         self.learned = {name: w for name, w in cell.named_parameters() if w.requires_grad}
         if not self.learned:
             raise ValueError("The cell has no weights that require a gradient.")
         self.size = sum(w.numel() for w in self.learned.values())
 
-    def bare(self, flat: Tensor) -> State:
-        """Return a flat state as the cell has it."""
-        parts = self.parts(flat)
-        return parts if self.is_tuple else parts[0]
-
     def parts(self, flat: Tensor) -> Parts:
         """Return the parts of a flat state."""
-        parts: Parts = torch.split_with_sizes(flat, self.sizes, dim=1)
+        parts: Parts = torch.split_with_sizes(flat, self._sizes, dim=1)
         return parts
+
+    def pack(self, flat: Tensor) -> S:
+        """Return a flat state as the cell has it."""
+        return pack(self.parts(flat), self._like)
 
     def step(self, x: Tensor, state: Tensor) -> Tensor:
         """Return the flat state after a step, without a graph."""
         with torch.no_grad():
-            after = parts_of(self.cell(x, self.bare(state)), like=self.parts(state))
+            after = parts_of(self.cell(x, self.pack(state)), like=self.parts(state))
             return torch.cat(after, dim=1)
 
     def by_state(self, x: Tensor, state: Tensor) -> Tensor:
         """Return ``(batch, state, state)``: row i is how part i of the new state moves."""
-        weights = {name: w.detach() for name, w in self.learned.items()}
-        found: Tensor = vmap(jacrev(self._one, argnums=2), in_dims=(None, 0, 0))(weights, x, state)
-        return found
+        of_row = jacrev(self._step_of_row, argnums=2)
+        jacobian: Tensor = vmap(of_row, in_dims=(None, 0, 0))(self._weights(), x, state)
+        return jacobian
 
     def by_weights(self, x: Tensor, state: Tensor) -> Tensor:
         """Return ``(batch, state, weights)``."""
-        weights = {name: w.detach() for name, w in self.learned.items()}
-        found = vmap(jacrev(self._one), in_dims=(None, 0, 0))(weights, x, state)
-        return torch.cat([found[name].flatten(2) for name in self.learned], dim=2)
+        of_row = jacrev(self._step_of_row)
+        jacobians = vmap(of_row, in_dims=(None, 0, 0))(self._weights(), x, state)
+        return torch.cat([jacobians[name].flatten(2) for name in self.learned], dim=2)
 
     def pull(self, errors: Tensor, x: Tensor, state: Tensor) -> Tensor:
         """Return ``(batch, weights)``: each row's error times its derivative by the weights."""
-        weights = {name: w.detach() for name, w in self.learned.items()}
+        weights = self._weights()
 
-        def one(error: Tensor, x: Tensor, state: Tensor) -> dict[str, Tensor]:
-            pull = vjp(lambda w: self._one(w, x, state), weights)[1]
+        def pull_row(error: Tensor, x: Tensor, state: Tensor) -> dict[str, Tensor]:
+            pull = vjp(lambda weights: self._step_of_row(weights, x, state), weights)[1]
             shares: dict[str, Tensor] = pull(error)[0]
             return shares
 
-        found = vmap(one)(errors, x, state)
-        return torch.cat([found[name].flatten(1) for name in self.learned], dim=1)
+        shares = vmap(pull_row)(errors, x, state)
+        return torch.cat([shares[name].flatten(1) for name in self.learned], dim=1)
 
-    def accumulate(self, gradient: Tensor) -> None:
+    def add_to_grad(self, gradient: Tensor) -> None:
         """Add a flat gradient to the weights' ``.grad``, as ``backward`` does."""
         sizes = [w.numel() for w in self.learned.values()]
         for weight, share in zip(
@@ -93,8 +91,11 @@ class Local:
             shaped = share.view_as(weight).clone()
             weight.grad = shaped if weight.grad is None else weight.grad + shaped
 
-    def _one(self, weights: dict[str, Tensor], x: Tensor, state: Tensor) -> Tensor:
+    def _weights(self) -> dict[str, Tensor]:
+        return {name: w.detach() for name, w in self.learned.items()}
+
+    def _step_of_row(self, weights: dict[str, Tensor], x: Tensor, state: Tensor) -> Tensor:
         """One row: flat state ``(state,)`` to flat state."""
-        given = self.bare(state[None])
+        given = self.pack(state[None])
         after = functional_call(self.cell, weights, (x[None], given))
-        return torch.cat(parts_of(after, like=parts_of(given)), dim=1)[0]
+        return torch.cat(parts_of(after, like=flatten(given)), dim=1)[0]

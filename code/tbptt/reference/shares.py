@@ -50,10 +50,10 @@ def pairs(
             f"{out.shape}: the derivative of the loss by each step's output."
         )
     steps, size = len(x), sum(np.size(weight) for weight in weights.values())
-    found = np.zeros((steps, steps, size))
+    gradient = np.zeros((steps, steps, size))
     for t in range(steps):
         error: State = (out[t], *(np.zeros_like(part) for part in state[1:]))
         for s in range(t, -1, -1):
             shares, _, error = cell.adjoint(weights, x[s], states[s], error)
-            found[t, s] = np.concatenate([shares[name].ravel() for name in weights])
-    return found
+            gradient[t, s] = np.concatenate([shares[name].ravel() for name in weights])
+    return gradient

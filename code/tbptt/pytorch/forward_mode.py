@@ -14,27 +14,47 @@ Y. Ollivier, "Unbiased online recurrent optimization", ICLR 2018, arXiv:1702.050
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Generic, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from tbptt._checks import positive_int
-from tbptt.pytorch.checks import State, check_finite, check_shapes, parts_of, scalar_loss
-from tbptt.pytorch.local import Local
+from tbptt.pytorch.checks import check_finite, check_shapes, scalar_loss
+from tbptt.pytorch.jacobians import StepJacobians
+from tbptt.pytorch.states import S, parts_of
 
-__all__ = ["RTRL", "UORO", "Method", "SnAp", "forward", "pattern"]
+__all__ = ["RTRL", "UORO", "ForwardModeResult", "Method", "SnAp", "accumulate", "pattern"]
 
 Carried = tuple[Tensor, ...]
+
+
+class ForwardModeResult(NamedTuple, Generic[S]):
+    """What :func:`accumulate` returns, beside the gradients that it left in ``.grad``.
+
+    Attributes
+    ----------
+    loss, outputs, state
+        As of :class:`tbptt.pytorch.PassResult`.
+    carried : tuple of Tensor
+        What the method carries along, for the next call.
+    """
+
+    loss: Tensor
+    outputs: Tensor
+    state: S
+    carried: Carried
 
 
 class Method(Protocol):
     """What is carried along in place of the influence, and how an error reads it."""
 
-    def begin(self, local: Local, state: Tensor) -> Carried:
+    def begin(self, jacobians: StepJacobians[Any], state: Tensor) -> Carried:
         """Return what is carried before the first step."""
 
-    def advance(self, carried: Carried, local: Local, x: Tensor, state: Tensor) -> Carried:
+    def advance(
+        self, carried: Carried, jacobians: StepJacobians[Any], x: Tensor, state: Tensor
+    ) -> Carried:
         """Take it over one step, from the state before the step."""
 
     def read(self, carried: Carried, error: Tensor) -> Tensor:
@@ -44,13 +64,15 @@ class Method(Protocol):
 class RTRL:
     """The whole influence, ``(batch, state, weights)``: exact (Williams and Zipser 1989)."""
 
-    def begin(self, local: Local, state: Tensor) -> Carried:
+    def begin(self, jacobians: StepJacobians[Any], state: Tensor) -> Carried:
         """Return zeros: the initial state owes nothing to the weights."""
-        return (state.new_zeros(*state.shape, local.size),)
+        return (state.new_zeros(*state.shape, jacobians.size),)
 
-    def advance(self, carried: Carried, local: Local, x: Tensor, state: Tensor) -> Carried:
+    def advance(
+        self, carried: Carried, jacobians: StepJacobians[Any], x: Tensor, state: Tensor
+    ) -> Carried:
         """Return ``D J + I``."""
-        return (local.by_state(x, state) @ carried[0] + local.by_weights(x, state),)
+        return (jacobians.by_state(x, state) @ carried[0] + jacobians.by_weights(x, state),)
 
     def read(self, carried: Carried, error: Tensor) -> Tensor:
         """Return ``e J``, summed over rows of the batch."""
@@ -70,13 +92,18 @@ class SnAp(RTRL):
     def __init__(self, order: int) -> None:
         self.order = positive_int("order", order)
 
-    def begin(self, local: Local, state: Tensor) -> Carried:
+    def begin(self, jacobians: StepJacobians[Any], state: Tensor) -> Carried:
         """Return zeros, and the pattern."""
-        return *super().begin(local, state), pattern(local, state, self.order).to(state.dtype)
+        return (
+            *super().begin(jacobians, state),
+            pattern(jacobians, state, self.order).to(state.dtype),
+        )
 
-    def advance(self, carried: Carried, local: Local, x: Tensor, state: Tensor) -> Carried:
+    def advance(
+        self, carried: Carried, jacobians: StepJacobians[Any], x: Tensor, state: Tensor
+    ) -> Carried:
         """Return ``D J + I`` where the pattern has an entry, else zero."""
-        (influence,), keep = super().advance(carried, local, x, state), carried[1]
+        (influence,), keep = super().advance(carried, jacobians, x, state), carried[1]
         return influence * keep, keep
 
 
@@ -92,20 +119,23 @@ class UORO:
     def __init__(self, generator: torch.Generator) -> None:
         self.generator = generator
 
-    def begin(self, local: Local, state: Tensor) -> Carried:
+    def begin(self, jacobians: StepJacobians[Any], state: Tensor) -> Carried:
         """Return two zero vectors for each row."""
-        return torch.zeros_like(state), state.new_zeros(len(state), local.size)
+        return torch.zeros_like(state), state.new_zeros(len(state), jacobians.size)
 
-    def advance(self, carried: Carried, local: Local, x: Tensor, state: Tensor) -> Carried:
+    def advance(
+        self, carried: Carried, jacobians: StepJacobians[Any], x: Tensor, state: Tensor
+    ) -> Carried:
         """Return ``(p D s + q n, w / p + n I / q)`` with random signs `n`.
 
-        `p` and `q` even out the norms of the two products, which keeps the variance least.
+        `p` and `q` balance the norms of the two factors of each product, which keeps the variance
+        least.
         """
         by_state, by_weights = carried
         signs = self.signs(state)
-        moved = torch.einsum("bij,bj->bi", local.by_state(x, state), by_state)
-        fresh = local.pull(signs, x, state)
-        p, q = _even(by_weights, moved), _even(fresh, signs)
+        moved = torch.einsum("bij,bj->bi", jacobians.by_state(x, state), by_state)
+        fresh = jacobians.pull(signs, x, state)
+        p, q = _balance(by_weights, moved), _balance(fresh, signs)
         return p * moved + q * signs, by_weights / p + fresh / q
 
     def signs(self, state: Tensor) -> Tensor:
@@ -117,14 +147,14 @@ class UORO:
         return torch.einsum("bs,bs,bw->w", error, *carried)
 
 
-def forward(
+def accumulate(
     cell: nn.Module,
     loss_fn: Callable[[Tensor], Tensor],
     inputs: Tensor,
-    state: State,
+    state: S,
     method: Method,
     carried: Carried | None = None,
-) -> tuple[Tensor, Tensor, State, Carried]:
+) -> ForwardModeResult[S]:
     """Run a cell over a sequence and accumulate gradients without going back.
 
     Parameters
@@ -135,8 +165,8 @@ def forward(
         As for `tbptt.pytorch.backward`; what it uses gets its gradient as well.
     inputs : Tensor, shape (steps, batch, features)
         Time-major; they get no gradient.
-    state : Tensor (batch, hidden) or tuple of them
-        The state before the first step.
+    state : Tensor (batch, hidden), or tuple or list of them
+        The state before the first step. The cell is handed states of the same kind.
     method : RTRL, SnAp or UORO
         What is carried.
     carried : tuple of Tensor, optional
@@ -146,10 +176,9 @@ def forward(
 
     Returns
     -------
-    loss, outputs, state
-        As from `tbptt.pytorch.backward`.
-    carried : tuple of Tensor
-        For the next call.
+    ForwardModeResult
+        ``loss, outputs, state``, as from `tbptt.pytorch.backward`, and what is carried, for the
+        next call.
 
     Raises
     ------
@@ -162,30 +191,30 @@ def forward(
     check_finite(inputs, first)
     if inputs.requires_grad:
         raise ValueError("inputs get no gradient here: pass inputs.detach(), or use backward.")
-    sizes = [part.shape[1] for part in first]
-    local = Local(cell, inputs.shape[2], sizes, isinstance(state, tuple | list))
+    jacobians = StepJacobians(cell, inputs.shape[2], state)
     now = torch.cat(first, dim=1)
     if carried is None:
-        carried = method.begin(local, now)
+        carried = method.begin(jacobians, now)
     states = [now]
     for x in inputs:
-        states.append(local.step(x, states[-1]))
+        states.append(jacobians.step(x, states[-1]))
     hidden = first[0].shape[1]
-    outputs = torch.stack([one[:, :hidden] for one in states[1:]]).requires_grad_()
+    outputs = torch.stack([after[:, :hidden] for after in states[1:]]).requires_grad_()
     loss = scalar_loss(loss_fn(outputs))
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     errors = torch.zeros_like(torch.stack(states[1:]))
     if outputs.grad is not None:
         errors[:, :, :hidden] = outputs.grad
-    total = now.new_zeros(local.size)
+    total = now.new_zeros(jacobians.size)
     for x, before, error in zip(inputs, states, errors, strict=False):
-        carried = method.advance(carried, local, x, before)
+        carried = method.advance(carried, jacobians, x, before)
         total += method.read(carried, error)
-    local.accumulate(total)
-    return loss.detach(), outputs.detach(), local.bare(states[-1]), carried
+    jacobians.add_to_grad(total)
+    last = jacobians.pack(states[-1])
+    return ForwardModeResult(loss.detach(), outputs.detach(), last, carried)
 
 
-def pattern(local: Local, state: Tensor, order: int, tries: int = 8) -> Tensor:
+def pattern(jacobians: StepJacobians[Any], state: Tensor, order: int, tries: int = 8) -> Tensor:
     """Say which weight can touch which part of the state within `order` steps.
 
     Returns
@@ -196,17 +225,18 @@ def pattern(local: Local, state: Tensor, order: int, tries: int = 8) -> Tensor:
     generator = torch.Generator().manual_seed(0)
     x, at = (
         torch.randn(tries, size, generator=generator).to(state)
-        for size in (local.features, state.shape[1])
+        for size in (jacobians.features, state.shape[1])
     )
-    reached = (local.by_weights(x, at) != 0).any(dim=0)
-    moves = (local.by_state(x, at) != 0).any(dim=0).to(state.dtype)
+    reached = (jacobians.by_weights(x, at) != 0).any(dim=0)
+    moves = (jacobians.by_state(x, at) != 0).any(dim=0).to(state.dtype)
     for _ in range(order - 1):
         reached = reached | (moves @ reached.to(state.dtype) > 0)
     return reached
 
 
-def _even(weights: Tensor, states: Tensor) -> Tensor:
+def _balance(weights: Tensor, states: Tensor) -> Tensor:
     """Return the factor ``(batch, 1)`` that makes both sides of a product equally long."""
+    # Both norms may be zero, as at the first step, and their ratio is then 1.
     tiny = torch.finfo(states.dtype).tiny ** 0.5
     ratio = (weights.norm(dim=1) + tiny) / (states.norm(dim=1) + tiny)
     factor: Tensor = ratio.sqrt()[:, None].clamp(tiny, 1 / tiny)

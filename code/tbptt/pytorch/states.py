@@ -1,0 +1,88 @@
+"""States, one tensor or several: taken apart for the engines, and put together again.
+
+The engines work on a tuple of parts. A cell is handed a state of the kind that the caller chose,
+and the caller gets that kind back: a Tensor, a tuple, a NamedTuple or a list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, NamedTuple, TypeVar, cast
+
+from torch import Tensor
+
+State = Tensor | Sequence[Tensor]
+S = TypeVar("S", bound=State)
+Parts = tuple[Tensor, ...]
+# What a cell returns may be of another kind than what it is given: `nn.LSTMCell` makes a tuple of
+# whatever it gets.
+Cell = Callable[[Tensor, S], State]
+
+
+class PassResult(NamedTuple, Generic[S]):
+    """What a backward pass returns, beside the gradients that it left in ``.grad``.
+
+    Attributes
+    ----------
+    loss : Tensor
+        Detached scalar.
+    outputs : Tensor, shape (steps, batch, hidden)
+        Detached.
+    state : Tensor, or tuple or list of Tensor
+        After the last step, detached, of the kind that was handed in: ready for the next chunk.
+    """
+
+    loss: Tensor
+    outputs: Tensor
+    state: S
+
+
+def flatten(state: State) -> Parts:
+    """Return the parts of a state in order."""
+    return tuple(state) if isinstance(state, tuple | list) else (cast("Tensor", state),)
+
+
+def pack(parts: Parts, like: S) -> S:
+    """Put parts together to a state of the kind of `like`."""
+    kind: Any = type(like)
+    state: Any
+    if isinstance(like, Tensor):
+        (state,) = parts
+    elif hasattr(kind, "_make"):  # a NamedTuple takes its fields one by one
+        state = kind._make(parts)
+    else:
+        state = kind(parts)
+    return cast("S", state)
+
+
+def parts_of(state: State, *, like: Parts | None = None) -> Parts:
+    """Return the parts of a state, checked; `like` is the state that the cell was given.
+
+    Raises
+    ------
+    TypeError
+        If it is not made of Tensors, or of others in number or dtype than `like`.
+    ValueError
+        If a part is not ``(batch, hidden)``, or not shaped as in `like`.
+    """
+    parts = flatten(state)
+    whose = "state" if like is None else "The cell's state"
+    if not parts or not all(isinstance(part, Tensor) for part in parts):
+        kinds = ", ".join(type(part).__name__ for part in parts)
+        raise TypeError(f"{whose} must be a Tensor or a tuple of them, got {kinds or 'nothing'}.")
+    if like is None:
+        for part in parts:
+            if part.ndim != 2:
+                raise ValueError(f"state must be (batch, hidden), got shape {tuple(part.shape)}.")
+        return parts
+    returned, given = (
+        [(tuple(part.shape), part.dtype) for part in state] for state in (parts, like)
+    )
+    if returned != given:
+        error = ValueError if len(returned) == len(given) else TypeError
+        raise error(
+            f"The cell must return a state like the one it is given, {given}; it returned "
+            f"{returned}. cell(x, state) -> state: an output apart from the state belongs in "
+            "loss_fn."
+        )
+    return parts
