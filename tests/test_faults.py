@@ -31,7 +31,7 @@ NAMED = {
     ),
     "an interface that is gone in Colab": (
         "launch/test_colab.py",
-        "test_what_would_break_in_colab",
+        "test_what_would_break_in_colab_is_seen",
     ),
     "a launch button without a notebook": (
         "launch/test_links.py",
