@@ -108,7 +108,8 @@ lint: $(READY)
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
-	$(BIN)/deptry code
+	$(BIN)/deptry code/tbptt code/truncated_time
+	$(BIN)/deptry code tests --non-dev-dependency-groups keras,book,launch,tests
 
 lock: $(READY)  ## raise every pin in requirements.lock
 	$(BIN)/uv pip compile pyproject.toml --upgrade --quiet \
