@@ -19,6 +19,7 @@ comma := ,
 space := $() $()
 
 .PHONY: book notebooks branch serve test lint lock links browser clean pdf release wheel lowest audit \
+	launch library sliders \
 	test-launched test-rest \
 	_build/wheel
 
@@ -42,8 +43,11 @@ release: $(READY)  ## what a release attaches, in _build/release
 links: $(READY)  ## ask every other site that the book links to
 	$(BIN)/python -m bookbuild --links
 
-browser: $(READY)  ## the browser that Playwright brings, where no Chromium is installed
-	$(BIN)/playwright install --with-deps chromium
+browser: $(READY)  ## the browser that Playwright brings: Chromium, or BROWSER=firefox or webkit
+	$(BIN)/playwright install --with-deps $(or $(filter firefox webkit,$(BROWSER)),chromium)
+
+sliders: book  ## every page and slider in another browser: BROWSER=firefox or webkit
+	$(BIN)/python -m pytest tests/site/test_browser.py
 
 serve: $(READY)  ## open the book and rebuild it as you write
 	$(BIN)/python -m bookbuild.serve
@@ -53,6 +57,9 @@ test: lint  ## what CI checks, but for the audit
 	$(MAKE) notebooks
 	$(MAKE) --jobs=2 --output-sync test-launched test-rest
 	$(BIN)/python -m pytest -m "not audit" $(ALONE)
+
+launch: book notebooks $(COLAB) $(BINDER)  ## chapters as Colab and Binder run them
+	$(BIN)/python -m pytest -m "not audit" tests/launch
 
 audit: book notebooks $(COLAB) $(BINDER)  ## the rest: a second build, a new chapter, every notebook and page
 	$(BIN)/python -m pytest -m audit tests
@@ -86,7 +93,7 @@ wheel: _build/wheel  ## the wheel: each extra by itself, then the package's test
 		(cd tests && ../_build/installed/bin/python extras.py $$extra) || exit 1; \
 	done
 	rm -rf _build/installed
-	$(call environment,_build/installed) --constraint requirements.lock pytest hypothesis \
+	@$(call environment,_build/installed) --constraint requirements.lock pytest hypothesis \
 		"$$(ls _build/wheel/*.whl)[$(subst $(space),$(comma),$(EXTRAS))]"
 	$(call outside,_build/installed)
 
@@ -95,9 +102,16 @@ lowest: _build/wheel  ## the package's tests with the oldest versions that it de
 		--universal --python-version 3.11 $(foreach extra,$(EXTRAS),--extra $(extra)) \
 		--output-file _build/lowest.txt
 	rm -rf _build/lowest
-	$(call environment,_build/lowest) --requirement _build/lowest.txt pytest hypothesis
-	$(call environment,_build/lowest) --no-deps _build/wheel/*.whl
+	@$(call environment,_build/lowest) --requirement _build/lowest.txt pytest hypothesis
+	@$(call environment,_build/lowest) --no-deps _build/wheel/*.whl
 	$(call outside,_build/lowest)
+
+WITH ?= $(PYTHON)
+library: _build/wheel  ## the package's tests on another Python, with PyTorch: WITH=python3.14
+	rm -rf _build/library
+	"$(WITH)" code/bookbuild/environment.py _build/library --constraint requirements.lock \
+		pytest hypothesis "$$(ls _build/wheel/*.whl)[torch]"
+	$(call outside,_build/library) $(foreach part,keras tensorflow test_gates.py,--ignore=tests/tbptt/$(part))
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -119,20 +133,20 @@ lock: $(READY)  ## raise every pin in requirements.lock
 		--custom-compile-command "make lock" --output-file binder/requirements.txt
 
 $(READY): requirements.lock pyproject.toml
-	$(call environment,.venv) -r requirements.lock
-	$(call environment,.venv) --no-deps -e .
+	@$(call environment,.venv) -r requirements.lock
+	@$(call environment,.venv) --no-deps -e .
 	touch $@
 
 # An environment with what Colab has: the pins leave nothing to solve.
 $(COLAB): tests/launch/colab.txt | $(READY)
 	rm -rf $(@D)
-	$(call environment,$(@D)) -r $<
+	@$(call environment,$(@D)) -r $<
 	touch $@
 
 # And one with what Binder would install; conda's PyTorch is the one of the lock here.
 $(BINDER): binder/requirements.txt requirements.lock | $(READY)
 	rm -rf $(@D)
-	$(call environment,$(@D)) -r $< "$$(grep '^torch==' requirements.lock)"
+	@$(call environment,$(@D)) -r $< "$$(grep '^torch==' requirements.lock)"
 	touch $@
 
 clean:
