@@ -110,7 +110,7 @@ WITH ?= $(PYTHON)
 library: _build/wheel  ## the package's tests on another Python, with PyTorch: WITH=python3.14
 	rm -rf _build/library
 	"$(WITH)" code/bookbuild/environment.py _build/library --constraint requirements.lock \
-		pytest hypothesis "$$(ls _build/wheel/*.whl)[torch]"
+		pytest hypothesis "$$(ls _build/wheel/*.whl)[torch,series]"
 	$(call outside,_build/library) $(foreach part,keras tensorflow test_gates.py,--ignore=tests/tbptt/$(part))
 
 lint: $(READY)
