@@ -120,12 +120,19 @@ def glued(book: Book):
 
 @pytest.fixture(scope="session")
 def browser() -> Browser:
-    """Start Debian's Chromium, else whatever Playwright finds; without one, only CI fails."""
+    """Start Debian's Chromium, else whatever Playwright finds; without one, only CI fails.
+
+    ``BROWSER=firefox`` or ``BROWSER=webkit`` asks for Playwright's build of that one; other values
+    are the desktop's own business.
+    """
+    name = os.environ.get("BROWSER")
     with sync_playwright() as playwright:
         try:
-            started = playwright.chromium.launch(
-                executable_path=shutil.which("chromium"), args=FLAGS
-            )
+            if name in ("firefox", "webkit"):
+                started = getattr(playwright, name).launch()
+            else:
+                found = shutil.which("chromium")
+                started = playwright.chromium.launch(executable_path=found, args=FLAGS)
         except Error as error:
             if os.environ.get("CI"):
                 raise

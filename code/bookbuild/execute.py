@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import resource
 import shutil
-import sys
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from itertools import repeat
@@ -24,6 +22,7 @@ from jupyter_cache.base import CacheBundleIn, ProjectNb
 from jupyter_cache.executors.utils import single_nb_execution
 
 from bookbuild.book import Book
+from truncated_time.experiments.shared.peak import peak_kib
 
 _WIDGETS = "application/vnd.jupyter.widget-state+json"
 _KEPT = 3  # caches of earlier states, so that undoing a change costs nothing
@@ -159,9 +158,8 @@ def _execute(
     result = single_nb_execution(
         notebook.nb, cwd=folder, timeout=timeout, allow_errors=False, coalesce_streams=True
     )
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    unit = 2**20 if sys.platform == "darwin" else 2**10  # bytes there, KiB on Linux
-    return number_widgets(result.nb), result.time, peak / unit, result.exc_string
+    peak_mib = peak_kib(children=True) / 1024
+    return number_widgets(result.nb), result.time, peak_mib, result.exc_string
 
 
 def number_widgets(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:

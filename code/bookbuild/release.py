@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
-import tomllib
 from itertools import pairwise
 from pathlib import Path
 
@@ -27,7 +27,7 @@ def check(root: Path, tag: str | None) -> tuple[str, str]:
     Parameters
     ----------
     root : Path
-        The folder with `pyproject.toml`, `CITATION.cff` and `CHANGELOG.md`.
+        The folder with `code/tbptt`, `CITATION.cff` and `CHANGELOG.md`.
     tag : str or None
         Name of the git tag that is released, where there is one.
 
@@ -42,10 +42,11 @@ def check(root: Path, tag: str | None) -> tuple[str, str]:
         If versions or dates differ, the tag is not ``v`` and the version, or the changelog says
         nothing of it.
     """
-    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    version = str(project["version"])
+    # Read, not imported: the folder may be another than that of the package that runs.
+    package = (root / "code" / "tbptt" / "__init__.py").read_text(encoding="utf-8")
+    (version,) = re.findall(r'^__version__ = "(.+)"$', package, flags=re.MULTILINE)
     if tag is not None and tag != f"v{version}":
-        raise ReleaseError(f"The tag is {tag}, and pyproject.toml has version {version}.")
+        raise ReleaseError(f"The tag is {tag}, and tbptt.__version__ is {version}.")
     citation = yaml.safe_load((root / "CITATION.cff").read_text(encoding="utf-8"))
     if citation["version"] != version:
         raise ReleaseError(f"CITATION.cff has version {citation['version']}, not {version}.")

@@ -10,4 +10,4 @@ from tbptt import schedule, windows
 from tbptt.schedule import BackwardPass, Truncation
 
 __all__ = ["BackwardPass", "Truncation", "schedule", "windows"]
-__version__ = "0.1.0"
+__version__ = "0.2.0"

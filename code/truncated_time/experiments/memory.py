@@ -6,7 +6,6 @@ full backpropagation would save for the way back, which grows with the length.
 
 from __future__ import annotations
 
-import resource
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from torch import Tensor, nn
 
 from tbptt.pytorch import online
 from tbptt.schedule import Truncation
+from truncated_time.experiments.shared.peak import peak_kib
 
 BATCH, HIDDEN, K1, K2 = 4, 32, 10, 20
 LENGTHS = (10_000, 100_000, 1_000_000)
@@ -69,8 +69,7 @@ def train(steps: int, seed: int) -> int:
     for _ in online(cell, loss, blocks(steps), state, Truncation(K1, K2)):
         optimizer.step()
         optimizer.zero_grad()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak // 1024 if sys.platform == "darwin" else peak
+    return peak_kib()
 
 
 def saved_bytes(steps: int) -> int:
