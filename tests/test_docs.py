@@ -7,7 +7,6 @@ from statistics import median
 
 import pytest
 
-from tbptt import schedule
 from truncated_time.shipped import table
 
 ROOT = Path(__file__).parents[1]
@@ -17,10 +16,6 @@ def test_the_readmes_example():
     results = doctest.testfile(str(ROOT / "README.md"), module_relative=False)
     assert results.attempted >= 3
     assert results.failed == 0
-
-
-def test_the_docstrings_example():
-    assert doctest.testmod(schedule) == (0, 1)
 
 
 def test_the_make_targets_that_are_named_exist():

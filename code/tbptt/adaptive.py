@@ -37,6 +37,14 @@ def decay_rate(shares: ArrayLike, first: int) -> float:
     ------
     TypeError, ValueError
         If `shares` are not non-negative numbers, or fewer than two of them lie beyond `first`.
+
+    Examples
+    --------
+    >>> from tbptt.adaptive import decay_rate
+    >>> round(decay_rate([8, 4, 2, 1], first=0), 6)
+    0.5
+    >>> round(decay_rate([8, 8, 2, 1], first=1), 6)  # from lag 1 on
+    0.353553
     """
     norms = _checked(shares, first)
     later = norms[first + 1 :]
@@ -47,7 +55,7 @@ def decay_rate(shares: ArrayLike, first: int) -> float:
 
 
 def bias_bound(shares: ArrayLike, first: int) -> NDArray[np.float64]:
-    """Bound the norm of what each reach leaves out.
+    """Bound the norm of what each reach leaves out [1]_.
 
     Parameters
     ----------
@@ -65,6 +73,17 @@ def bias_bound(shares: ArrayLike, first: int) -> NDArray[np.float64]:
     ------
     TypeError, ValueError
         As for :func:`decay_rate`.
+
+    References
+    ----------
+    .. [1] C. Aicher, N. J. Foti and E. B. Fox, "Adaptively truncating backpropagation through time
+       to control gradient bias", UAI 2019, arXiv:1905.07473.
+
+    Examples
+    --------
+    >>> from tbptt.adaptive import bias_bound
+    >>> bias_bound([8, 4, 2, 1], first=0).round(6)  # at 1: 4 + 2 + 1 + (1/2 + ...)
+    array([8., 4., 2., 1.])
     """
     norms = _checked(shares, first)
     rate = decay_rate(norms, first)
@@ -96,6 +115,12 @@ def relative_bias(shares: ArrayLike, sizes: ArrayLike, first: int) -> NDArray[np
     ------
     TypeError, ValueError
         As for :func:`decay_rate`, or if `sizes` has another length.
+
+    Examples
+    --------
+    >>> from tbptt.adaptive import relative_bias
+    >>> relative_bias([8, 4, 2, 1], sizes=[8, 12, 14, 15], first=0).round(3)
+    array([  inf, 0.5  , 0.167, 0.071])
     """
     bound = bias_bound(shares, first)
     size = _checked(sizes, first)
@@ -110,7 +135,7 @@ def relative_bias(shares: ArrayLike, sizes: ArrayLike, first: int) -> NDArray[np
 def choose_reach(
     shares: ArrayLike, sizes: ArrayLike, *, first: int, tolerance: float
 ) -> int | None:
-    """Return the shortest reach whose relative bias is at most `tolerance`.
+    """Return the shortest reach whose relative bias is at most `tolerance` [1]_.
 
     Parameters
     ----------
@@ -129,6 +154,19 @@ def choose_reach(
     ------
     TypeError, ValueError
         As for :func:`relative_bias`, or if `tolerance` is not above 0.
+
+    References
+    ----------
+    .. [1] C. Aicher, N. J. Foti and E. B. Fox, "Adaptively truncating backpropagation through time
+       to control gradient bias", UAI 2019, arXiv:1905.07473.
+
+    Examples
+    --------
+    >>> from tbptt.adaptive import choose_reach
+    >>> choose_reach([8, 4, 2, 1], sizes=[8, 12, 14, 15], first=0, tolerance=0.5)
+    2
+    >>> choose_reach([8, 4, 2, 1], sizes=[8, 12, 14, 15], first=0, tolerance=0.01) is None
+    True
     """
     if not tolerance > 0:
         raise ValueError(f"tolerance must be above 0, got {tolerance}; 0.5, say.")

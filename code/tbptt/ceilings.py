@@ -36,6 +36,14 @@ def informative_share(steps: int, window_length: int, increment: int, position: 
         If a size is not an integer.
     ValueError
         If a size is below 1, the window too long, or `position` outside the sequence.
+
+    Examples
+    --------
+    >>> from tbptt.ceilings import informative_share
+    >>> informative_share(steps=20, window_length=10, increment=10, position=0)
+    Fraction(1, 2)
+    >>> informative_share(steps=20, window_length=10, increment=1, position=0)  # 1 of 11
+    Fraction(1, 11)
     """
     where = cut(steps, window_length, increment)
     position = operator.index(position)
@@ -81,6 +89,12 @@ def stateless_accuracy(
     ------
     TypeError, ValueError
         As for :func:`informative_share`; ValueError also for `positives` outside [0, 1].
+
+    Examples
+    --------
+    >>> from tbptt.ceilings import stateless_accuracy
+    >>> stateless_accuracy(steps=20, window_length=10, increment=10, position=0)
+    Fraction(3, 4)
     """
     p = _share(positives)
     telling = informative_share(steps, window_length, increment, position)
@@ -117,6 +131,14 @@ def stateless_loss(
     ------
     TypeError, ValueError
         As for :func:`stateless_accuracy`.
+
+    Examples
+    --------
+    >>> from tbptt.ceilings import stateless_loss
+    >>> round(stateless_loss(steps=20, window_length=10, increment=10, position=0), 4)
+    0.4774
+    >>> round(stateless_loss(steps=20, window_length=20, increment=1, position=0), 4)  # all seen
+    0.0
     """
     p = _share(positives)
     telling = informative_share(steps, window_length, increment, position)

@@ -23,6 +23,14 @@ class Cost(NamedTuple):
         Bytes kept for the way back where the whole stretch is run before the gradient is made.
     stream : int
         The same where no more than the last `k2` steps are kept.
+
+    Examples
+    --------
+    >>> from tbptt import Truncation
+    >>> from tbptt.cost import cost
+    >>> counts = cost(Truncation.true(20), steps=200, hidden=100, batch=32)
+    >>> counts.depth, round(counts.work / 200, 2)  # no deeper, but the work of 19 full passes
+    (20, 19.05)
     """
 
     work: int
@@ -72,8 +80,12 @@ def cost(
 
     Examples
     --------
+    >>> from tbptt import Truncation
+    >>> from tbptt.cost import cost
     >>> cost(Truncation.true(4), steps=16, hidden=8, batch=1)
     Cost(work=58, depth=4, terms=58, whole=576, stream=144)
+    >>> cost(Truncation.epochwise(4), steps=16, hidden=8, batch=1)
+    Cost(work=16, depth=4, terms=40, whole=576, stream=144)
     """
     sizes = {"steps": steps, "hidden": hidden, "batch": batch, "features": features,
              "states": states, "itemsize": itemsize}  # fmt: skip
@@ -107,6 +119,15 @@ def within_reach(truncation: Truncation, steps: int, lag: int) -> float:
     ------
     TypeError, ValueError
         If `steps` or `lag` is no integer, or the lag does not fit the sequence.
+
+    Examples
+    --------
+    >>> from tbptt import Truncation
+    >>> from tbptt.cost import within_reach
+    >>> within_reach(Truncation.true(5), steps=20, lag=4)
+    1.0
+    >>> within_reach(Truncation.epochwise(5), steps=20, lag=4)  # one error a chunk
+    0.25
     """
     steps = positive_int("steps", steps)
     if lag != 0:
@@ -139,6 +160,12 @@ def memory_distances(layers: int, width: int, segment: int) -> tuple[int, int]:
     ------
     TypeError, ValueError
         If an argument is not an integer of at least 1.
+
+    Examples
+    --------
+    >>> from tbptt.cost import memory_distances
+    >>> memory_distances(layers=3, width=4, segment=4)  # sees 12 steps, taught 7
+    (12, 7)
     """
     layers, width = positive_int("layers", layers), positive_int("width", width)
     segment = positive_int("segment", segment)

@@ -12,7 +12,14 @@ INK = "currentColor"
 
 
 def number(value: float) -> str:
-    """Format a coordinate in as few characters as a tenth of a unit needs."""
+    """Format a coordinate in as few characters as a tenth of a unit needs.
+
+    Examples
+    --------
+    >>> from tbptt.drawing import number
+    >>> number(12), number(12.34), number(1 / 3)
+    ('12', '12.3', '0.3')
+    """
     return f"{value:.1f}".rstrip("0").rstrip(".")
 
 
@@ -25,6 +32,19 @@ class Drawing:
         Size in units; a unit is a CSS pixel at the natural size.
     title : str
         What a screen reader says, and what a pointer shows: the frame's message in words.
+
+    Examples
+    --------
+    >>> from tbptt.drawing import REACH, Drawing
+    >>> drawing = Drawing(120, 60, title="Two errors, the second travels further")
+    >>> drawing.heading("Two errors", "one row each")
+    >>> drawing.bars([(0, 40, 20), (0, 50, 60)], thickness=8, colour=REACH)
+    >>> drawing.path("M0 34V58", stroke="currentColor")
+    >>> drawing.column(70, [(42, "1 step"), (52, "3 steps")])
+    >>> drawing.row(58, [(10, "1"), (30, "2"), (50, "3")], font_size="6")
+    >>> drawing.text(70, 58, "step", font_size="6")
+    >>> print(str(drawing)[:60])
+    <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 120 60"
     """
 
     def __init__(self, width: float, height: float, title: str) -> None:

@@ -51,6 +51,16 @@ def lstm_graph_to_keras(
         If an array does not hold numbers.
     ValueError
         If the shapes do not belong to one cell.
+
+    Examples
+    --------
+    >>> from tbptt.gates import lstm_graph_to_keras
+    >>> kernel = [[1, 2, 3, 4], [5, 6, 7, 8]]  # one feature, one unit
+    >>> for array in lstm_graph_to_keras(kernel, bias=[0, 0, 0, 0]):
+    ...     print(array)
+    [[1 3 2 4]]
+    [[5 7 6 8]]
+    [0. 1. 0. 0.]
     """
     both, row = _arrays(kernel=kernel, bias=bias)
     units = _units(row, 4, "bias", dims=1)
@@ -87,6 +97,17 @@ def lstm_keras_to_torch(
         If an array does not hold numbers.
     ValueError
         If the shapes do not belong to one cell.
+
+    Examples
+    --------
+    >>> from tbptt.gates import lstm_keras_to_torch
+    >>> weight_ih, weight_hh, bias_ih, bias_hh = lstm_keras_to_torch(
+    ...     kernel=[[1, 2, 3, 4]], recurrent_kernel=[[5, 6, 7, 8]], bias=[0, 1, 0, 0]
+    ... )
+    >>> weight_ih.shape
+    (4, 1)
+    >>> bias_ih, bias_hh
+    (array([0, 1, 0, 0]), array([0, 0, 0, 0]))
     """
     inner, outer, row = _arrays(kernel=kernel, recurrent_kernel=recurrent_kernel, bias=bias)
     units = _units(row, 4, "bias", dims=1)
@@ -128,6 +149,18 @@ def gru_graph_to_keras(
         If an array does not hold numbers.
     ValueError
         If the shapes do not belong to one cell.
+
+    Examples
+    --------
+    >>> from tbptt.gates import gru_graph_to_keras
+    >>> for array in gru_graph_to_keras(
+    ...     gates_kernel=[[1, 2], [4, 5]], gates_bias=[7, 8],
+    ...     candidate_kernel=[[3], [6]], candidate_bias=[9],
+    ... ):  # one feature, one unit
+    ...     print(array)
+    [[2 1 3]]
+    [[5 4 6]]
+    [8 7 9]
     """
     gates, row, candidate, last = _arrays(
         gates_kernel=gates_kernel, gates_bias=gates_bias,
@@ -169,6 +202,15 @@ def gru_keras_to_torch(
     ValueError
         If the shapes do not belong to one cell; a bias of one row is from ``reset_after=False``,
         which PyTorch does not have.
+
+    Examples
+    --------
+    >>> from tbptt.gates import gru_keras_to_torch
+    >>> weight_ih, weight_hh, bias_ih, bias_hh = gru_keras_to_torch(
+    ...     kernel=[[1, 2, 3]], recurrent_kernel=[[4, 5, 6]], bias=[[7, 8, 9], [0, 0, 0]]
+    ... )
+    >>> weight_ih.ravel(), bias_ih  # reset before update
+    (array([2, 1, 3]), array([8, 7, 9]))
     """
     inner, outer, rows = _arrays(kernel=kernel, recurrent_kernel=recurrent_kernel, bias=bias)
     if rows.ndim == 1:

@@ -37,9 +37,9 @@ def one_picture(window: int, stride: int, *, steps: int = 16) -> str:
     """
     window, stride = positive_int("window", window), positive_int("stride", stride)
     steps = positive_int("steps", steps)
-    passes = passes_with_gaps(window, stride, steps)
-    travelled = travelled_with_gaps(window, stride, steps)
-    headline, detail = summary(window, stride, steps, travelled, passes)
+    passes = _passes_with_gaps(window, stride, steps)
+    travelled = _travelled_with_gaps(window, stride, steps)
+    headline, detail = _summary(window, stride, steps, travelled, passes)
     drawing = Drawing(
         _WIDTH,
         _LANES_TOP + _LANES_HEIGHT + 26 + steps * _ROW + 42,
@@ -64,7 +64,7 @@ def one_picture(window: int, stride: int, *, steps: int = 16) -> str:
     return str(drawing)
 
 
-def passes_with_gaps(window: int, stride: int, steps: int) -> list[BackwardPass]:
+def _passes_with_gaps(window: int, stride: int, steps: int) -> list[BackwardPass]:
     """List the passes, also where the stride exceeds the window and some losses have none."""
     if stride <= window:
         return Truncation(stride, window).passes(steps)
@@ -73,7 +73,7 @@ def passes_with_gaps(window: int, stride: int, steps: int) -> list[BackwardPass]
     ]
 
 
-def travelled_with_gaps(window: int, stride: int, steps: int) -> dict[int, int]:
+def _travelled_with_gaps(window: int, stride: int, steps: int) -> dict[int, int]:
     """Return the steps that each error covers, without those that belong to no pass."""
     if stride <= window:
         return dict(enumerate(Truncation(stride, window).travelled(steps).tolist()))
@@ -86,7 +86,7 @@ def travelled_with_gaps(window: int, stride: int, steps: int) -> dict[int, int]:
     }
 
 
-def summary(
+def _summary(
     window: int, stride: int, steps: int, travelled: dict[int, int], passes: list[BackwardPass]
 ) -> tuple[str, str]:
     """Say what a frame shows: a headline and a line of figures."""

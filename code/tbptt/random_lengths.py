@@ -28,7 +28,7 @@ def draw_factors(
     *,
     compensate: bool = True,
 ) -> NDArray[np.float64]:
-    """Draw where chunks end, and what the errors that cross are multiplied by.
+    """Draw where chunks end, and what the errors that cross are multiplied by [1]_.
 
     Parameters
     ----------
@@ -53,6 +53,20 @@ def draw_factors(
     ------
     TypeError, ValueError
         If `steps` is not an integer of at least 1, or a chance is not in [0, 1).
+
+    References
+    ----------
+    .. [1] C. Tallec and Y. Ollivier, "Unbiasing truncated backpropagation through time", 2017,
+       arXiv:1705.08209.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tbptt.random_lengths import draw_factors
+    >>> np.unique(draw_factors(1000, chance=0.75, seed=0))  # cut, or made up for
+    array([0., 4.])
+    >>> draw_factors(4, chance=0, seed=0)  # full backpropagation
+    array([0., 1., 1., 1.])
     """
     steps = positive_int("steps", steps)
     rng = np.random.default_rng(seed)
@@ -91,6 +105,16 @@ def weighting(factors: ArrayLike) -> NDArray[np.float64]:
     ------
     TypeError, ValueError
         If `factors` is not a row of numbers.
+
+    Examples
+    --------
+    >>> from tbptt.random_lengths import weighting
+    >>> weighting([0, 2, 2, 0, 2])
+    array([[1., 0., 0., 0., 0.],
+           [2., 1., 0., 0., 0.],
+           [4., 2., 1., 0., 0.],
+           [0., 0., 0., 1., 0.],
+           [0., 0., 0., 2., 1.]])
     """
     row = numeric_array("factors", factors, min_ndim=1).astype(np.float64)
     if row.ndim != 1:

@@ -35,6 +35,12 @@ class BackwardPass(NamedTuple):
         only for the gradient to travel through.
     stop : int
         One past the last step. The pass owns the losses ``[first_loss, stop)``.
+
+    Examples
+    --------
+    >>> from tbptt import Truncation
+    >>> Truncation(k1=3, k2=6).passes(8)[-1]  # two losses, and four steps to travel through
+    BackwardPass(start=2, first_loss=6, stop=8)
     """
 
     start: int
@@ -64,9 +70,9 @@ class Truncation:
 
     Examples
     --------
-    >>> Truncation(k1=3, k2=6).passes(8)
-    [BackwardPass(start=0, first_loss=0, stop=3), BackwardPass(start=0, first_loss=3, stop=6), \
-BackwardPass(start=2, first_loss=6, stop=8)]
+    >>> from tbptt import Truncation
+    >>> Truncation(k1=3, k2=6).reach(8).sum(axis=1)  # steps that each error travels
+    array([1, 2, 3, 4, 5, 6, 5, 6])
     """
 
     k1: int
@@ -86,7 +92,14 @@ BackwardPass(start=2, first_loss=6, stop=8)]
 
     @classmethod
     def true(cls, k2: int) -> Truncation:
-        """Return true truncation, ``k1 = 1``: every error travels `k2` steps."""
+        """Return true truncation, ``k1 = 1``: every error travels `k2` steps.
+
+        Examples
+        --------
+        >>> from tbptt import Truncation
+        >>> Truncation.true(4).reach(8).sum(axis=1)  # steps that each error travels
+        array([1, 2, 3, 4, 4, 4, 4, 4])
+        """
         return cls(1, k2)
 
     @classmethod
@@ -95,6 +108,12 @@ BackwardPass(start=2, first_loss=6, stop=8)]
 
         Where `k` does not divide the length, the last pass still starts `k` steps before the end,
         and so reaches further back than the short last chunk of a plain loop would.
+
+        Examples
+        --------
+        >>> from tbptt import Truncation
+        >>> Truncation.epochwise(4).reach(8).sum(axis=1)  # steps that each error travels
+        array([1, 2, 3, 4, 1, 2, 3, 4])
         """
         return cls(k, k)
 
@@ -118,6 +137,15 @@ BackwardPass(start=2, first_loss=6, stop=8)]
         ------
         TypeError, ValueError
             If `steps` is not an integer of at least 1.
+
+        Examples
+        --------
+        >>> from tbptt import Truncation
+        >>> for start, first_loss, stop in Truncation(k1=3, k2=6).passes(8):
+        ...     print(f"losses {first_loss} to {stop - 1}, back to step {start}")
+        losses 0 to 2, back to step 0
+        losses 3 to 5, back to step 0
+        losses 6 to 7, back to step 2
         """
         start, first_loss, stop = self._bounds(steps)
         bounds = zip(start.tolist(), first_loss.tolist(), stop.tolist(), strict=True)
@@ -171,6 +199,16 @@ BackwardPass(start=2, first_loss=6, stop=8)]
         ------
         TypeError, ValueError
             If `steps` is not an integer of at least 1.
+
+        Examples
+        --------
+        >>> from tbptt import Truncation
+        >>> Truncation(k1=2, k2=3).reach(5).astype(int)
+        array([[1, 0, 0, 0, 0],
+               [1, 1, 0, 0, 0],
+               [0, 1, 1, 0, 0],
+               [0, 1, 1, 1, 0],
+               [0, 0, 1, 1, 1]])
         """
         travelled = self.travelled(steps)
         step = np.arange(len(travelled))
@@ -195,6 +233,14 @@ BackwardPass(start=2, first_loss=6, stop=8)]
         ------
         TypeError, ValueError
             If `steps` is not an integer of at least 1.
+
+        Examples
+        --------
+        >>> from tbptt import Truncation
+        >>> Truncation.true(4).lag_counts(16)
+        array([16, 15, 14, 13])
+        >>> Truncation.epochwise(4).lag_counts(16)  # a quarter of the errors travel as far
+        array([16, 12,  8,  4])
         """
         exactly = np.bincount(self.travelled(steps), minlength=self.k2 + 1)[1:]
         # Whoever covers more steps is among those that travel less far, too.

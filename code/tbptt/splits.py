@@ -40,6 +40,12 @@ def shared_steps(
     ------
     TypeError, ValueError
         If `span` is not an integer of at least 1.
+
+    Examples
+    --------
+    >>> from tbptt.splits import shared_steps
+    >>> shared_steps(starts=[0, 2, 4, 6], span=4, train=[0, 2], test=[1, 3])
+    array([4, 2])
     """
     span = positive_int("span", span)
     first = np.asarray(starts, dtype=np.int64)
@@ -77,6 +83,16 @@ def block_folds(starts: Sequence[int] | NDArray[np.int64], span: int, n_folds: i
     ValueError
         If `n_folds` is below 2 or above the number of windows, or a block leaves nothing to
         train on.
+
+    Examples
+    --------
+    >>> from tbptt.splits import block_folds, shared_steps
+    >>> starts = range(0, 12, 2)
+    >>> for train, test in block_folds(starts, span=4, n_folds=3):
+    ...     print(train, test, shared_steps(starts, 4, train, test))
+    [3 4 5] [0 1] [0 0]
+    [0 5] [2 3] [0 0]
+    [0 1 2] [4 5] [0 0]
     """
     span, n_folds = positive_int("span", span), positive_int("n_folds", n_folds)
     first = np.asarray(starts, dtype=np.int64)

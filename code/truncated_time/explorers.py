@@ -58,6 +58,15 @@ def explore(
         If there is no slider, a slider has no values or repeats one, `labels` or `start` name
         something that is not there, or a frame is no SVG with ``width``, ``viewBox`` and
         ``<title>``. What `render` itself raises is passed on, with the values noted.
+
+    Examples
+    --------
+    >>> from tbptt.picture import one_picture
+    >>> from truncated_time.explorers import explore
+    >>> explorer = explore(one_picture, window=(2, 4), stride=(1, 2), start={"window": 4})
+    >>> *sliders, frames = explorer.children
+    >>> [(slider.description, slider.value) for slider in sliders]
+    [('window', 4), ('stride', 1)]
     """
     values = {name: tuple(options) for name, options in sliders.items()}
     labels, start = dict(labels or {}), dict(start or {})

@@ -20,19 +20,49 @@ Trail = list[tuple[Tensor, Tensor]]
 
 
 def detached(state: S) -> S:
-    """Cut a state, or every part of it, from its graph."""
+    """Cut a state, or every part of it, from its graph.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from truncated_time.recipes import detached
+    >>> state = torch.ones(1, 4, requires_grad=True)
+    >>> [part.requires_grad for part in detached((state * 2, state * 3))]
+    [False, False]
+    """
     return pack(tuple(part.detach() for part in flatten(state)), state)
 
 
 def output(state: State) -> Tensor:
-    """Return the part of a state that is read out."""
+    """Return the part of a state that is read out.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from truncated_time.recipes import output
+    >>> h, c = torch.zeros(1, 4), torch.ones(1, 4)
+    >>> output((h, c)) is h, output(h) is h
+    (True, True)
+    """
     return flatten(state)[0]
 
 
 def loop_over_errors(
     cell: Cell[S], loss_at: Loss, inputs: Tensor, state: S, truncation: Truncation
 ) -> None:
-    """Make one backward pass for each error, over the steps that it reaches: right, and slow."""
+    """Make one backward pass for each error, over the steps that it reaches: right, and slow.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from tbptt import Truncation
+    >>> from truncated_time.recipes import loop_over_errors
+    >>> cell, x = torch.nn.GRUCell(1, 4), torch.zeros(10, 1, 1, requires_grad=True)
+    >>> last = lambda t, output: output.sum() * (t == 9)  # the loss is at the last step alone
+    >>> loop_over_errors(cell, last, x, torch.zeros(1, 4), Truncation.true(3))
+    >>> x.grad.count_nonzero()  # its error has travelled three steps
+    tensor(3)
+    """
     before = [state]
     with torch.no_grad():
         for x in inputs:
@@ -46,7 +76,18 @@ def loop_over_errors(
 
 
 def chunked_loop(cell: Cell[S], loss_at: Loss, inputs: Tensor, state: S, k: int) -> None:
-    """Run `k` steps, one backward pass, detach, go on: epochwise truncation."""
+    """Run `k` steps, one backward pass, detach, go on: epochwise truncation.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from truncated_time.recipes import chunked_loop
+    >>> cell, x = torch.nn.GRUCell(1, 4), torch.zeros(10, 1, 1, requires_grad=True)
+    >>> fifth = lambda t, output: output.sum() * (t == 4)
+    >>> chunked_loop(cell, fifth, x, torch.zeros(1, 4), k=4)
+    >>> x.grad.count_nonzero()  # the fifth step is the first of its chunk
+    tensor(1)
+    """
     for begin in range(0, len(inputs), k):
         total = torch.zeros((), dtype=inputs.dtype, device=inputs.device)
         for t in range(begin, min(begin + k, len(inputs))):
@@ -72,6 +113,23 @@ def forum_recipe(
         As for the others; one Tensor of state.
     before_walk : callable, optional
         Called with the trail of leaves and states before an error walks over it.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from tbptt import Truncation
+    >>> from truncated_time.recipes import forget, forum_recipe, loop_over_errors
+    >>> cell, x, zero = torch.nn.GRUCell(1, 4), torch.ones(10, 1, 1), torch.zeros(1, 4)
+    >>> def gradient(recipe, **options):
+    ...     cell.zero_grad()
+    ...     loss = lambda t, output: output.sum()
+    ...     recipe(cell, loss, x, zero, Truncation.true(3), **options)
+    ...     return cell.weight_hh.grad
+    >>> right = gradient(loop_over_errors)
+    >>> torch.allclose(right, gradient(forum_recipe), rtol=1e-3)
+    False
+    >>> torch.allclose(right, gradient(forum_recipe, before_walk=forget), rtol=1e-3)
+    True
     """
     trail: Trail = []  # (leaf before, state after) of the last k2 steps
     for t, x in enumerate(inputs):
@@ -89,6 +147,18 @@ def forum_recipe(
 
 
 def forget(trail: Trail) -> None:
-    """Set the gradients of the leaves back: the line that the copied recipe lacks."""
+    """Set the gradients of the leaves back: the line that the copied recipe lacks.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from truncated_time.recipes import forget
+    >>> leaf = torch.ones(1, requires_grad=True)
+    >>> state = leaf * 2
+    >>> state.backward()
+    >>> forget([(leaf, state)])
+    >>> leaf.grad is None
+    True
+    """
     for leaf, _ in trail:
         leaf.grad = None

@@ -15,6 +15,13 @@ def checkout() -> Path | None:
     -------
     Path or None
         The folder with ``code/truncated_time`` and ``data``.
+
+    Examples
+    --------
+    >>> from truncated_time.shipped import checkout
+    >>> root = checkout()
+    >>> root is None or (root / "data" / "published.csv").is_file()
+    True
     """
     code, root = _HERE.parent, _HERE.parents[1]
     return root if code.name == "code" and (root / "data").is_dir() else None
@@ -37,6 +44,12 @@ def path(name: str) -> Path:
     ------
     FileNotFoundError
         If the book ships no such file.
+
+    Examples
+    --------
+    >>> from truncated_time.shipped import path
+    >>> path("published.csv").is_file()
+    True
     """
     root = checkout()
     file = (_HERE if root is None else root) / "data" / name
@@ -67,6 +80,12 @@ def table(name: str) -> list[dict[str, str]]:
         If the book ships no such file.
     ValueError
         If the file is damaged.
+
+    Examples
+    --------
+    >>> from truncated_time.shipped import table
+    >>> table("published_vanishing.csv")[0]
+    {'lag': '0', 'norm': '98'}
     """
     return read(path(name))
 
@@ -90,6 +109,12 @@ def read(file: Path) -> list[dict[str, str]]:
         If the file cannot be opened.
     ValueError
         If it is damaged: no text, no rows, or a row with more or fewer fields than the header.
+
+    Examples
+    --------
+    >>> from truncated_time.shipped import path, read, table
+    >>> read(path("published.csv")) == table("published.csv")
+    True
     """
     damaged = f"{file} is damaged: {{}}. Get it from the repository again, or delete it and run "
     damaged += "the experiment that made it."

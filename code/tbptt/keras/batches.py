@@ -35,6 +35,17 @@ def check_batches(model: keras.Layer, *arrays: ArrayLike) -> tuple[Any, ...]:
         If `model` is no Keras layer.
     ValueError
         If nothing carries state, or the batch size does not divide a length.
+
+    Examples
+    --------
+    >>> import keras, numpy as np
+    >>> from tbptt.keras import check_batches
+    >>> rnn = keras.layers.SimpleRNN(4, stateful=True)
+    >>> model = keras.Sequential([keras.Input(batch_shape=(2, 3, 1)), rnn])
+    >>> check_batches(model, np.zeros((5, 3, 1)))
+    Traceback (most recent call last):
+        ...
+    ValueError: 5 rows do not fill batches of 2: 1 would be left for the last one, ...
     """
     batch = int(state_variables(model)[0].shape[0])
     for array in arrays:

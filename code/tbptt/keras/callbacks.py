@@ -33,6 +33,19 @@ class ResetState(keras.callbacks.Callback):  # type: ignore[misc]
         If a number is not an integer.
     ValueError
         If both are given, or a number is below 1 (`every`) or negative (`at`).
+
+    Examples
+    --------
+    >>> import keras, numpy as np
+    >>> from tbptt.keras import ResetState
+    >>> rnn = keras.layers.SimpleRNN(4, stateful=True)
+    >>> model = keras.Sequential([keras.Input(batch_shape=(2, 3, 1)), rnn])
+    >>> x = np.ones((8, 3, 1))  # four batches, two of each pair of sequences
+    >>> answers = model.predict(x, batch_size=2, verbose=0, callbacks=[ResetState(every=2)])
+    >>> np.allclose(answers[0], answers[2])  # goes on from batch 0
+    False
+    >>> np.allclose(answers[0], answers[4])  # new sequences begin as the first
+    True
     """
 
     def __init__(self, every: int | None = None, at: Iterable[int] | None = None) -> None:
@@ -66,6 +79,18 @@ class KeepState(keras.callbacks.Callback):  # type: ignore[misc]
 
     Without it the next training epoch starts from the state that the validation data left behind.
     Validation itself starts from the training state; add :class:`ResetState` to start from zero.
+
+    Examples
+    --------
+    >>> import keras, numpy as np
+    >>> from tbptt.keras import KeepState, snapshot
+    >>> rnn = keras.layers.SimpleRNN(1, stateful=True)
+    >>> model = keras.Sequential([keras.Input(batch_shape=(2, 3, 1)), rnn])
+    >>> model.compile(loss="mse")
+    >>> x, y = np.ones((2, 3, 1)), np.ones((2, 1))
+    >>> loss = model.evaluate(x, y, batch_size=2, verbose=0, callbacks=[KeepState()])
+    >>> bool(snapshot(model)[0].any())  # still zero, as before the evaluation
+    False
     """
 
     def __init__(self) -> None:

@@ -41,6 +41,18 @@ def twin(
         If `model` is not such a model, a size is not an integer, or `stateful` is not a bool.
     ValueError
         If a size is below 1, or the model has several inputs.
+
+    Examples
+    --------
+    >>> import keras, numpy as np
+    >>> from tbptt.keras import twin
+    >>> rnn = keras.layers.SimpleRNN(4, stateful=True)
+    >>> model = keras.Sequential([keras.Input(batch_shape=(2, 3, 1)), rnn])
+    >>> single = twin(model, batch_size=1)
+    >>> single.input_shape  # any number of steps
+    (1, None, 1)
+    >>> np.allclose(single(np.ones((1, 3, 1))), model(np.ones((2, 3, 1)))[:1])
+    True
     """
     if not isinstance(model, keras.Sequential | keras.Model) or not hasattr(model, "inputs"):
         raise TypeError(

@@ -36,6 +36,18 @@ def stateful_layers(model: keras.Layer) -> list[Any]:
         If `model` is no Keras layer or model.
     ValueError
         If nothing in it carries state.
+
+    Examples
+    --------
+    >>> import keras
+    >>> from tbptt.keras import stateful_layers
+    >>> model = keras.Sequential([
+    ...     keras.Input(batch_shape=(2, 3, 1)),
+    ...     keras.layers.GRU(8, return_sequences=True),
+    ...     keras.layers.GRU(4, stateful=True, name="top"),
+    ... ])
+    >>> [layer.name for layer in stateful_layers(model)]
+    ['top']
     """
     if not isinstance(model, keras.Layer):
         raise TypeError(f"model must be a Keras model or layer, got {type(model).__name__}.")
@@ -84,6 +96,15 @@ def snapshot(model: keras.Layer) -> Snapshot:
     ------
     TypeError, ValueError
         As :func:`stateful_layers`, or if a layer has no fixed batch size.
+
+    Examples
+    --------
+    >>> import keras
+    >>> from tbptt.keras import snapshot
+    >>> lstm = keras.layers.LSTM(4, stateful=True)
+    >>> model = keras.Sequential([keras.Input(batch_shape=(2, 3, 1)), lstm])
+    >>> [state.shape for state in snapshot(model)]  # output and cell
+    [(2, 4), (2, 4)]
     """
     # A copy on the backend first: a variable itself converts with a warning under NumPy 2.
     return [np.array(keras.ops.convert_to_numpy(keras.ops.copy(v))) for v in state_variables(model)]
@@ -98,6 +119,16 @@ def restore(model: keras.Layer, states: list[Any]) -> None:
         If `model` is no Keras layer.
     ValueError
         If number or shapes of the states differ from the model's; nothing is changed then.
+
+    Examples
+    --------
+    >>> import keras, numpy as np
+    >>> from tbptt.keras import restore, snapshot
+    >>> rnn = keras.layers.SimpleRNN(4, stateful=True)
+    >>> model = keras.Sequential([keras.Input(batch_shape=(2, 3, 1)), rnn])
+    >>> restore(model, [np.full((2, 4), 0.5)])
+    >>> snapshot(model)[0].sum(axis=1)
+    array([2., 2.], dtype=float32)
     """
     variables = state_variables(model)
     have, want = ([tuple(np.shape(s)) for s in group] for group in (states, variables))
@@ -123,6 +154,17 @@ def kept_state(model: keras.Layer) -> Iterator[None]:
     ------
     TypeError, ValueError
         As :func:`snapshot`.
+
+    Examples
+    --------
+    >>> import keras, numpy as np
+    >>> from tbptt.keras import kept_state, snapshot
+    >>> rnn = keras.layers.SimpleRNN(4, stateful=True)
+    >>> model = keras.Sequential([keras.Input(batch_shape=(2, 3, 1)), rnn])
+    >>> with kept_state(model):
+    ...     answers = model(np.ones((2, 3, 1)))
+    >>> bool(snapshot(model)[0].any())  # zero, as it was
+    False
     """
     states = snapshot(model)
     try:
@@ -147,6 +189,17 @@ def reset_rows(model: keras.Layer, rows: ArrayLike | None = None) -> None:
         If `model` is no Keras layer, or `rows` are not bools.
     ValueError
         If nothing carries state, or there is not one bool a row.
+
+    Examples
+    --------
+    >>> import keras, numpy as np
+    >>> from tbptt.keras import reset_rows, restore, snapshot
+    >>> rnn = keras.layers.SimpleRNN(4, stateful=True)
+    >>> model = keras.Sequential([keras.Input(batch_shape=(2, 3, 1)), rnn])
+    >>> restore(model, [np.full((2, 4), 0.5)])
+    >>> reset_rows(model, [True, False])
+    >>> snapshot(model)[0].sum(axis=1)
+    array([0., 2.], dtype=float32)
     """
     if rows is None:
         for variable in state_variables(model):

@@ -37,6 +37,16 @@ class Diagnosis:
         the second half agree with the label of the state's former owner, and with the row's own.
     alarms : tuple of str
         Which of ``"gap"``, ``"probe"`` and ``"swap"`` point to a leak.
+
+    Examples
+    --------
+    >>> from tbptt.pytorch import Diagnosis
+    >>> diagnosis = Diagnosis(
+    ...     train_loss=0.03, frozen_loss=5.26, probe_carried=1.0, probe_frozen=0.5,
+    ...     follows_state=1.0, follows_inputs=0.0, alarms=("gap", "probe", "swap"),
+    ... )
+    >>> diagnosis.verdict
+    'leak'
     """
 
     train_loss: float
@@ -114,6 +124,21 @@ def diagnose(
     agree with the swapped state more often than with the inputs, by more than 0.2. How often
     verdicts are wrong is measured in ``data/results/alarms``. The probe needs scikit-learn:
     ``pip install 'tbptt[series]'``.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from tbptt.pytorch import diagnose
+    >>> labels = torch.tensor([0, 1]).repeat(5)
+    >>> chunks = [torch.zeros(4, 10, 1)] * 6  # inputs that say nothing
+    >>> forward = lambda chunk, state: (state, state)  # it answers with its state
+    >>> carried = 9 * torch.eye(2)[labels]  # training has left the labels there
+    >>> fresh = torch.zeros(10, 2)
+    >>> print(diagnose(forward, chunks, labels, fresh=fresh, carried=carried, train_loss=0.0))
+    verdict: leak
+    ! loss: training 0.000, frozen 0.693
+    ! label read from the state: training's 1.00, frozen 0.50
+    ! states swapped: follows the state 1.00, the inputs 0.00
     """
     _check(chunks, labels, fresh, carried, train_loss)
     with torch.no_grad():

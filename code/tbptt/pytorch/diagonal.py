@@ -20,7 +20,7 @@ __all__ = ["DiagonalCell", "scan"]
 
 
 class DiagonalCell(nn.Module):
-    """One step of the recurrence, ``cell(x, state) -> state``, for every engine of the book.
+    """One step of the recurrence, ``cell(x, state) -> state``, for every engine of the book [1]_.
 
     Parameters
     ----------
@@ -37,6 +37,25 @@ class DiagonalCell(nn.Module):
     drive : Parameter (2 * channels, features)
         `B`; real parts of all channels, then imaginary parts. The state
         ``(batch, 2 * channels)`` is laid out alike.
+
+    References
+    ----------
+    .. [1] A. Orvieto et al., "Resurrecting recurrent neural networks for long sequences", ICML
+       2023, arXiv:2303.06349.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from tbptt.pytorch.diagonal import DiagonalCell
+    >>> cell = DiagonalCell(features=1, channels=4)
+    >>> bool((cell.rates().abs() < 1).all())
+    True
+    >>> x, state = torch.ones(100, 2, 1), torch.zeros(2, 8)
+    >>> states = cell.whole(x, state)  # in seven rounds
+    >>> for step in x:
+    ...     state = cell(step, state)
+    >>> torch.allclose(states[-1], state, atol=1e-4)
+    True
     """
 
     def __init__(self, features: int, channels: int, *, slowest: float = 0.99) -> None:
@@ -82,8 +101,8 @@ def scan(rates: Tensor, driven: Tensor, state: Tensor) -> Tensor:
     r"""Return ``h_t = rates_t * h_{t-1} + driven_t`` for all steps, in ``log2(steps)`` rounds.
 
     Two steps after one another are again one such step, ``(a, u)`` then ``(b, v)`` being
-    ``(b a, b u + v)``. So each round doubles the stretch that is done (Blelloch
-    1990). Rates that depend on the input make it a selective model; they may be complex.
+    ``(b a, b u + v)``. So each round doubles the stretch that is done [1]_.
+    Rates that depend on the input make it a selective model; they may be complex.
 
     Parameters
     ----------
@@ -101,6 +120,18 @@ def scan(rates: Tensor, driven: Tensor, state: Tensor) -> Tensor:
     ------
     ValueError
         If shapes do not fit.
+
+    References
+    ----------
+    .. [1] G. E. Blelloch, "Prefix sums and their applications", Carnegie Mellon University, 1990.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from tbptt.pytorch.diagonal import scan
+    >>> half, ones = torch.full((4, 1, 1), 0.5), torch.ones(4, 1, 1)
+    >>> scan(half, ones, torch.zeros(1, 1)).ravel()
+    tensor([1.0000, 1.5000, 1.7500, 1.8750])
     """
     if rates.shape != driven.shape or driven.ndim != 3 or state.shape != driven.shape[1:]:
         raise ValueError(

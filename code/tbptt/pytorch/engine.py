@@ -91,6 +91,20 @@ def backward(
     ----------
     .. [1] R. J. Williams and J. Peng, "An efficient gradient-based algorithm for on-line training
        of recurrent network trajectories", Neural Computation 2(4), 1990.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from tbptt import Truncation
+    >>> from tbptt.pytorch import backward
+    >>> cell, x = torch.nn.GRUCell(1, 8), torch.zeros(100, 4, 1, requires_grad=True)
+    >>> last = lambda outputs: outputs[-1].sum()  # one loss, at the end
+    >>> zero, truncation = torch.zeros(4, 8), Truncation(k1=1, k2=20)
+    >>> loss, outputs, state = backward(cell, last, x, zero, truncation)
+    >>> outputs.shape, state.shape
+    (torch.Size([100, 4, 8]), torch.Size([4, 8]))
+    >>> x.grad.any(dim=(1, 2)).sum()  # its error has travelled 20 steps
+    tensor(20)
     """
     check_call(truncation)
     first = tuple(part.detach() for part in parts_of(state))

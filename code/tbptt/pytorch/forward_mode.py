@@ -38,6 +38,16 @@ class ForwardModeResult(NamedTuple, Generic[S]):
         As of :class:`tbptt.pytorch.PassResult`.
     carried : tuple of Tensor
         What the method carries along, for the next call.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from tbptt.pytorch.forward_mode import RTRL, accumulate
+    >>> cell, x, zero = torch.nn.RNNCell(1, 2), torch.ones(5, 1, 1), torch.zeros(1, 2)
+    >>> first = accumulate(cell, torch.sum, x, zero, RTRL())
+    >>> second = accumulate(cell, torch.sum, x, first.state, RTRL(), first.carried)
+    >>> second.outputs.shape, second.carried[0].shape  # one row, two states, ten weights
+    (torch.Size([5, 1, 2]), torch.Size([1, 2, 10]))
     """
 
     loss: Tensor
@@ -47,7 +57,20 @@ class ForwardModeResult(NamedTuple, Generic[S]):
 
 
 class Method(Protocol):
-    """What is carried along in place of the influence, and how an error reads it."""
+    """What is carried along in place of the influence, and how an error reads it.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from tbptt.pytorch.forward_mode import RTRL, accumulate
+    >>> class NoMemory(RTRL):  # what a weight did to earlier states is forgotten
+    ...     def advance(self, carried, jacobians, x, state):
+    ...         return (jacobians.by_weights(x, state),)
+    >>> cell, x, zero = torch.nn.RNNCell(1, 2), torch.ones(5, 1, 1), torch.zeros(1, 2)
+    >>> loss, outputs, state, carried = accumulate(cell, torch.sum, x, zero, NoMemory())
+    >>> cell.weight_hh.grad.shape
+    torch.Size([2, 2])
+    """
 
     def begin(self, jacobians: StepJacobians[Any], state: Tensor) -> Carried:
         """Return what is carried before the first step."""
@@ -62,7 +85,26 @@ class Method(Protocol):
 
 
 class RTRL:
-    """The whole influence, ``(batch, state, weights)``: exact (Williams and Zipser 1989)."""
+    """The whole influence, ``(batch, state, weights)``: exact [1]_.
+
+    References
+    ----------
+    .. [1] R. J. Williams and D. Zipser, "A learning algorithm for continually running fully
+       recurrent neural networks", Neural Computation 1(2), 1989.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from tbptt.pytorch.forward_mode import RTRL
+    >>> from tbptt.pytorch.jacobians import StepJacobians
+    >>> cell, x, zero = torch.nn.RNNCell(1, 2), torch.ones(1, 1), torch.zeros(1, 2)
+    >>> jacobians, method = StepJacobians(cell, 1, zero), RTRL()
+    >>> carried = method.advance(method.begin(jacobians, zero), jacobians, x, zero)
+    >>> carried[0].shape  # one row, two states, ten weights
+    torch.Size([1, 2, 10])
+    >>> method.read(carried, error=torch.ones(1, 2)).shape
+    torch.Size([10])
+    """
 
     def begin(self, jacobians: StepJacobians[Any], state: Tensor) -> Carried:
         """Return zeros: the initial state owes nothing to the weights."""
@@ -80,13 +122,29 @@ class RTRL:
 
 
 class SnAp(RTRL):
-    """The entries of the influence that are filled within `order` steps; the others stay zero.
+    """The entries of the influence that are filled within `order` steps; the others stay zero [1]_.
 
     Parameters
     ----------
     order : int
         SnAp-1 keeps what a weight does to a state in its own step. The pattern is found by trying
         random inputs and states, so weights that are zero count as connections that are missing.
+
+    References
+    ----------
+    .. [1] J. Menick et al., "Practical real time recurrent learning with a sparse approximation",
+       ICLR 2021, arXiv:2006.07232.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from tbptt.pytorch.forward_mode import SnAp
+    >>> from tbptt.pytorch.jacobians import StepJacobians
+    >>> zero = torch.zeros(1, 2)
+    >>> jacobians = StepJacobians(torch.nn.RNNCell(1, 2), 1, zero)
+    >>> influence, kept = SnAp(1).begin(jacobians, zero)
+    >>> int(kept.sum()), kept.numel()  # a weight touches one state in its own step
+    (10, 20)
     """
 
     def __init__(self, order: int) -> None:
@@ -108,12 +166,29 @@ class SnAp(RTRL):
 
 
 class UORO:
-    """A random rank-one sketch whose mean is the influence, one for each row of the batch.
+    """A random rank-one sketch whose mean is the influence, one for each row of the batch [1]_.
 
     Parameters
     ----------
     generator : torch.Generator
         Decides the signs.
+
+    References
+    ----------
+    .. [1] C. Tallec and Y. Ollivier, "Unbiased online recurrent optimization", ICLR 2018,
+       arXiv:1702.05043.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from tbptt.pytorch.forward_mode import UORO, accumulate
+    >>> method = UORO(torch.Generator().manual_seed(0))
+    >>> method.signs(torch.zeros(2, 8)).abs().sum()  # each is 1 or -1
+    tensor(16.)
+    >>> cell, x, zero = torch.nn.GRUCell(1, 8), torch.ones(5, 1, 1), torch.zeros(1, 8)
+    >>> loss, outputs, state, carried = accumulate(cell, torch.sum, x, zero, method)
+    >>> [sketch.shape for sketch in carried]  # not their product
+    [torch.Size([1, 8]), torch.Size([1, 264])]
     """
 
     def __init__(self, generator: torch.Generator) -> None:
@@ -185,6 +260,20 @@ def accumulate(
     TypeError, ValueError
         If arguments are of the wrong kind or shape, a value is NaN or infinite, or `inputs`
         require a gradient, which only going back would give.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from tbptt import Truncation
+    >>> from tbptt.pytorch import backward
+    >>> from tbptt.pytorch.forward_mode import RTRL, accumulate
+    >>> cell, x, zero = torch.nn.GRUCell(1, 4), torch.ones(8, 1, 1), torch.zeros(1, 4)
+    >>> loss, outputs, state, carried = accumulate(cell, torch.sum, x, zero, RTRL())
+    >>> ahead = cell.weight_hh.grad.clone()
+    >>> cell.zero_grad()
+    >>> loss, outputs, state = backward(cell, torch.sum, x, zero, Truncation.true(8))
+    >>> torch.allclose(ahead, cell.weight_hh.grad, atol=1e-4)
+    True
     """
     first = tuple(part.detach() for part in parts_of(state))
     check_shapes(inputs, first)
@@ -221,6 +310,18 @@ def pattern(jacobians: StepJacobians[Any], state: Tensor, order: int, tries: int
     -------
     Tensor of bool, shape (state, weights)
         Found by derivatives at random inputs and states.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from tbptt.pytorch.forward_mode import pattern
+    >>> from tbptt.pytorch.jacobians import StepJacobians
+    >>> zero = torch.zeros(1, 2)
+    >>> jacobians = StepJacobians(torch.nn.RNNCell(1, 2), 1, zero)
+    >>> pattern(jacobians, zero, order=1).sum(dim=1)  # weights that touch a state in one step
+    tensor([5, 5])
+    >>> pattern(jacobians, zero, order=2).sum(dim=1)  # in two steps: all ten
+    tensor([10, 10])
     """
     generator = torch.Generator().manual_seed(0)
     x, at = (

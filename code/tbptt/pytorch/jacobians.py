@@ -31,6 +31,21 @@ class StepJacobians(Generic[S]):
         The weights that require a gradient, by name.
     size : int
         Number of those weights.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from tbptt.pytorch.jacobians import StepJacobians
+    >>> cell, x, zero = torch.nn.LSTMCell(1, 2), torch.ones(3, 1), torch.zeros(3, 2)
+    >>> jacobians, flat = StepJacobians(cell, 1, (zero, zero)), torch.zeros(3, 4)
+    >>> [part.shape for part in jacobians.parts(jacobians.step(x, flat))]
+    [torch.Size([3, 2]), torch.Size([3, 2])]
+    >>> jacobians.by_state(x, flat).shape, jacobians.by_weights(x, flat).shape
+    (torch.Size([3, 4, 4]), torch.Size([3, 4, 40]))
+    >>> gradient = jacobians.pull(torch.ones(3, 4), x, flat).sum(dim=0)
+    >>> jacobians.add_to_grad(gradient)
+    >>> cell.weight_hh.grad.shape, len(jacobians.pack(flat))
+    (torch.Size([8, 2]), 2)
     """
 
     def __init__(self, cell: nn.Module, features: int, state: S) -> None:

@@ -25,8 +25,7 @@ def reweighted(
     """Accumulate the gradient in which errors are multiplied by a factor at each step back.
 
     With factors from :func:`tbptt.random_lengths.draw_factors` its mean over draws is the full
-    gradient (Tallec and Ollivier 2017, arXiv:1705.08209). Where a factor is 0 the graph is cut, so
-    the errors of a chunk stay inside it.
+    gradient [1]_. Where a factor is 0 the graph is cut, so the errors of a chunk stay inside it.
     All chunks of one call are kept until `loss_fn` has been called: to keep no more than one chunk,
     call once for each.
 
@@ -47,6 +46,23 @@ def reweighted(
     ------
     TypeError, ValueError
         If arguments are of the wrong kind or shape, or a value is NaN or infinite.
+
+    References
+    ----------
+    .. [1] C. Tallec and Y. Ollivier, "Unbiasing truncated backpropagation through time", 2017,
+       arXiv:1705.08209.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from tbptt.pytorch.random_lengths import reweighted
+    >>> cell = torch.nn.RNNCell(1, 1, bias=False)
+    >>> weights = [torch.nn.init.constant_(weight, 0.5) for weight in cell.parameters()]
+    >>> x, zero = torch.zeros(4, 1, 1, requires_grad=True), torch.zeros(1, 1)
+    >>> last = lambda outputs: outputs[-1].sum()
+    >>> loss, outputs, state = reweighted(cell, last, x, zero, factors=[0, 0, 2, 2])
+    >>> x.grad.ravel()  # halved and doubled; nothing crosses to the first
+    tensor([0.0000, 0.5000, 0.5000, 0.5000])
     """
     now = tuple(part.detach() for part in parts_of(state))
     check_shapes(inputs, now)

@@ -49,6 +49,19 @@ def chunked_loss(
         If `chunk` is not an integer of at least 1, `readout` is no module, or `loss` has parameters
         of its own, which belong into the readout; when called, if outputs and targets differ in
         steps, or the loss of a chunk is not a scalar Tensor.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from tbptt.pytorch import chunked_loss
+    >>> readout, outputs = torch.nn.Linear(8, 5), torch.ones(40, 4, 8)
+    >>> targets = torch.zeros(40, 4, dtype=torch.int64)
+    >>> error = lambda logits, words: torch.nn.functional.cross_entropy(
+    ...     logits.flatten(0, 1), words.flatten(), reduction="sum"
+    ... )
+    >>> loss_fn = chunked_loss(readout, error, targets, chunk=10, scale=1 / 160)  # a mean
+    >>> torch.allclose(loss_fn(outputs), error(readout(outputs), targets) / 160)
+    True
     """
     chunk = positive_int("chunk", chunk)
     if not isinstance(readout, nn.Module):

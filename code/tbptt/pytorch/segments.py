@@ -22,7 +22,7 @@ Memory = tuple[Tensor, ...]
 
 
 class SegmentAttention(nn.Module):
-    """A stack of attention layers whose state is the inputs of each layer.
+    """A stack of attention layers whose state is the inputs of each layer [1]_.
 
     Parameters
     ----------
@@ -31,6 +31,24 @@ class SegmentAttention(nn.Module):
     width : int
         How many earlier steps each step attends to in a layer, besides itself. The output of step
         `t` depends on ``layers * width`` steps before it.
+
+    References
+    ----------
+    .. [1] Z. Dai et al., "Transformer-XL: attentive language models beyond a fixed-length context",
+       ACL 2019, arXiv:1901.02860.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from tbptt.pytorch.segments import SegmentAttention
+    >>> model = SegmentAttention(features=8, layers=2, width=4)
+    >>> memory = model.begin(batch=3)
+    >>> for segment in torch.zeros(12, 3, 8).split(6):
+    ...     outputs, memory = model(segment, memory)
+    >>> outputs.shape, [kept.shape for kept in memory]
+    (torch.Size([6, 3, 8]), [torch.Size([4, 3, 8]), torch.Size([4, 3, 8])])
+    >>> any(kept.requires_grad for kept in memory)  # values cross, errors do not
+    False
     """
 
     def __init__(self, features: int, layers: int, width: int) -> None:
@@ -85,7 +103,17 @@ class SegmentAttention(nn.Module):
 
 
 class Layer(nn.Module):
-    """One head over the last steps, and a small network at each step."""
+    """One head over the last steps, and a small network at each step.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from tbptt.pytorch.segments import Layer
+    >>> layer, context = Layer(features=8, width=4), torch.zeros(10, 3, 8, requires_grad=True)
+    >>> layer(context[-6:], context)[0].sum().backward()  # the first of six outputs
+    >>> context.grad.any(dim=(1, 2)).nonzero().ravel()  # itself and four before
+    tensor([0, 1, 2, 3, 4])
+    """
 
     def __init__(self, features: int, width: int) -> None:
         super().__init__()

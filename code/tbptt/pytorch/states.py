@@ -30,6 +30,17 @@ class PassResult(NamedTuple, Generic[S]):
         Detached.
     state : Tensor, or tuple or list of Tensor
         After the last step, detached, of the kind that was handed in: ready for the next chunk.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from tbptt import Truncation
+    >>> from tbptt.pytorch import online
+    >>> cell, blocks = torch.nn.RNNCell(1, 8), [(torch.zeros(5, 4, 1), None)] * 3
+    >>> error = lambda outputs, targets: outputs.square().sum()
+    >>> *_, last = online(cell, error, blocks, torch.zeros(4, 8), Truncation(k1=5, k2=20))
+    >>> last.outputs.shape, last.state.shape, last.loss.requires_grad
+    (torch.Size([5, 4, 8]), torch.Size([4, 8]), False)
     """
 
     loss: Tensor

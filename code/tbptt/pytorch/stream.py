@@ -32,6 +32,14 @@ class Block(NamedTuple):
         Whatever the loss wants beside the outputs.
     resets : Tensor of bool, shape (steps, batch), optional
         Where True, the row's state is zero before the step.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from tbptt.pytorch import Block
+    >>> block = Block(torch.zeros(5, 4, 1), targets=torch.zeros(5, 4))
+    >>> block.resets is None  # every row goes on
+    True
     """
 
     inputs: Tensor
@@ -91,15 +99,20 @@ def online(
 
     Examples
     --------
+    >>> import torch
+    >>> from tbptt import Truncation
+    >>> from tbptt.pytorch import online
     >>> cell = torch.nn.GRUCell(1, 8)
     >>> optimizer = torch.optim.Adam(cell.parameters())
     >>> x = torch.zeros(100, 4, 1)
     >>> stream = zip(x.split(5), x.split(5))
-    >>> error = lambda outputs, targets: (outputs.mean(2, keepdim=True) - targets).square().mean()
+    >>> error = lambda outputs, targets: (outputs[:, :, :1] - targets).square().mean()
     >>> passes = online(cell, error, stream, torch.zeros(4, 8), Truncation(k1=5, k2=20))
     >>> for loss, outputs, state in passes:
     ...     optimizer.step()
     ...     optimizer.zero_grad()
+    >>> outputs.shape, state.shape  # of the last block
+    (torch.Size([5, 4, 8]), torch.Size([4, 8]))
     """
     check_call(truncation)
     # Copies, here and of the blocks: the caller may write over buffers in between.

@@ -20,7 +20,22 @@ Weights = Mapping[str, Array]
 
 
 class Cell(Protocol):
-    """One step forward, and the adjoint of that step."""
+    """One step forward, and the adjoint of that step.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tbptt.reference import run
+    >>> class Leaky:
+    ...     def step(self, w, x, state):
+    ...         return (w["keep"] * state[0] + x,)
+    ...     def adjoint(self, w, x, state, error):
+    ...         share = {"keep": (error[0] * state[0]).sum()}
+    ...         return share, error[0], (w["keep"] * error[0],)
+    >>> states = run(Leaky(), {"keep": 0.5}, np.ones((3, 1, 1)), (np.zeros((1, 1)),))
+    >>> np.ravel(states)
+    array([0.  , 1.  , 1.5 , 1.75])
+    """
 
     def step(self, w: Weights, x: Array, state: State) -> State:
         """Return the state after a step; its first part is the output."""
@@ -32,7 +47,21 @@ class Cell(Protocol):
 
 
 class RNN:
-    r"""Plain cell, ``h' = tanh(W_ih x + b_ih + W_hh h + b_hh)``."""
+    r"""Plain cell, ``h' = tanh(W_ih x + b_ih + W_hh h + b_hh)``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tbptt.reference import RNN
+    >>> weights = {"weight_ih": np.eye(1), "weight_hh": 0.5 * np.eye(1),
+    ...            "bias_ih": np.zeros(1), "bias_hh": np.zeros(1)}
+    >>> zero, full = np.zeros((1, 1)), np.ones((1, 1))
+    >>> RNN().step(weights, zero, (zero,))
+    (array([[0.]]),)
+    >>> shares, of_x, (earlier,) = RNN().adjoint(weights, zero, (zero,), error=(full,))
+    >>> earlier  # half of the error arrives
+    array([[0.5]])
+    """
 
     def step(self, w: Weights, x: Array, state: State) -> State:
         """Return the state after a step."""
@@ -55,6 +84,15 @@ class GRU:
     ----------
     .. [1] K. Cho et al., "Learning phrase representations using RNN encoder-decoder for statistical
        machine translation", EMNLP 2014.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tbptt.reference import GRU
+    >>> weights = {"weight_ih": np.zeros((3, 1)), "weight_hh": np.zeros((3, 1)),
+    ...            "bias_ih": np.zeros(3), "bias_hh": np.zeros(3)}
+    >>> GRU().step(weights, np.ones((1, 1)), (np.ones((1, 1)),))  # gates half open
+    (array([[0.5]]),)
     """
 
     def _gates(self, w: Weights, x: Array, h: Array) -> tuple[Array, Array, Array, Array]:
@@ -90,6 +128,17 @@ class LSTM:
     ----------
     .. [1] S. Hochreiter and J. Schmidhuber, "Long short-term memory", Neural Computation 9(8),
        1997.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tbptt.reference import LSTM
+    >>> weights = {"weight_ih": np.zeros((4, 1)), "weight_hh": np.zeros((4, 1)),
+    ...            "bias_ih": np.array([-99, 99, 0, 0]), "bias_hh": np.zeros(4)}
+    >>> state = np.zeros((1, 1)), np.ones((1, 1))
+    >>> h, c = LSTM().step(weights, np.ones((1, 1)), state)
+    >>> c.round(6)  # forget gate open, input gate shut: the cell keeps its 1
+    array([[1.]])
     """
 
     def _gates(self, w: Weights, x: Array, h: Array) -> tuple[Array, Array, Array, Array]:

@@ -31,6 +31,20 @@ class Gradients(NamedTuple):
         Shaped as the weights.
     inputs : ndarray, shape (steps, batch, features)
         Of the inputs.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tbptt import Truncation
+    >>> from tbptt.reference import RNN, gradients
+    >>> weights = {"weight_ih": np.eye(1), "weight_hh": 0.5 * np.eye(1),
+    ...            "bias_ih": np.zeros(1), "bias_hh": np.zeros(1)}
+    >>> x, state, errors = np.zeros((4, 1, 1)), (np.zeros((1, 1)),), np.ones((4, 1, 1))
+    >>> grads = gradients(RNN(), weights, x, state, errors, Truncation.true(2))
+    >>> grads.inputs.shape
+    (4, 1, 1)
+    >>> grads.weights["bias_ih"]  # four errors, three of which travel on and halve
+    array([5.5])
     """
 
     weights: dict[str, Array]
@@ -72,6 +86,16 @@ def run(
     ------
     TypeError, ValueError
         If an array does not hold numbers, or shapes do not fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tbptt.reference import RNN, run
+    >>> weights = {"weight_ih": np.eye(1), "weight_hh": 0.5 * np.eye(1),
+    ...            "bias_ih": np.zeros(1), "bias_hh": np.zeros(1)}
+    >>> states = run(RNN(), weights, np.zeros((3, 2, 1)), (np.ones((2, 1)),))
+    >>> len(states), states[-1][0].shape  # one more than steps
+    (4, (2, 1))
     """
     x, begins, has = _checked(inputs, state, resets, mask)
     before: list[State] = []
@@ -114,6 +138,18 @@ def gradients(
     ------
     TypeError, ValueError
         If an array does not hold numbers, or shapes do not fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tbptt import Truncation
+    >>> from tbptt.reference import RNN, gradients
+    >>> weights = {"weight_ih": np.eye(1), "weight_hh": 0.5 * np.eye(1),
+    ...            "bias_ih": np.zeros(1), "bias_hh": np.zeros(1)}
+    >>> x, state, errors = np.zeros((5, 1, 1)), (np.zeros((1, 1)),), np.zeros((5, 1, 1))
+    >>> errors[-1] = 1  # one loss, at the last step: its error halves with each step back
+    >>> gradients(RNN(), weights, x, state, errors, Truncation.true(3)).inputs.ravel()
+    array([0.  , 0.  , 0.25, 0.5 , 1.  ])
     """
     x, begins, has = _checked(inputs, state, resets, mask)
     out = numeric_array("errors", errors, min_ndim=3).astype(np.float64)

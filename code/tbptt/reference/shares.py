@@ -40,6 +40,20 @@ def pairs(
     ------
     TypeError, ValueError
         If an array does not hold numbers, or shapes do not fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tbptt.reference import RNN, pairs
+    >>> weights = {"weight_ih": np.eye(1), "weight_hh": 0.5 * np.eye(1),
+    ...            "bias_ih": np.zeros(1), "bias_hh": np.zeros(1)}
+    >>> x, state, errors = np.zeros((4, 1, 1)), (np.zeros((1, 1)),), np.ones((4, 1, 1))
+    >>> shares = pairs(RNN(), weights, x, state, errors)
+    >>> shares[:, :, -1]  # by bias_hh: a row an error, halved with each step back
+    array([[1.   , 0.   , 0.   , 0.   ],
+           [0.5  , 1.   , 0.   , 0.   ],
+           [0.25 , 0.5  , 1.   , 0.   ],
+           [0.125, 0.25 , 0.5  , 1.   ]])
     """
     states = run(cell, weights, inputs, state)
     x = np.asarray(inputs, dtype=np.float64)

@@ -45,6 +45,17 @@ class PassResult(NamedTuple, Generic[S]):
         Of the cell. No gradient of yours flows into these, the loss or the state.
     state : tf.Tensor, or list or tuple
         After the last step, nested as it was given, ready for the next chunk.
+
+    Examples
+    --------
+    >>> import keras, tensorflow as tf
+    >>> from tbptt import Truncation
+    >>> from tbptt.tensorflow import gradients
+    >>> cell, x, zero = keras.layers.SimpleRNNCell(8), tf.zeros((10, 4, 1)), tf.zeros((4, 8))
+    >>> cell.build((None, 1))
+    >>> result = gradients(cell, tf.reduce_sum, x, zero, Truncation.true(5), cell.trainable_variables)
+    >>> result.outputs.shape, result.state.shape, len(result.gradients)
+    (TensorShape([10, 4, 8]), TensorShape([4, 8]), 3)
     """
 
     loss: Tensor
@@ -128,16 +139,18 @@ def gradients(
 
     Examples
     --------
-    >>> cell, readout = keras.layers.GRUCell(8), keras.layers.Dense(1)
+    >>> import keras, tensorflow as tf
+    >>> from tbptt import Truncation
+    >>> from tbptt.tensorflow import gradients
+    >>> cell, x = keras.layers.GRUCell(8), tf.zeros((100, 4, 1))
     >>> cell.build((None, 1))
-    >>> readout.build((None, None, 8))
-    >>> variables = cell.trainable_variables + readout.trainable_variables
-    >>> x, y, zero = tf.zeros((100, 4, 1)), tf.zeros((100, 4, 1)), tf.zeros((4, 8))
-    >>> error = lambda outputs: tf.reduce_mean(tf.square(readout(outputs) - y))
+    >>> last = lambda outputs: tf.reduce_sum(outputs[-1])  # one loss, at the end
     >>> loss, grads, outputs, state = gradients(
-    ...     cell, error, x, zero, Truncation(k1=5, k2=20), variables
+    ...     cell, last, x, tf.zeros((4, 8)), Truncation(k1=1, k2=20), [*cell.trainable_variables, x]
     ... )
-    >>> keras.optimizers.Adam().apply(grads, variables)
+    >>> keras.optimizers.Adam().apply(grads[:-1], cell.trainable_variables)
+    >>> int(tf.reduce_sum(tf.cast(tf.reduce_any(grads[-1] != 0, axis=(1, 2)), tf.int32)))
+    20
     """
     check_cell(cell)
     if not isinstance(truncation, Truncation):

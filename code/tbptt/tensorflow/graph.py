@@ -20,7 +20,16 @@ Tensor = Any  # tf.Tensor: TensorFlow comes without types.
 
 
 class LSTMState(NamedTuple):
-    """Cell state and output, each ``(batch, units)``; in TensorFlow 1's order."""
+    """Cell state and output, each ``(batch, units)``; in TensorFlow 1's order.
+
+    Examples
+    --------
+    >>> import tensorflow as tf
+    >>> from tbptt.tensorflow.graph import LSTMState
+    >>> state = LSTMState(c=tf.ones((4, 8)), h=tf.zeros((4, 8)))
+    >>> state[0] is state.c  # the other way round in Keras and PyTorch
+    True
+    """
 
     c: Any
     h: Any
@@ -46,6 +55,19 @@ class GraphLSTM:
     Variables ``kernel`` ``(features + units, 4 * units)``, whose blocks are input, candidate,
     forget and output, and ``bias``. They are made in the variable scope of the first call; later
     calls in that scope share them.
+
+    Examples
+    --------
+    >>> import tensorflow as tf
+    >>> from tbptt.tensorflow.graph import GraphLSTM
+    >>> cell = GraphLSTM(8)
+    >>> cell.state_size, cell.output_size
+    (LSTMState(c=8, h=8), 8)
+    >>> with tf.Graph().as_default():
+    ...     x, zero = tf.zeros((4, 10, 1)), cell.zero_state(4, tf.float32)
+    ...     outputs, state = tf.compat.v1.nn.dynamic_rnn(cell, x, initial_state=zero)
+    >>> outputs.shape, state.c.shape
+    (TensorShape([4, 10, 8]), TensorShape([4, 8]))
     """
 
     def __init__(self, units: int, forget_bias: float = 1.0) -> None:
@@ -104,6 +126,17 @@ class GraphStack:
     ------
     ValueError
         If there are none.
+
+    Examples
+    --------
+    >>> import tensorflow as tf
+    >>> from tbptt.tensorflow.graph import GraphLSTM, GraphStack
+    >>> stack = GraphStack([GraphLSTM(8), GraphLSTM(4)])
+    >>> stack.state_size, stack.output_size
+    ((LSTMState(c=8, h=8), LSTMState(c=4, h=4)), 4)
+    >>> state = stack.get_initial_state(tf.zeros((3, 1)))
+    >>> [part.shape for layer in state for part in layer]
+    [TensorShape([3, 8]), TensorShape([3, 8]), TensorShape([3, 4]), TensorShape([3, 4])]
     """
 
     def __init__(self, cells: Sequence[Any]) -> None:

@@ -17,7 +17,18 @@ from tbptt._checks import numeric_array, positive_int
 
 
 class DroppedStepsWarning(UserWarning):
-    """Some steps of the sequence are in no window."""
+    """Some steps of the sequence are in no window.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from tbptt.windows import DroppedStepsWarning, prepare_sequences
+    >>> warnings.simplefilter("error", DroppedStepsWarning)  # rather stop than lose steps
+    >>> prepare_sequences([range(5)], [0], window_length=2, increment=2)
+    Traceback (most recent call last):
+        ...
+    tbptt.windows.cutting.DroppedStepsWarning: 1 of 5 steps are in no window ...
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +43,17 @@ class Cut:
         Steps in a window.
     increment : int
         Steps from the start of one window to the start of the next (the stride).
+
+    Examples
+    --------
+    >>> from tbptt.windows import cut
+    >>> where = cut(steps=11, window_length=4, increment=3)
+    >>> where.n_windows, where.starts
+    (3, array([0, 3, 6]))
+    >>> where.coverage  # steps in two windows count twice
+    array([1, 1, 1, 2, 1, 1, 2, 1, 1, 1, 0])
+    >>> where.dropped
+    array([10])
     """
 
     steps: int
@@ -85,6 +107,14 @@ def cut(steps: int, window_length: int, increment: int) -> Cut:
         If an argument is not an integer.
     ValueError
         If one is below 1, or the window is longer than the sequence.
+
+    Examples
+    --------
+    >>> from tbptt.windows import cut
+    >>> cut(steps=10, window_length=4, increment=4).starts
+    array([0, 4])
+    >>> cut(steps=10, window_length=4, increment=4).dropped
+    array([8, 9])
     """
     steps = positive_int("steps", steps)
     window_length = positive_int("window_length", window_length)
@@ -134,6 +164,18 @@ def prepare_sequences(
     -----
     DroppedStepsWarning
         If some steps are in no window; the warning names them.
+
+    Examples
+    --------
+    >>> from tbptt.windows import prepare_sequences
+    >>> windows, labels = prepare_sequences([[0, 1, 2, 3], [4, 5, 6, 7]], [1, 0], 2, 2)
+    >>> windows
+    array([[0, 1],
+           [2, 3],
+           [4, 5],
+           [6, 7]])
+    >>> labels
+    array([1, 1, 0, 0])
     """
     x = numeric_array("x", x, min_ndim=2)
     y = numeric_array("y", y, min_ndim=1)
@@ -188,6 +230,19 @@ def forecast_windows(
     -----
     DroppedStepsWarning
         If some steps are in no pair; the warning names them.
+
+    Examples
+    --------
+    >>> from tbptt.windows import forecast_windows
+    >>> past, future, starts = forecast_windows(
+    ...     range(8), window_length=3, increment=2, horizon=1
+    ... )
+    >>> past
+    array([[0, 1, 2],
+           [2, 3, 4],
+           [4, 5, 6]])
+    >>> future.ravel(), starts
+    (array([3, 5, 7]), array([0, 2, 4]))
     """
     series = numeric_array("series", series, min_ndim=1)
     window_length = positive_int("window_length", window_length)
@@ -206,7 +261,15 @@ def forecast_windows(
 
 
 def describe_dropped(where: Cut) -> str:
-    """Say in a sentence which steps (counted from 0) no window contains, and what to do."""
+    """Say in a sentence which steps (counted from 0) no window contains, and what to do.
+
+    Examples
+    --------
+    >>> from tbptt.windows import cut, describe_dropped
+    >>> print(describe_dropped(cut(steps=10, window_length=2, increment=4)))
+    4 of 10 steps are in no window (counted from 0: 2, 3, 6, 7), with windows of 2
+    every 4; an increment of at most 2 closes the gaps.
+    """
     dropped = where.dropped
     if not dropped.size:
         return f"Every one of the {where.steps} steps is in a window."

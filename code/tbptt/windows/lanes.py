@@ -39,6 +39,20 @@ def stateful_batches(
         If an argument is not an integer.
     ValueError
         If one is below 1, or `batch_size` does not divide `n_sequences`.
+
+    Examples
+    --------
+    >>> from tbptt.windows import stateful_batches
+    >>> indices, resets = stateful_batches(n_sequences=4, n_windows=3, batch_size=2)
+    >>> indices  # a column is a row of the state: windows 0, 1, 2, then the next sequence
+    array([[ 0,  3],
+           [ 1,  4],
+           [ 2,  5],
+           [ 6,  9],
+           [ 7, 10],
+           [ 8, 11]])
+    >>> resets
+    array([ True, False, False,  True, False, False])
     """
     n_sequences = positive_int("n_sequences", n_sequences)
     n_windows = positive_int("n_windows", n_windows)
@@ -88,6 +102,16 @@ def in_lanes(
     ValueError
         If lengths differ, `n_windows` does not divide them, or `batch_size` does not divide the
         number of sequences.
+
+    Examples
+    --------
+    >>> from tbptt.windows import in_lanes
+    >>> windows, labels = [[0], [1], [10], [11]], [0, 0, 1, 1]  # two sequences, two windows each
+    >>> x, y = in_lanes(windows, labels, n_windows=2, batch_size=2)
+    >>> x.reshape(2, 2), y.reshape(2, 2)  # a line is a batch, a column a sequence
+    (array([[ 0, 10],
+           [ 1, 11]]), array([[0, 1],
+           [0, 1]]))
     """
     arrays = [numeric_array("windows", windows, min_ndim=1)]
     arrays += [numeric_array("others", other, min_ndim=1) for other in others]

@@ -48,6 +48,12 @@ class Result:
         Whether the answer is right.
     message : str
         What is wrong, and which misunderstanding leads there.
+
+    Examples
+    --------
+    >>> from truncated_time.exercises import Result
+    >>> Result(passed=False, message="Not yet. You counted one factor too many.")
+    Not yet. You counted one factor too many.
     """
 
     passed: bool
@@ -78,6 +84,17 @@ def check(name: str, answer: Any) -> Result:
     ------
     ValueError
         If no exercise has this name.
+
+    Examples
+    --------
+    >>> from truncated_time.exercises import check
+    >>> check("factors", ...)
+    Not yet answered: put your answer in place of the three dots.
+    >>> check("rate", (0.005, 0.01))
+    Not yet. With a sum, half as many losses add up to a smaller gradient. Does your
+    rate make up for that, or make the step smaller still?
+    >>> check("rate", (0.005, 0.01)).passed
+    False
     """
     if name not in _CHECKS:
         near = get_close_matches(str(name), NAMES, n=3, cutoff=0.4) or NAMES

@@ -9,7 +9,14 @@ from truncated_time.figures._chart import Axis, Chart
 
 
 def size(count: float) -> str:
-    """Write bytes in the largest unit of which there is at least one."""
+    """Write bytes in the largest unit of which there is at least one.
+
+    Examples
+    --------
+    >>> from truncated_time.figures.calculator import size
+    >>> size(999), size(25_600_000)
+    ('999 B', '25.6 MB')
+    """
     units = ("B", "kB", "MB", "GB")
     power = next(p for p in (3, 2, 1, 0) if p == 0 or count >= 1000**p)
     return f"{count / 1000**power:.3g} {units[power]}"
@@ -34,6 +41,17 @@ def cost_calculator(steps: int, hidden: int, batch: int, k1: int, k2: int) -> st
     ------
     TypeError, ValueError
         As :func:`tbptt.cost.cost`.
+
+    Examples
+    --------
+    >>> import re
+    >>> from truncated_time.figures import cost_calculator
+    >>> svg = cost_calculator(steps=1000, hidden=100, batch=32, k1=1, k2=20)
+    >>> print(re.search("<title>(.*)</title>", svg)[1])
+    1000 steps, 100 units, 32 rows, k1 = 1, k2 = 20: work 19,810 backward steps,
+    19.8 full passes; depth 20 steps that wait for one another; memory 259 kB as a
+    stream, 12.9 MB at once. In reach: 100% of the dependencies over 10 steps, 100%
+    of the dependencies over 19 steps
     """
     truncation = Truncation(k1, k2)
     counted = cost(truncation, steps, hidden, batch)

@@ -31,6 +31,17 @@ def cost_by_interval(cell: str, *, rows: Sequence[Mapping[str, str]]) -> str:
     ------
     ValueError
         If the rows hold no such network.
+
+    Examples
+    --------
+    >>> import re
+    >>> from truncated_time.figures import cost_by_interval
+    >>> usual = {"cell": "RNN", "baseline": "fused", "k2": "20"}
+    >>> rows = [{**usual, "k1": "1", "ratio": "1.7"}, {**usual, "k1": "10", "ratio": "0.8"}]
+    >>> svg = cost_by_interval("RNN", rows=rows)
+    >>> print(re.search("<title>(.*)</title>", svg)[1])
+    RNN. RNN: 1.7 times a fused full pass at k1 = 1; by counting operations 7.3
+    (dashed); k2 = 20 throughout.
     """
     ratios: dict[int, list[float]] = {}
     reaches = set()

@@ -31,6 +31,15 @@ def error_by_step(
     ------
     ValueError
         If `errors` holds no such pair.
+
+    Examples
+    --------
+    >>> import re
+    >>> from truncated_time.figures import error_by_step
+    >>> svg = error_by_step(2, "off", errors={(2, "off"): [0, 0, 0.5, 0.25]})
+    >>> print(re.search("<title>(.*)</title>", svg)[1])
+    2, off. 2 of 4 outputs differ from one long run; distance by step; 2 calls of 2,
+    feedback off.
     """
     if (chunk, feedback) not in errors:
         raise ValueError(f"errors holds no chunk {chunk} with feedback {feedback!r}.")

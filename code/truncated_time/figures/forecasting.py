@@ -46,6 +46,17 @@ def split_picture(
     -------
     str
         An SVG with `title` as its title.
+
+    Examples
+    --------
+    >>> from truncated_time.figures import split_picture
+    >>> svg = split_picture(
+    ...     [1, 3, 2, 4, 3, 5], range(2000, 2006), starts=[0, 2, 4], span=2,
+    ...     test=[2], leaked=[], train=[0, 1],
+    ...     headline="no leak", detail="", title="No leak",
+    ... )
+    >>> "<title>No leak</title>" in svg
+    True
     """
     values, clock = np.asarray(series, dtype=float), np.asarray(times)
     first = np.asarray(starts)

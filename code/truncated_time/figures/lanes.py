@@ -53,6 +53,18 @@ def batch_lanes(order: str, batch: int, windows: int) -> str:
     ------
     ValueError
         If `order` is not one of the three, or `batch` does not divide the sequences.
+
+    Examples
+    --------
+    >>> import re
+    >>> from truncated_time.figures import batch_lanes
+    >>> for order in ("lanes", "as cut"):
+    ...     svg = batch_lanes(order, batch=2, windows=3)
+    ...     print(re.search("<title>(.*)</title>", svg)[1])
+    lanes, 2, 3. 12 of 12 later windows get their own state; reset every row before
+    every 3 batches.
+    as cut, 2, 3. 0 of 12 later windows get their own state; sequences begin in the
+    midst of a batch: no one moment to reset.
     """
     dealt = batches_in_order(order, windows, batch)
     sequence, number = np.divmod(dealt, windows)

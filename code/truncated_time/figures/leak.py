@@ -44,6 +44,17 @@ def losses_over(
     ------
     ValueError
         If there are no rows.
+
+    Examples
+    --------
+    >>> import re
+    >>> from truncated_time.figures import losses_over
+    >>> rows = [{"epoch": 1, "seed": 0, "train_loss": 0.69, "frozen_loss": 0.69},
+    ...         {"epoch": 9, "seed": 0, "train_loss": 0.03, "frozen_loss": 5.26}]
+    >>> svg = losses_over("random states", rows=rows)
+    >>> print(re.search("<title>(.*)</title>", svg)[1])
+    random states. training 0.03, frozen 5.26; loss in nats by epoch, mean and all
+    of 1 seeds; last epoch in words.
     """
     if not rows:
         raise ValueError(f"There are no rows of {name}.")

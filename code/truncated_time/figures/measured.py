@@ -40,6 +40,17 @@ def gradient_by_lag(cell: str, scale: str, *, rows: Rows, published: Sequence[fl
     ------
     ValueError
         If the rows hold no such run.
+
+    Examples
+    --------
+    >>> import re
+    >>> from truncated_time.figures import gradient_by_lag
+    >>> rows = [{"cell": "RNN", "scale": "0.25", "seed": "0", "norm": norm}
+    ...         for norm in ("8", "4", "2", "1")]  # by lag
+    >>> svg = gradient_by_lag("RNN", "0.25", rows=rows, published=[98, 40, 17, 8])
+    >>> print(re.search("<title>(.*)</title>", svg)[1])
+    RNN, scale 0.25. RNN: the gradient shrinks 2.0 times a step; L1 norm by lag,
+    beside lag 0: median of 1 seeds; dashed: published.
     """
     runs: dict[str, list[float]] = {}
     for row in rows:
@@ -98,6 +109,18 @@ def learning_curves(k2: int, *, rows: Rows, floor: float, guess: float) -> str:
     ------
     ValueError
         If the rows hold no such reach.
+
+    Examples
+    --------
+    >>> import re
+    >>> from truncated_time.figures import learning_curves
+    >>> rows = [{"style": style, "k2": "6", "seed": "0", "updates": updates, "loss": loss}
+    ...         for style, end in (("true", "0.2"), ("epochwise", "0.7"))
+    ...         for updates, loss in (("20", "0.7"), ("400", end))]
+    >>> svg = learning_curves(6, rows=rows, floor=0.2, guess=0.69)
+    >>> print(re.search("<title>(.*)</title>", svg)[1])
+    k2 = 6. Reach 6: 1 styles learn the language; loss in nats by update, 0.20 to
+    0.70 at the end; shaded: all seeds.
     """
     curves: dict[str, dict[int, list[float]]] = {}
     for row in rows:
@@ -151,6 +174,18 @@ def gradient_bias(cell: str, weights: str, *, rows: Rows) -> str:
     ------
     ValueError
         If the rows hold no such network.
+
+    Examples
+    --------
+    >>> import re
+    >>> from truncated_time.figures import gradient_bias
+    >>> measured = {"cell": "RNN", "weights": "fresh", "seed": "0", "length": "0.9"}
+    >>> rows = [{**measured, "style": style, "k2": k2, "cosine": cosine}
+    ...         for style, k2, cosine in (("true", "5", "0.99"), ("epochwise", "6", "0.95"))]
+    >>> svg = gradient_bias("RNN", "fresh", rows=rows)
+    >>> print(re.search("<title>(.*)</title>", svg)[1])
+    RNN, fresh. RNN, fresh: cosine 0.99 at true 5, 0.95 at epochwise 6; beside the
+    full gradient, over the reach k2: above direction, below length.
     """
     curves: dict[str, dict[int, list[tuple[float, float]]]] = {}
     for row in rows:

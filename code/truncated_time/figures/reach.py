@@ -30,6 +30,14 @@ def reach_triangle(steps: int, k2: int, k1: int) -> str:
     ------
     TypeError, ValueError
         If an argument is not an integer of at least 1.
+
+    Examples
+    --------
+    >>> import re
+    >>> from truncated_time.figures import reach_triangle
+    >>> print(re.search("<title>(.*)</title>", reach_triangle(steps=16, k2=6, k1=3))[1])
+    16 steps, k2 = 6, k1 = 3. 5 of 16 errors travel the full 6 steps;
+    Semi-epochwise: 4.5 steps on average.
     """
     steps, k1, k2 = positive_int("steps", steps), positive_int("k1", k1), positive_int("k2", k2)
     if k1 > k2:

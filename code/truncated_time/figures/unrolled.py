@@ -48,6 +48,15 @@ def jacobian_chain(
     TypeError, ValueError
         If a step is not an integer within the sequence, nothing comes after the step to detach,
         or the sequence has more than 6 steps.
+
+    Examples
+    --------
+    >>> import re
+    >>> from truncated_time.figures import jacobian_chain
+    >>> svg = jacobian_chain(loss_at=4, detach_after=2)
+    >>> print(re.search("<title>(.*)</title>", svg)[1])
+    Loss at step 4, detach after step 2. The error reaches step 3 through J4; every
+    product with J3 is gone; the numbers of h2 still arrive.
     """
     steps = _within("steps", steps, _MOST)
     loss_at = _within("loss_at", loss_at, steps)

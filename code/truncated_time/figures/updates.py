@@ -37,6 +37,18 @@ def loss_by_updates(learning_rate: str, *, rows: Sequence[Mapping[str, str]]) ->
     ------
     ValueError
         If the rows hold no such learning rate.
+
+    Examples
+    --------
+    >>> import re
+    >>> from truncated_time.figures import loss_by_updates
+    >>> measured = {"chunk": "20", "learning_rate": "0.01", "seed": "0"}
+    >>> rows = [{**measured, "style": style, "loss": loss}
+    ...         for style, loss in (("true", "4.8"), ("epochwise", "4.9"))]
+    >>> svg = loss_by_updates("0.01", rows=rows)
+    >>> print(re.search("<title>(.*)</title>", svg)[1])
+    0.01. Learning rate 0.01: lowest at 20 steps an update; (true) lowest validation
+    loss in nats a word: mean and all seeds.
     """
     curves: dict[str, dict[int, list[float]]] = {style: {} for style in _STYLES}
     for row in rows:

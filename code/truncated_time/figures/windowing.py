@@ -38,6 +38,15 @@ def labelled_windows(window: int, increment: int, step: int, *, steps: int = 20)
     ------
     TypeError, ValueError
         As :func:`tbptt.windows.cut` does, and for a `step` outside the sequence.
+
+    Examples
+    --------
+    >>> import re
+    >>> from truncated_time.figures import labelled_windows
+    >>> svg = labelled_windows(window=10, increment=10, step=1)
+    >>> print(re.search("<title>(.*)</title>", svg)[1])
+    Window 10, increment 10, the 1 at step 1. 1 of 2 windows shows the 1: ceiling
+    75%; every step is in a window.
     """
     where = cut(steps, window, increment)
     share = informative_share(steps, window, increment, step - 1)
@@ -105,6 +114,14 @@ def ceiling_curve(increment: int | str, step: int, *, steps: int = 20) -> str:
     ------
     TypeError, ValueError
         As :func:`tbptt.ceilings.stateless_accuracy` does.
+
+    Examples
+    --------
+    >>> import re
+    >>> from truncated_time.figures import ceiling_curve
+    >>> print(re.search("<title>(.*)</title>", ceiling_curve("end to end", step=1))[1])
+    Windows end to end, the 1 at step 1: windows of 10 reach 75% at best; 10 of 20
+    lengths can reach 100%; pale: some steps are in no window.
     """
     end_to_end = increment == "end to end"
     cuts = [

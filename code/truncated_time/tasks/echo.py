@@ -53,6 +53,13 @@ def echo_language(
     TypeError, ValueError
         If a size is not an integer of at least 1, `keep` is not a probability, or `beginning` does
         not hold `lag` words, or the streams end before it does.
+
+    Examples
+    --------
+    >>> from truncated_time.tasks import echo_language
+    >>> words = echo_language(steps=8, batch=1, lag=3, seed=0, keep=1, beginning=[0, 1, 1])
+    >>> words.ravel()
+    array([0, 1, 1, 0, 1, 1, 0, 1, 1])
     """
     steps, batch = positive_int("steps", steps), positive_int("batch", batch)
     lag, words = positive_int("lag", lag), positive_int("words", words)
@@ -84,6 +91,13 @@ def echo_floors(words: int = 2, keep: float = 0.9) -> tuple[float, float]:
     ------
     TypeError, ValueError
         As for :func:`echo_language`.
+
+    Examples
+    --------
+    >>> from truncated_time.tasks import echo_floors
+    >>> with_memory, without = echo_floors(words=2, keep=0.9)
+    >>> round(with_memory, 3), round(without, 3)
+    (0.199, 0.693)
     """
     words = positive_int("words", words)
     _check_probability(keep)

@@ -19,7 +19,7 @@ DataType = Literal["Zeros", "SameRandom", "SameDistRandom", "DiffDistRandom"]
 def labelled_sequences(
     data_type: DataType, examples_per_class: int, steps: int, *, seed: int
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Make sequences of two classes whose label, but for one kind, their values do not tell.
+    """Make sequences of two classes whose label, but for one kind, their values do not tell [1]_.
 
     Parameters
     ----------
@@ -46,6 +46,19 @@ def labelled_sequences(
         If a size is not an integer.
     ValueError
         If a size is below 1, or `data_type` is none of the four.
+
+    References
+    ----------
+    .. [1] P. Chrabaszcz, "When Truncated BPTT Fails", blog post, 2018.
+
+    Examples
+    --------
+    >>> from truncated_time.tasks import labelled_sequences
+    >>> x, y = labelled_sequences("SameRandom", examples_per_class=2, steps=100, seed=0)
+    >>> x.shape, y
+    ((4, 100, 1), array([0, 0, 1, 1]))
+    >>> bool((x[:2] == x[2:]).all())  # nothing but the label tells the classes apart
+    True
     """
     if data_type not in get_args(DataType):
         raise ValueError(f"data_type must be one of {get_args(DataType)}, got {data_type!r}.")

@@ -17,7 +17,7 @@ from tbptt._checks import positive_int
 def first_step_memory(
     n_sequences: int, steps: int, *, seed: int, position: int = 0
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Make sequences of zeros of which exactly half have a 1 at one step.
+    """Make sequences of zeros of which exactly half have a 1 at one step [1]_.
 
     Parameters
     ----------
@@ -43,6 +43,19 @@ def first_step_memory(
         If a size is not an integer.
     ValueError
         If a size is below 1, `n_sequences` is odd, or `position` lies outside the sequence.
+
+    References
+    ----------
+    .. [1] P. Rémy, "Stateful LSTM in Keras", 2016.
+
+    Examples
+    --------
+    >>> from truncated_time.tasks import first_step_memory
+    >>> x, y = first_step_memory(n_sequences=4, steps=20, seed=0)
+    >>> x.shape, float(y.mean())
+    ((4, 20, 1), 0.5)
+    >>> bool((x[:, 0, 0] == y).all()), float(x[:, 1:].max())  # step 0 is all there is to know
+    (True, 0.0)
     """
     n_sequences = positive_int("n_sequences", n_sequences)
     steps = positive_int("steps", steps)

@@ -20,6 +20,13 @@ def sunspots() -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     ------
     ImportError
         If statsmodels, which ships the series, is not installed.
+
+    Examples
+    --------
+    >>> from truncated_time.tasks import sunspots
+    >>> years, activity = sunspots()
+    >>> years[[0, -1]], activity[[0, -1]]
+    (array([1700, 2008]), array([5. , 2.9]))
     """
     try:
         from statsmodels.datasets import sunspots as source
@@ -42,6 +49,12 @@ def carbon_dioxide() -> NDArray[np.float64]:
     ------
     ImportError
         If statsmodels, which ships the series, is not installed.
+
+    Examples
+    --------
+    >>> from truncated_time.tasks import carbon_dioxide
+    >>> carbon_dioxide()[[0, -1]]  # parts per million, 1958 and 2001
+    array([316.1, 371.5])
     """
     level = carbon_dioxide_raw()
     measured = np.where(np.isnan(level), 0, np.arange(len(level)))
@@ -60,6 +73,13 @@ def carbon_dioxide_raw() -> NDArray[np.float64]:
     ------
     ImportError
         If statsmodels, which ships the series, is not installed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from truncated_time.tasks import carbon_dioxide_raw
+    >>> int(np.isnan(carbon_dioxide_raw()).sum())  # weeks without a measurement
+    59
     """
     try:
         from statsmodels.datasets import co2 as source
@@ -85,6 +105,13 @@ def digits() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     ------
     ImportError
         If scikit-learn, which ships the images, is not installed.
+
+    Examples
+    --------
+    >>> from truncated_time.tasks import digits
+    >>> x, y = digits()
+    >>> x.shape, y[:5]
+    ((1797, 64, 1), array([0, 1, 2, 3, 4]))
     """
     try:
         from sklearn.datasets import load_digits

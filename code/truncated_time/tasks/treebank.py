@@ -90,6 +90,14 @@ def numbered(
     ------
     ValueError
         If a word must become ``<unk>`` and the training text has none.
+
+    Examples
+    --------
+    >>> from truncated_time.tasks.treebank import numbered
+    >>> training, test = "a <unk> b a".split(), "b c".split()
+    >>> size, (first, second) = numbered(training, test)
+    >>> size, first, second  # c is unknown
+    (3, array([1, 0, 2, 1]), array([2, 0]))
     """
     often = [word for word, count in Counter(training).items() if count >= least]
     index = {word: number for number, word in enumerate(sorted(often))}
