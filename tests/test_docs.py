@@ -18,6 +18,32 @@ def test_the_readmes_example():
     assert results.failed == 0
 
 
+def test_the_readmes_engines_run():
+    import torch
+
+    from tbptt import Truncation
+
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (engines,) = [
+        block for block in re.findall(r"```python\n(.*?)```", readme, flags=re.S)
+        if ">>>" not in block
+    ]  # fmt: skip
+    cell, inputs = torch.nn.GRUCell(1, 8), torch.zeros(40, 4, 1)
+    names = {
+        "Truncation": Truncation,
+        "cell": cell,
+        "loss_fn": lambda outputs, targets=1.0: (outputs - targets).square().mean(),
+        "inputs": inputs,
+        "blocks": [(block, 1.0) for block in inputs.split(5)],
+        "state": torch.zeros(4, 8),
+        "optimizer": torch.optim.SGD(cell.parameters(), lr=0.1),
+    }
+    before = cell.weight_hh.detach().clone()
+    exec(engines, names)
+    assert names["outputs"].shape == (5, 4, 8)  # of the stream's last block
+    assert not torch.equal(before, cell.weight_hh)
+
+
 def test_the_make_targets_that_are_named_exist():
     targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), flags=re.M))
     for name in ("README.md", "CONTRIBUTING.md", "chapters/index.md"):

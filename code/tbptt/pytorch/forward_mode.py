@@ -62,14 +62,18 @@ class Method(Protocol):
     Examples
     --------
     >>> import torch
+    >>> from tbptt import Truncation
+    >>> from tbptt.pytorch import backward
     >>> from tbptt.pytorch.forward_mode import RTRL, accumulate
-    >>> class NoMemory(RTRL):  # what a weight did to earlier states is forgotten
+    >>> class NoMemory(RTRL):  # what weights did to earlier states is forgotten
     ...     def advance(self, carried, jacobians, x, state):
     ...         return (jacobians.by_weights(x, state),)
     >>> cell, x, zero = torch.nn.RNNCell(1, 2), torch.ones(5, 1, 1), torch.zeros(1, 2)
     >>> loss, outputs, state, carried = accumulate(cell, torch.sum, x, zero, NoMemory())
-    >>> cell.weight_hh.grad.shape
-    torch.Size([2, 2])
+    >>> ahead, cell.weight_hh.grad = cell.weight_hh.grad, None
+    >>> loss, outputs, state = backward(cell, torch.sum, x, zero, Truncation.true(1))
+    >>> torch.allclose(ahead, cell.weight_hh.grad, atol=1e-4)  # a reach of one step
+    True
     """
 
     def begin(self, jacobians: StepJacobians[Any], state: Tensor) -> Carried:
@@ -269,8 +273,7 @@ def accumulate(
     >>> from tbptt.pytorch.forward_mode import RTRL, accumulate
     >>> cell, x, zero = torch.nn.GRUCell(1, 4), torch.ones(8, 1, 1), torch.zeros(1, 4)
     >>> loss, outputs, state, carried = accumulate(cell, torch.sum, x, zero, RTRL())
-    >>> ahead = cell.weight_hh.grad.clone()
-    >>> cell.zero_grad()
+    >>> ahead, cell.weight_hh.grad = cell.weight_hh.grad, None
     >>> loss, outputs, state = backward(cell, torch.sum, x, zero, Truncation.true(8))
     >>> torch.allclose(ahead, cell.weight_hh.grad, atol=1e-4)
     True

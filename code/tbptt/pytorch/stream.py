@@ -104,7 +104,7 @@ def online(
     >>> from tbptt.pytorch import online
     >>> cell = torch.nn.GRUCell(1, 8)
     >>> optimizer = torch.optim.Adam(cell.parameters())
-    >>> x = torch.zeros(100, 4, 1)
+    >>> x = torch.zeros(40, 4, 1)
     >>> stream = zip(x.split(5), x.split(5))
     >>> error = lambda outputs, targets: (outputs[:, :, :1] - targets).square().mean()
     >>> passes = online(cell, error, stream, torch.zeros(4, 8), Truncation(k1=5, k2=20))

@@ -53,7 +53,8 @@ class PassResult(NamedTuple, Generic[S]):
     >>> from tbptt.tensorflow import gradients
     >>> cell, x, zero = keras.layers.SimpleRNNCell(8), tf.zeros((10, 4, 1)), tf.zeros((4, 8))
     >>> cell.build((None, 1))
-    >>> result = gradients(cell, tf.reduce_sum, x, zero, Truncation.true(5), cell.trainable_variables)
+    >>> weights = cell.trainable_variables
+    >>> result = gradients(cell, tf.reduce_sum, x, zero, Truncation.true(5), weights)
     >>> result.outputs.shape, result.state.shape, len(result.gradients)
     (TensorShape([10, 4, 8]), TensorShape([4, 8]), 3)
     """
