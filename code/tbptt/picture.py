@@ -34,6 +34,14 @@ def one_picture(window: int, stride: int, *, steps: int = 16) -> str:
     ------
     TypeError, ValueError
         If an argument is not an integer of at least 1.
+
+    Examples
+    --------
+    >>> import re
+    >>> from tbptt.picture import one_picture
+    >>> print(re.search("<title>(.*)</title>", one_picture(window=6, stride=3))[1])
+    Windows of 6, stride 3. 5 of 16 errors travel the full 6 steps. 6 backward
+    passes, 33 backward steps (full backpropagation: 16)
     """
     window, stride = positive_int("window", window), positive_int("stride", stride)
     steps = positive_int("steps", steps)

@@ -71,7 +71,7 @@ class Truncation:
     Examples
     --------
     >>> from tbptt import Truncation
-    >>> Truncation(k1=3, k2=6).reach(8).sum(axis=1)  # steps that each error travels
+    >>> Truncation(k1=3, k2=6).travelled(8)  # steps that each error travels
     array([1, 2, 3, 4, 5, 6, 5, 6])
     """
 
@@ -97,7 +97,7 @@ class Truncation:
         Examples
         --------
         >>> from tbptt import Truncation
-        >>> Truncation.true(4).reach(8).sum(axis=1)  # steps that each error travels
+        >>> Truncation.true(4).travelled(8)  # steps that each error travels
         array([1, 2, 3, 4, 4, 4, 4, 4])
         """
         return cls(1, k2)
@@ -112,7 +112,7 @@ class Truncation:
         Examples
         --------
         >>> from tbptt import Truncation
-        >>> Truncation.epochwise(4).reach(8).sum(axis=1)  # steps that each error travels
+        >>> Truncation.epochwise(4).travelled(8)  # steps that each error travels
         array([1, 2, 3, 4, 1, 2, 3, 4])
         """
         return cls(k, k)
@@ -172,8 +172,11 @@ class Truncation:
 
         Examples
         --------
+        >>> from tbptt import Truncation
         >>> Truncation(k1=3, k2=4).travelled(8)
         array([1, 2, 3, 2, 3, 4, 3, 4])
+        >>> int(Truncation.true(20).travelled(1_000_000).max())
+        20
         """
         start, first_loss, stop = self._bounds(steps)
         # A row for each pass, a column for each loss that it owns; the last one may own fewer.
