@@ -1,5 +1,6 @@
 # `make book` and `make test` need Python 3.11+, git and make, and do the rest themselves.
 PYTHON ?= python3
+PORT ?= 8000
 BIN := .venv/bin
 READY := .venv/ready
 COLAB := _build/colab/ready
@@ -36,8 +37,11 @@ links: $(READY)  ## ask every other site that the book links to
 browser: $(READY)  ## the browser that Playwright brings, where no Chromium is installed
 	$(BIN)/playwright install --with-deps chromium
 
-serve: $(READY)  ## open the book and rebuild it as you write
-	$(BIN)/python -m bookbuild.serve
+serve: book  ## open the book and rebuild it as you write
+	$(BIN)/sphinx-autobuild --open-browser --delay 1 --no-initial --port $(PORT) \
+		--pre-build "$(BIN)/python -m bookbuild --execute" \
+		--ignore _build --ignore tests --re-ignore '/__pycache__/' \
+		--conf-dir code/bookbuild --doctree-dir _build/.doctrees . _build/html
 
 test: lint  ## what CI checks, but for the audit
 	$(MAKE) --jobs=2 book $(COLAB) $(BINDER)

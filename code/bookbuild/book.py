@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
 from sphinx_external_toc.parsing import parse_toc_yaml
 
 # What a chapter's outputs depend on besides its own code.
@@ -29,6 +30,17 @@ class Book:
     root: Path
 
     @property
+    def title(self) -> str:
+        """Title of the book."""
+        settings = yaml.safe_load((self.root / "_config.yml").read_text(encoding="utf-8"))
+        return str(settings["title"])
+
+    @property
+    def name(self) -> str:
+        """The title as a file's name."""
+        return self.title.lower().replace(" ", "-")
+
+    @property
     def build(self) -> Path:
         """Folder of everything that is made."""
         return self.root / "_build"
@@ -46,7 +58,11 @@ class Book:
     @property
     def pdf(self) -> Path:
         """The book as one PDF, printed from the pages as they are now; it may not be there."""
-        return self.build / "pdf" / self.page_key() / "truncated-time.pdf"
+        return self.build / "pdf" / self.page_key() / f"{self.name}.pdf"
+
+    def done(self, builder: str) -> Path:
+        """File that says for what state of the book a builder's work was done; it may be absent."""
+        return self.build / f"{builder}.done"
 
     @property
     def npm(self) -> Path:
@@ -68,7 +84,7 @@ class Book:
         return [self.root / f"{name}.md" for name in parse_toc_yaml(self.root / "_toc.yml")]
 
     def notebooks(self) -> list[Path]:
-        """List those that have code to execute."""
+        """List the pages that have code to execute."""
         return [page for page in self.pages() if "{code-cell}" in page.read_text(encoding="utf-8")]
 
     def execution_key(self) -> str:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tomllib
-from itertools import pairwise
 from pathlib import Path
 
 import yaml
-from markdown_it import MarkdownIt
 
 from bookbuild import jupyterbook
 from bookbuild.book import Book
@@ -51,57 +50,30 @@ def check(root: Path, tag: str | None) -> tuple[str, str]:
         raise ReleaseError(f"CITATION.cff has version {citation['version']}, not {version}.")
     title = f"{version} ({citation['date-released']})"
     text = (root / "CHANGELOG.md").read_text(encoding="utf-8")
-    parts = _parts(text)
-    if not parts.get(title, "").strip():
+    _, *parts = re.split(r"^## (.+)$", text, flags=re.MULTILINE)
+    notes = dict(zip(parts[::2], map(str.strip, parts[1::2]), strict=True))
+    if not notes.get(title):
         raise ReleaseError(
-            f'CHANGELOG.md has no part "## {title}" with words in it; it has {list(parts)}. '
+            f'CHANGELOG.md has no part "## {title}" with words in it; it has {list(notes)}. '
             "The date is that of CITATION.cff."
         )
-    return version, parts[title]
-
-
-def _parts(changelog: str) -> dict[str, str]:
-    """Cut Markdown at its headings of the second level: heading to text below it."""
-    lines = changelog.splitlines()
-    tokens = MarkdownIt("commonmark").parse(changelog)
-    heads = [
-        (token.map[0], token.map[1], words.content)
-        for token, words in pairwise(tokens)
-        if token.type == "heading_open" and token.tag == "h2" and token.map
-    ]
-    ends = [head[0] for head in heads[1:]] + [len(lines)]
-    return {
-        title: "\n".join(lines[first:end]).strip()
-        for (_, first, title), end in zip(heads, ends, strict=True)
-    }
+    return version, notes[title]
 
 
 def release(book: Book) -> list[str]:
     """Fill ``_build/release`` with all that a release attaches; return the executed chapters.
 
-    The tag is what GitHub's workflow names as ``GITHUB_REF_NAME``, when it runs for a tag.
-
-    Raises
-    ------
-    ReleaseError
-        See `check`.
-    ChapterError
-        If a cell raises.
-    subprocess.CalledProcessError
-        If the book or the package cannot be built.
+    The tag is what GitHub's workflow names as ``GITHUB_REF_NAME``, when it runs for a tag. Raises
+    what `check` and `jupyterbook.pdf` raise.
     """
     tagged = os.environ.get("GITHUB_REF_TYPE") == "tag"
     version, notes = check(book.root, os.environ["GITHUB_REF_NAME"] if tagged else None)
     executed = jupyterbook.pdf(book)
     folder = book.build / "release"
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "--directory", str(folder)],
-        cwd=book.root,
-        check=True,
-    )
-    name = f"truncated-time-{version}"
+    build = [sys.executable, "-m", "hatchling", "build", "--directory", str(folder)]
+    subprocess.run(build, cwd=book.root, check=True)
+    name = f"{book.name}-{version}"
     shutil.copy2(book.build / book.pdf.name, folder / f"{name}.pdf")
     shutil.copytree(book.html, folder / name)  # so that it unpacks into a folder of its own
     shutil.make_archive(str(folder / name), "zip", folder, name)
