@@ -4,6 +4,7 @@
 With it, ``sphinx-build`` and ``sphinx-autobuild`` build the book.
 """
 
+import os
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from jupyter_book.config import get_final_config
 _root = Path(__file__).parents[2]
 # What is documented and what builds are this book's, whatever is installed.
 sys.path.insert(0, str(_root / "code"))
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # autodoc imports TensorFlow, which would have its say
 
 _settings, _ = get_final_config(
     user_yaml=_root / "_config.yml", sourcedir=_root, cli_config={"latex_individualpages": False}

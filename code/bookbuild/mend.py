@@ -67,6 +67,9 @@ def _mend(tag: Tag) -> None:
     match tag.name:
         case "html":
             tag["data-theme"] = "light"  # where no script runs
+        case "meta" if tag.get("name") == "viewport":
+            for repeated in tag.find_next_siblings("meta", attrs={"name": "viewport"}):
+                repeated.decompose()  # docutils has one, and so has Sphinx
         case "script" if "DOCUMENTATION_OPTIONS.pagename" in (tag.string or ""):
             tag.decompose()  # for a choice of versions; it runs before what it changes is there
         case "script" if tag.get("src"):
