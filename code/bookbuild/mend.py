@@ -15,7 +15,7 @@ from bs4 import BeautifulSoup, Tag
 from bs4.dammit import EntitySubstitution
 from bs4.formatter import HTMLFormatter
 
-_HASHED = re.compile(r"\bR[0-9a-f]{12}-(?=\d)")
+HASHED = re.compile(r"\bR[0-9a-f]{12}-(?=\d)")
 _MATHS = r'class="[^"]*\bmath\b'
 # What a page loads only if it has something for it: in a file's name, and in the page's body.
 _NEEDS = {
@@ -129,8 +129,8 @@ def _cell(tag: Tag) -> None:
 
 def _references(soup: BeautifulSoup) -> None:
     """Count each docstring's references from 1; numpydoc tells them apart by a hash."""
-    for label in soup.find_all(string=_HASHED):
-        label.replace_with(_HASHED.sub("", str(label)))
+    for label in soup.find_all(string=HASHED):
+        label.replace_with(HASHED.sub("", str(label)))
     seen: set[str] = set()
     for link in soup.find_all("a", class_="reference", id=True, href=re.compile("^#")):
         first, number = str(link["id"]), 2
