@@ -10,7 +10,7 @@ comma := ,
 space := $() $()
 PIP := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: book notebooks branch serve test lint lock links browser clean pdf release wheel lowest audit \
+.PHONY: book notebooks branch serve test lint lock links browser clean pdf notes release wheel lowest audit \
 	test-launched test-rest \
 	_build/wheel
 
@@ -28,8 +28,32 @@ branch: notebooks  ## what Binder and Colab open: this commit and its notebooks,
 pdf: $(READY)  ## the whole book in one file, _build/truncated-time.pdf
 	$(BIN)/python -m bookbuild --pdf
 
-release: $(READY)  ## what a release attaches, in _build/release
-	$(BIN)/python -m bookbuild --release
+# The version and its date: the package's, the citation's, the changelog's, and in GitHub's workflow the
+# tag's.
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+DATE = $(shell sed -n 's/^date-released: *//p' CITATION.cff)
+PART = $(VERSION) ($(DATE))
+RELEASE = _build/release/truncated-time-$(VERSION)
+no = { echo '$(1)' >&2; exit 1; }
+
+notes:  ## what the changelog says of this version, in _build/notes.md; and whether the files agree
+	@grep -qx 'version: $(VERSION)' CITATION.cff || \
+		$(call no,CITATION.cff has another version than pyproject.toml: not $(VERSION).)
+	@test "$$GITHUB_REF_TYPE" != tag || test "$$GITHUB_REF_NAME" = 'v$(VERSION)' || \
+		$(call no,The tag is not v$(VERSION) of pyproject.toml.)
+	@mkdir -p _build
+	@awk -v part='## $(PART)' '/^## / { on = $$0 == part; next } on' CHANGELOG.md > _build/notes.md
+	@grep -q '[^ ]' _build/notes.md || \
+		$(call no,CHANGELOG.md has no part $(PART) with words in it; its date is that of CITATION.cff.)
+
+release: notes pdf  ## what a release attaches, in _build/release
+	rm -rf _build/release && mkdir -p $(RELEASE)
+	$(BIN)/python -m hatchling build --directory _build/release
+	cp _build/truncated-time.pdf $(RELEASE).pdf
+	cp -R _build/html/. $(RELEASE)  # so that it unpacks into a folder of its own
+	cd _build/release && $(CURDIR)/$(BIN)/python -m zipfile -c $(notdir $(RELEASE)).zip $(notdir $(RELEASE))
+	rm -r $(RELEASE)
+	mv _build/notes.md _build/release
 
 links: $(READY)  ## ask every other site that the book links to
 	$(BIN)/python -m bookbuild --links

@@ -13,14 +13,12 @@ from bookbuild import jupyterbook
 from bookbuild.book import Book
 from bookbuild.execute import ChapterError, execute
 from bookbuild.measure import MeasureError, measure
-from bookbuild.release import ReleaseError, release
 
 _WORDS = {
     "execute": "the chapters, and build nothing",
     "notebooks": "notebooks instead of pages",
     "pdf": "pages, and all of them in one PDF",
     "links": "ask the sites that it links to",
-    "release": "all that a release attaches",
 }
 
 
@@ -43,13 +41,12 @@ def main(arguments: list[str] | None = None) -> int:
         "notebooks": (jupyterbook.notebooks, book.ipynb),
         "pdf": (jupyterbook.pdf, book.build / book.pdf.name),
         "links": (jupyterbook.links, book.build / "linkcheck" / "output.txt"),
-        "release": (release, book.build / "release"),
         "measure": (partial(measure, names=chosen.measure), book.root / "data/results/chapters"),
     }
     build, target = jobs["measure" if chosen.measure is not None else chosen.what or "pages"]
     try:
         executed = build(book)
-    except (ChapterError, MeasureError, ReleaseError) as error:
+    except (ChapterError, MeasureError) as error:
         print(error, file=sys.stderr)
         return 1
     except subprocess.CalledProcessError:
