@@ -1,6 +1,7 @@
 # `make book` and `make test` need Python 3.11+, git and make, and do the rest themselves.
 PYTHON ?= python3
 PORT ?= 8000
+SPHINX := --conf-dir code/bookbuild --doctree-dir _build/.doctrees
 BIN := .venv/bin
 READY := .venv/ready
 COLAB := _build/colab/ready
@@ -56,7 +57,9 @@ release: notes pdf  ## what a release attaches, in _build/release
 	mv _build/notes.md _build/release
 
 links: $(READY)  ## ask every other site that the book links to
-	$(BIN)/python -m bookbuild --links
+	$(BIN)/python -m bookbuild --execute
+	$(BIN)/sphinx-build --builder linkcheck --fail-on-warning --keep-going --quiet \
+		$(SPHINX) . _build/linkcheck
 
 browser: $(READY)  ## the browser that Playwright brings, where no Chromium is installed
 	$(BIN)/playwright install --with-deps chromium
@@ -65,7 +68,7 @@ serve: book  ## open the book and rebuild it as you write
 	$(BIN)/sphinx-autobuild --open-browser --delay 1 --no-initial --port $(PORT) \
 		--pre-build "$(BIN)/python -m bookbuild --execute" \
 		--ignore _build --ignore tests --re-ignore '/__pycache__/' \
-		--conf-dir code/bookbuild --doctree-dir _build/.doctrees . _build/html
+		$(SPHINX) . _build/html
 
 test: lint  ## what CI checks, but for the audit
 	$(MAKE) --jobs=2 book $(COLAB) $(BINDER)

@@ -18,7 +18,6 @@ _WORDS = {
     "execute": "the chapters, and build nothing",
     "notebooks": "notebooks instead of pages",
     "pdf": "pages, and all of them in one PDF",
-    "links": "ask the sites that it links to",
 }
 
 
@@ -40,7 +39,6 @@ def main(arguments: list[str] | None = None) -> int:
         "execute": (execute, book.cache),
         "notebooks": (jupyterbook.notebooks, book.ipynb),
         "pdf": (jupyterbook.pdf, book.build / book.pdf.name),
-        "links": (jupyterbook.links, book.build / "linkcheck" / "output.txt"),
         "measure": (partial(measure, names=chosen.measure), book.root / "data/results/chapters"),
     }
     build, target = jobs["measure" if chosen.measure is not None else chosen.what or "pages"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
@@ -17,7 +16,6 @@ _INPUTS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
 class Book:
     """A book in a folder.
 
@@ -25,9 +23,16 @@ class Book:
     ----------
     root : Path
         The folder with ``_config.yml``.
+    build : Path
+        Folder of everything that is made: the site (`html`), the notebooks (`ipynb`), what npm
+        unpacks (`npm`), the execution caches, one for each state of the book's inputs (`caches`).
     """
 
-    root: Path
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.build = root / "_build"
+        self.html, self.ipynb = self.build / "html", self.build / "notebooks"
+        self.npm, self.caches = self.build / "npm", self.build / "executed"
 
     @property
     def title(self) -> str:
@@ -36,43 +41,14 @@ class Book:
         return str(settings["title"])
 
     @property
-    def name(self) -> str:
-        """The title as a file's name."""
-        return self.title.lower().replace(" ", "-")
-
-    @property
-    def build(self) -> Path:
-        """Folder of everything that is made."""
-        return self.root / "_build"
-
-    @property
-    def html(self) -> Path:
-        """Folder of the built site."""
-        return self.build / "html"
-
-    @property
-    def ipynb(self) -> Path:
-        """Folder of the notebooks that are made from chapters."""
-        return self.build / "notebooks"
-
-    @property
     def pdf(self) -> Path:
         """The book as one PDF, printed from the pages as they are now; it may not be there."""
-        return self.build / "pdf" / self.page_key() / f"{self.name}.pdf"
+        name = self.title.lower().replace(" ", "-")
+        return self.build / "pdf" / self.page_key() / f"{name}.pdf"
 
     def done(self, builder: str) -> Path:
         """File that says for what state of the book a builder's work was done; it may be absent."""
         return self.build / f"{builder}.done"
-
-    @property
-    def npm(self) -> Path:
-        """Folder into which npm unpacks."""
-        return self.build / "npm"
-
-    @property
-    def caches(self) -> Path:
-        """Folder of the execution caches, one for each state of the book's inputs."""
-        return self.build / "executed"
 
     @property
     def cache(self) -> Path:

@@ -44,19 +44,7 @@ class ChapterError(RuntimeError):
 
 
 class Execution(NamedTuple):
-    """What a chapter's kernel took.
-
-    Attributes
-    ----------
-    chapter : str
-        Path relative to the book.
-    cells : int
-        Code cells that were executed.
-    seconds : float
-        From the kernel's start to its end.
-    peak_mib : float
-        The most memory that the kernel had, in MiB.
-    """
+    """What a chapter's kernel took, from its start to its end; the peak is its most memory."""
 
     chapter: str
     cells: int
@@ -73,21 +61,9 @@ def execute(
 ) -> list[str]:
     """Execute the chapters whose outputs are not in the cache.
 
-    Parameters
-    ----------
-    book : Book
-        The book.
-    timeout : int
-        Seconds that one cell may take.
-    at_once : int, optional
-        How many chapters run at the same time; by default, as many as there are cores.
-    anew : iterable of Path, optional
-        Execute these and no others, whatever the cache holds.
-
-    Returns
-    -------
-    list of str
-        Paths of the chapters that were executed, relative to the book.
+    One cell may take `timeout` seconds, and as many chapters run at the same time as there are
+    cores or `at_once` says. The chapters `anew` are executed whatever the cache holds, and no
+    others. Returns the paths of those that were executed, relative to the book.
 
     Raises
     ------

@@ -79,7 +79,7 @@ def _configure(app: Sphinx, config: Config) -> None:
 
 
 def _skip(app: Sphinx, what: str, name: str, member: Any, *_: Any) -> bool | None:
-    """Leave out the fields of a tuple: the docstring has a section on them."""
+    # The fields of a tuple: the docstring has a section on them.
     return True if type(member).__name__ == "_tuplegetter" else None
 
 
@@ -207,4 +207,7 @@ def _widget_state(app: Sphinx, docname: str) -> dict[str, Any]:
 
 
 def _book(app: Sphinx) -> Book:
-    return Book(Path(app.srcdir))
+    return _book_in(Path(app.srcdir))
+
+
+_book_in = cache(Book)  # whose files do not change while Sphinx runs

@@ -60,16 +60,6 @@ def pdf(book: Book) -> list[str]:
     return executed
 
 
-def links(book: Book) -> list[str]:
-    """Ask every other site that the book links to: ``_build/linkcheck/output.txt`` names the dead.
-
-    Returns what `pages` returns, and raises what it raises.
-    """
-    executed = execute.execute(book)
-    _sphinx(book, "linkcheck", book.build / "linkcheck")
-    return executed
-
-
 def _unless_current(book: Book, made: Path, build: Callable[[Book], None]) -> None:
     """Build what is not there for the files, the repository and the printed book as they are."""
     root, done = book.root, book.done(made.name)

@@ -29,17 +29,7 @@ _DESCRIPTIONS = {
 
 
 def configure(app: Sphinx, config: Config, site: str | None) -> None:
-    """Tell the extensions where the book is published, if it is.
-
-    Parameters
-    ----------
-    app : Sphinx
-        The application.
-    config : Config
-        Its configuration, changed in place.
-    site : str or None
-        The address of the published book, without a slash at its end.
-    """
+    """Tell the extensions where the book is published, if it is (without a slash at the end)."""
     config.notfound_urls_prefix = urlsplit(site or "").path + "/"
     config.ogp_site_name = config.html_title
     if not site:
