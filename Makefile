@@ -31,7 +31,7 @@ pdf: $(READY)  ## the whole book in one file, _build/truncated-time.pdf
 
 # The version and its date: the package's, the citation's, the changelog's, and in GitHub's workflow the
 # tag's.
-VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' code/tbptt/__init__.py)
 DATE = $(shell sed -n 's/^date-released: *//p' CITATION.cff)
 PART = $(VERSION) ($(DATE))
 RELEASE = _build/release/truncated-time-$(VERSION)
@@ -39,9 +39,9 @@ no = { echo '$(1)' >&2; exit 1; }
 
 notes:  ## what the changelog says of this version, in _build/notes.md; and whether the files agree
 	@grep -qx 'version: $(VERSION)' CITATION.cff || \
-		$(call no,CITATION.cff has another version than pyproject.toml: not $(VERSION).)
+		$(call no,CITATION.cff has another version than tbptt.__version__: not $(VERSION).)
 	@test "$$GITHUB_REF_TYPE" != tag || test "$$GITHUB_REF_NAME" = 'v$(VERSION)' || \
-		$(call no,The tag is not v$(VERSION) of pyproject.toml.)
+		$(call no,The tag is not v$(VERSION) of tbptt.__version__.)
 	@mkdir -p _build
 	@awk -v part='## $(PART)' '/^## / { on = $$0 == part; next } on' CHANGELOG.md > _build/notes.md
 	@grep -q '[^ ]' _build/notes.md || \

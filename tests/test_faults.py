@@ -29,7 +29,7 @@ NAMED = {
     "an interface that is gone in Colab": "launch/test_colab.py::test_what_would_break_in_colab",
     "a slider whose callback raises": "launch/test_colab.py::test_what_would_break_in_colab",
     "a launch button without a notebook": "launch/test_links.py::test_a_link_to_a_missing_file",
-    "a public name without a docstring": "bookbuild/test_api.py::test_",
+    "a public name without a docstring": "bookbuild/test_api.py::test_what_is_missing_is_named",
     "a second build that differs": "bookbuild/test_reproducible.py::test_a_byte_that_differs",
     "files that name other versions": "bookbuild/test_release.py::test_files_that_disagree",
     "a workflow with a mistake": "test_workflows.py::test_actionlint_would_say_so",

@@ -99,14 +99,14 @@ def _begin_anew(app: Sphinx, builder: Builder) -> None:
     some of theirs only after the pages are written.
     """
     _book(app).done(builder.name).unlink(missing_ok=True)
-    if builder.format == "html":
+    if builder.name == "html":
         shutil.rmtree(app.outdir)
         vendor.publish(_book(app), Path(app.outdir) / "_static" / "book")
 
 
 def _add_stills(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Put the first frame where a reader sees it before, or without, any script."""
-    if app.builder.format == "html":
+    if app.builder.name == "html":
         stills.add(doctree, _widget_state(app, docname))
 
 
@@ -186,7 +186,7 @@ def _to_take_home(book: Book) -> tuple[set[str], str | None]:
 
 
 def _finish(app: Sphinx, failed: Exception | None) -> None:
-    if app.builder.format == "html" and not failed:
+    if app.builder.name == "html" and not failed:
         mend.mend(Path(app.outdir))
         icons.shrink(Path(app.outdir), _theme(app) / "static")
         styles.shrink(Path(app.outdir), _book(app).npm)

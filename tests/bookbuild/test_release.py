@@ -5,15 +5,16 @@ import re
 import shutil
 import subprocess
 import sys
-import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
 from pypdf import PdfReader
 
+import tbptt
+
 ROOT = Path(__file__).parents[2]
-FILES = ("Makefile", "pyproject.toml", "CITATION.cff", "CHANGELOG.md")
+FILES = ("Makefile", "code/tbptt/__init__.py", "CITATION.cff", "CHANGELOG.md")
 
 
 def make(root, target, *options, **environment):
@@ -36,7 +37,8 @@ def notes(root):
 @pytest.fixture
 def files(tmp_path):
     for name in FILES:
-        shutil.copy(ROOT / name, tmp_path)
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
     return tmp_path
 
 
@@ -54,7 +56,7 @@ def change(path, pattern, new):
 @pytest.mark.parametrize(
     ("name", "pattern", "new", "words"),
     [
-        ("pyproject.toml", r'^version = ".*"', 'version = "9.9.9"', "not 9.9.9"),
+        ("code/tbptt/__init__.py", r"^__version__ = .*", '__version__ = "9.9.9"', "not 9.9.9"),
         ("CITATION.cff", r"^version: .*", "version: 9.9.9", "CITATION.cff has another version"),
         ("CITATION.cff", r"^date-released: .*", "date-released: 2030-01-01", "(2030-01-01)"),
         ("CHANGELOG.md", r"^## .*", "## Unreleased", "has no part"),
@@ -125,4 +127,4 @@ def test_a_release_holds_the_package_the_pages_and_the_book(published, version):
 
 @pytest.fixture(scope="module")
 def version():
-    return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    return tbptt.__version__
