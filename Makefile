@@ -1,7 +1,7 @@
 # `make book` and `make test` need Python 3.11+, git and make, and do the rest themselves.
 PYTHON ?= python3
 PORT ?= 8000
-SPHINX := --conf-dir code/bookbuild --doctree-dir _build/.doctrees
+SPHINX := --conf-dir code/bookbuild --doctree-dir _build/.doctrees/html
 BIN := .venv/bin
 READY := .venv/ready
 COLAB := _build/colab/ready

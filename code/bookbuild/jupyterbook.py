@@ -6,6 +6,8 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from bookbuild import execute, repository, vendor
@@ -71,27 +73,35 @@ def _unless_current(book: Book, made: Path, build: Callable[[Book], None]) -> No
 
 
 def _pages(book: Book) -> None:
-    _sphinx(book, "html", book.html)
-    _unless_current(book, book.ipynb, _notebooks)
+    with ThreadPoolExecutor() as pool:  # at the same time, each in a process of its own
+        notebooks = pool.submit(_unless_current, book, book.ipynb, partial(_notebooks, quiet=True))
+        _sphinx(book, "html", book.html)
+        try:
+            notebooks.result()
+        except subprocess.CalledProcessError as error:
+            # Only here: what the pages warn of, the notebooks warn of as well.
+            print(error.stderr, file=sys.stderr)
+            raise
     offered = book.html / "_downloads"
     shutil.copytree(book.ipynb, offered, dirs_exist_ok=True)
     if book.pdf.is_file():
         shutil.copy2(book.pdf, offered)
 
 
-def _notebooks(book: Book) -> None:
+def _notebooks(book: Book, quiet: bool = False) -> None:
     shutil.rmtree(book.ipynb, ignore_errors=True)  # chapters may go
-    _sphinx(book, "notebooks", book.ipynb)
+    _sphinx(book, "notebooks", book.ipynb, quiet)
     shutil.rmtree(book.ipynb / "_static", ignore_errors=True)  # sphinx-exercise leaves a style
 
 
-def _sphinx(book: Book, builder: str, target: Path) -> None:
-    known = book.build / ".doctrees"
+def _sphinx(book: Book, builder: str, target: Path, quiet: bool = False) -> None:
+    known = book.build / ".doctrees" / builder
     options = ["--builder", builder, "--conf-dir", str(book.root / "code/bookbuild")]
     options += ["--doctree-dir", str(known), "--fail-on-warning", "--keep-going", "--nitpicky"]
     command = [sys.executable, "-m", "sphinx", "build", *options, "--quiet"]
+    places = [str(book.root), str(target)]
     try:
-        subprocess.run([*command, str(book.root), str(target)], check=True)
+        subprocess.run([*command, *places], check=True, capture_output=quiet, text=True)
     except subprocess.CalledProcessError:
         # Sphinx keeps what it has read, and warns of it only once.
         shutil.rmtree(known, ignore_errors=True)
