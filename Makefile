@@ -10,6 +10,8 @@ environment = "$(PYTHON)" -c '$(FITS)' 2>/dev/null || { \
 		echo 'The book needs Python 3.11, 3.12 or 3.13 with venv: install python3.13' \
 			'(and python3.13-venv on Debian or Ubuntu), or name one: make PYTHON=...' >&2; exit 1; }; \
 	"$(PYTHON)" code/bookbuild/environment.py $(1)
+PORT ?= 8000
+SPHINX := --conf-dir code/bookbuild --doctree-dir _build/.doctrees/html
 BIN := .venv/bin
 READY := .venv/ready
 COLAB := _build/colab/ready
@@ -18,9 +20,9 @@ EXTRAS := torch tensorflow pictures series experiments
 comma := ,
 space := $() $()
 
-.PHONY: book notebooks branch serve test lint lock links browser clean pdf release wheel lowest audit \
-	launch library sliders \
-	test-launched test-rest \
+.PHONY: book notebooks branch serve test lint lock links browser clean pdf notes release wheel lowest \
+	audit launch library sliders \
+	check \
 	_build/wheel
 
 book: $(READY)  ## build the book into _build/html
@@ -37,11 +39,37 @@ branch: notebooks  ## what Binder and Colab open: this commit and its notebooks,
 pdf: $(READY)  ## the whole book in one file, _build/truncated-time.pdf
 	$(BIN)/python -m bookbuild --pdf
 
-release: $(READY)  ## what a release attaches, in _build/release
-	$(BIN)/python -m bookbuild --release
+# The version and its date: the package's, the citation's, the changelog's, and in GitHub's workflow the
+# tag's.
+VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' code/tbptt/__init__.py)
+DATE = $(shell sed -n 's/^date-released: *//p' CITATION.cff)
+PART = $(VERSION) ($(DATE))
+RELEASE = _build/release/truncated-time-$(VERSION)
+no = { echo '$(1)' >&2; exit 1; }
+
+notes:  ## what the changelog says of this version, in _build/notes.md; and whether the files agree
+	@grep -qx 'version: $(VERSION)' CITATION.cff || \
+		$(call no,CITATION.cff has another version than tbptt.__version__: not $(VERSION).)
+	@test "$$GITHUB_REF_TYPE" != tag || test "$$GITHUB_REF_NAME" = 'v$(VERSION)' || \
+		$(call no,The tag is not v$(VERSION) of tbptt.__version__.)
+	@mkdir -p _build
+	@awk -v part='## $(PART)' '/^## / { on = $$0 == part; next } on' CHANGELOG.md > _build/notes.md
+	@grep -q '[^ ]' _build/notes.md || \
+		$(call no,CHANGELOG.md has no part $(PART) with words in it; its date is that of CITATION.cff.)
+
+release: notes pdf  ## what a release attaches, in _build/release
+	rm -rf _build/release && mkdir -p $(RELEASE)
+	$(BIN)/python -m hatchling build --directory _build/release
+	cp _build/truncated-time.pdf $(RELEASE).pdf
+	cp -R _build/html/. $(RELEASE)  # so that it unpacks into a folder of its own
+	cd _build/release && $(CURDIR)/$(BIN)/python -m zipfile -c $(notdir $(RELEASE)).zip $(notdir $(RELEASE))
+	rm -r $(RELEASE)
+	mv _build/notes.md _build/release
 
 links: $(READY)  ## ask every other site that the book links to
-	$(BIN)/python -m bookbuild --links
+	$(BIN)/python -m bookbuild --execute
+	$(BIN)/sphinx-build --builder linkcheck --fail-on-warning --keep-going --quiet \
+		$(SPHINX) . _build/linkcheck
 
 browser: $(READY)  ## the browser that Playwright brings: Chromium, or BROWSER=firefox or webkit
 	$(BIN)/playwright install --with-deps $(or $(filter firefox webkit,$(BROWSER)),chromium)
@@ -49,14 +77,26 @@ browser: $(READY)  ## the browser that Playwright brings: Chromium, or BROWSER=f
 sliders: book  ## every page and slider in another browser: BROWSER=firefox or webkit
 	$(BIN)/python -m pytest tests/site/test_browser.py
 
-serve: $(READY)  ## open the book and rebuild it as you write
-	$(BIN)/python -m bookbuild.serve
+serve: book  ## open the book and rebuild it as you write
+	$(BIN)/sphinx-autobuild --open-browser --delay 1 --no-initial --port $(PORT) \
+		--pre-build "$(BIN)/python -m bookbuild --execute" \
+		--ignore _build --ignore tests --re-ignore '/__pycache__/' \
+		$(SPHINX) . _build/html
 
-test: lint  ## what CI checks, but for the audit
-	$(MAKE) --jobs=2 book $(COLAB) $(BINDER)
-	$(MAKE) notebooks
-	$(MAKE) --jobs=2 --output-sync test-launched test-rest
-	$(BIN)/python -m pytest -m "not audit" $(ALONE)
+PYTEST := $(BIN)/python -m pytest
+BESIDE := --numprocesses 2 --dist loadgroup
+
+# What an author runs all day: lint, types, the packages' tests without the slow ones, and what the
+# chapters in hand claim (those that differ from the last commit, or CHAPTERS="windowing stateful").
+CHAPTERS ?= $(shell git diff --name-only HEAD -- chapters 2>/dev/null | sed -n 's:^chapters/\([a-z-]*\)\.md$$:\1:p')
+CLAIMS = $(wildcard $(foreach chapter,$(subst -,_,$(CHAPTERS)),tests/chapters/test_$(chapter).py))
+check: lint  ## what an author runs all day: lint, types, quick tests, the claims of the chapters in hand
+	$(if $(CLAIMS),$(BIN)/python -m bookbuild)
+	$(PYTEST) $(BESIDE) -m "not audit and not slow" --quiet tests/tbptt tests/truncated_time $(CLAIMS)
+
+test: $(READY)  ## what CI checks on every change
+	$(MAKE) --jobs=2 lint book
+	$(PYTEST) $(BESIDE) -m "not audit" --ignore tests/launch tests
 
 launch: book notebooks $(COLAB) $(BINDER)  ## chapters as Colab and Binder run them
 	$(BIN)/python -m pytest -m "not audit" tests/launch
@@ -64,21 +104,9 @@ launch: book notebooks $(COLAB) $(BINDER)  ## chapters as Colab and Binder run t
 audit: book notebooks $(COLAB) $(BINDER)  ## the rest: a second build, a new chapter, every notebook and page
 	$(BIN)/python -m pytest -m audit tests
 
-# Two halves at the same time, and then what asks for a machine that does nothing else.
-LAUNCHED := tests/launch tests/test_faults.py tests/site/test_accessibility.py \
-	tests/site/test_html.py tests/site/test_pages.py tests/site/test_print.py \
-	tests/site/test_icons.py
-ALONE := tests/site/test_browser.py tests/site/test_lighthouse.py
-
-test-launched:
-	$(BIN)/python -m pytest -m "not audit" $(LAUNCHED)
-
-test-rest:
-	$(BIN)/python -m pytest -m "not audit" $(foreach part,$(LAUNCHED) $(ALONE),--ignore=$(part))
-
 # Alone, outside the tree. What another version warns of is no failure of this one.
 define outside
-	away=$$(mktemp -d) && mkdir "$$away/tests" && cp -R tests/tbptt "$$away/tests" && \
+	away=$$(mktemp -d) && mkdir "$$away/tests" && cp -R tests/tbptt tests/truncated_time "$$away/tests" && \
 		cd "$$away" && CI=true "$(CURDIR)/$(1)/bin/python" -m pytest --import-mode=importlib tests
 endef
 

@@ -11,9 +11,14 @@ from pathlib import Path
 
 from bookbuild import jupyterbook
 from bookbuild.book import Book
-from bookbuild.execute import ChapterError
+from bookbuild.execute import ChapterError, execute
 from bookbuild.measure import MeasureError, measure
-from bookbuild.release import ReleaseError, release
+
+_WORDS = {
+    "execute": "the chapters, and build nothing",
+    "notebooks": "notebooks instead of pages",
+    "pdf": "pages, and all of them in one PDF",
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -21,41 +26,32 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="bookbuild", description=main.__doc__)
     parser.add_argument("root", nargs="?", type=Path, default=Path(), help="folder of the book")
     other = parser.add_mutually_exclusive_group()
-    other.add_argument("--notebooks", action="store_true", help="notebooks instead of pages")
-    other.add_argument("--pdf", action="store_true", help="pages, and all of them in one PDF")
-    other.add_argument("--links", action="store_true", help="ask the sites that it links to")
-    other.add_argument(
-        "--measure",
-        nargs="*",
-        metavar="CHAPTER",
-        help="note what these chapters take, or all of them",
-    )
-    other.add_argument("--release", action="store_true", help="all that a release attaches")
+    for option, words in _WORDS.items():
+        other.add_argument(
+            f"--{option}", dest="what", action="store_const", const=option, help=words
+        )
+    words = "note what these chapters take, or all of them"
+    other.add_argument("--measure", nargs="*", metavar="CHAPTER", help=words)
     chosen = parser.parse_args(arguments)
     book = Book(chosen.root.resolve())
-    make: Callable[[Book], list[str]] = jupyterbook.pages
-    made = book.html / "index.html"
-    if chosen.notebooks:
-        make, made = jupyterbook.notebooks, book.ipynb
-    elif chosen.pdf:
-        make, made = jupyterbook.pdf, book.build / book.pdf.name
-    elif chosen.links:
-        make, made = jupyterbook.links, book.build / "linkcheck" / "output.txt"
-    elif chosen.measure is not None:
-        make = partial(measure, names=chosen.measure)
-        made = book.root / "data/results/chapters/results.csv"
-    elif chosen.release:
-        make, made = release, book.build / "release"
+    jobs: dict[str, tuple[Callable[[Book], list[str]], Path]] = {
+        "pages": (jupyterbook.pages, book.html / "index.html"),
+        "execute": (execute, book.cache),
+        "notebooks": (jupyterbook.notebooks, book.ipynb),
+        "pdf": (jupyterbook.pdf, book.build / book.pdf.name),
+        "measure": (partial(measure, names=chosen.measure), book.root / "data/results/chapters"),
+    }
+    build, target = jobs["measure" if chosen.measure is not None else chosen.what or "pages"]
     try:
-        executed = make(book)
-    except (ChapterError, MeasureError, ReleaseError) as error:
+        executed = build(book)
+    except (ChapterError, MeasureError) as error:
         print(error, file=sys.stderr)
         return 1
     except subprocess.CalledProcessError:
         print("The book was not built: a warning is an error. See above.", file=sys.stderr)
         return 1
     print(f"Executed: {', '.join(executed) or 'nothing, all outputs are current'}.")
-    print(f"What was made is at {made.as_uri()}")
+    print(f"The result is at {target.as_uri()}")
     return 0
 
 

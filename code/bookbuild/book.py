@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
 from sphinx_external_toc.parsing import parse_toc_yaml
 
 # What a chapter's outputs depend on besides its own code.
@@ -16,7 +16,6 @@ _INPUTS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
 class Book:
     """A book in a folder.
 
@@ -24,39 +23,32 @@ class Book:
     ----------
     root : Path
         The folder with ``_config.yml``.
+    build : Path
+        Folder of everything that is made: the site (`html`), the notebooks (`ipynb`), what npm
+        unpacks (`npm`), the execution caches, one for each state of the book's inputs (`caches`).
     """
 
-    root: Path
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.build = root / "_build"
+        self.html, self.ipynb = self.build / "html", self.build / "notebooks"
+        self.npm, self.caches = self.build / "npm", self.build / "executed"
 
     @property
-    def build(self) -> Path:
-        """Folder of everything that is made."""
-        return self.root / "_build"
-
-    @property
-    def html(self) -> Path:
-        """Folder of the built site."""
-        return self.build / "html"
-
-    @property
-    def ipynb(self) -> Path:
-        """Folder of the notebooks that are made from chapters."""
-        return self.build / "notebooks"
+    def title(self) -> str:
+        """Title of the book."""
+        settings = yaml.safe_load((self.root / "_config.yml").read_text(encoding="utf-8"))
+        return str(settings["title"])
 
     @property
     def pdf(self) -> Path:
         """The book as one PDF, printed from the pages as they are now; it may not be there."""
-        return self.build / "pdf" / self.page_key() / "truncated-time.pdf"
+        name = self.title.lower().replace(" ", "-")
+        return self.build / "pdf" / self.page_key() / f"{name}.pdf"
 
-    @property
-    def npm(self) -> Path:
-        """Folder into which npm unpacks."""
-        return self.build / "npm"
-
-    @property
-    def caches(self) -> Path:
-        """Folder of the execution caches, one for each state of the book's inputs."""
-        return self.build / "executed"
+    def done(self, builder: str) -> Path:
+        """File that says for what state of the book a builder's work was done; it may be absent."""
+        return self.build / f"{builder}.done"
 
     @property
     def cache(self) -> Path:
@@ -68,7 +60,7 @@ class Book:
         return [self.root / f"{name}.md" for name in parse_toc_yaml(self.root / "_toc.yml")]
 
     def notebooks(self) -> list[Path]:
-        """List those that have code to execute."""
+        """List the pages that have code to execute."""
         return [page for page in self.pages() if "{code-cell}" in page.read_text(encoding="utf-8")]
 
     def execution_key(self) -> str:

@@ -1,7 +1,8 @@
 """Execute the chapters, in parallel, into the cache that Sphinx then reads.
 
 jupyter-cache looks at a chapter's code cells only. The package, the data and the lock count as
-well, so every state of them has a cache of its own (`Book.cache`).
+well, so every state of them has a cache of its own (`Book.cache`). Ours, because in jupyter-cache's
+parallel executor every process writes to the cache, and meets the half-written record of another.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import shutil
+import time
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from itertools import repeat
@@ -16,15 +18,23 @@ from pathlib import Path
 from typing import NamedTuple, cast
 
 import click
+import nbclient
 import nbformat
 from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn, ProjectNb
-from jupyter_cache.executors.utils import single_nb_execution
+from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
 from bookbuild.book import Book
 from truncated_time.experiments.shared.peak import peak_kib
 
 _WIDGETS = "application/vnd.jupyter.widget-state+json"
+# In what kernels find themselves: quiet logs, figures without a screen, one source of order.
+_ENVIRONMENT = {
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "TF_ENABLE_ONEDNN_OPTS": "0",  # its rounding depends on the machine
+    "CUDA_VISIBLE_DEVICES": "",
+    "PYTHONHASHSEED": "0",
+}
 _KEPT = 3  # caches of earlier states, so that undoing a change costs nothing
 
 
@@ -33,19 +43,7 @@ class ChapterError(RuntimeError):
 
 
 class Execution(NamedTuple):
-    """What a chapter's kernel took.
-
-    Attributes
-    ----------
-    chapter : str
-        Path relative to the book.
-    cells : int
-        Code cells that were executed.
-    seconds : float
-        From the kernel's start to its end.
-    peak_mib : float
-        The most memory that the kernel had, in MiB.
-    """
+    """What a chapter's kernel took, from its start to its end; the peak is its most memory."""
 
     chapter: str
     cells: int
@@ -62,32 +60,15 @@ def execute(
 ) -> list[str]:
     """Execute the chapters whose outputs are not in the cache.
 
-    Parameters
-    ----------
-    book : Book
-        The book.
-    timeout : int
-        Seconds that one cell may take.
-    at_once : int, optional
-        How many chapters run at the same time; by default, as many as there are cores.
-    anew : iterable of Path, optional
-        Execute these and no others, whatever the cache holds.
-
-    Returns
-    -------
-    list of str
-        Paths of the chapters that were executed, relative to the book.
+    One cell may take `timeout` seconds, and as many chapters run at the same time as there are
+    cores or `at_once` says. The chapters `anew` are executed whatever the cache holds, and no
+    others. Returns the paths of those that were executed, relative to the book.
 
     Raises
     ------
     ChapterError
         If a cell raises or takes too long.
     """
-    # Kernels inherit these: quiet logs, figures without a screen, one source of order.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # its rounding depends on the machine
-    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
-    os.environ.setdefault("PYTHONHASHSEED", "0")
     book.cache.mkdir(parents=True, exist_ok=True)
     os.utime(book.cache)  # the age by which it is kept
     cache = get_cache(book.cache)
@@ -102,23 +83,22 @@ def execute(
     notebooks = [cache.get_project_notebook(uri) for uri in waiting]
     failed = []
     # A process a chapter: the most memory that a process's children had is then that of one kernel.
-    fresh = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(at_once, mp_context=fresh, max_tasks_per_child=1) as pool:
-        for notebook, (executed, seconds, peak, traceback) in zip(
+    with ProcessPoolExecutor(
+        at_once,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=os.environ.update,
+        initargs=(_ENVIRONMENT,),
+        max_tasks_per_child=1,
+    ) as pool:
+        for notebook, (executed, took, trouble) in zip(
             notebooks, pool.map(_execute, notebooks, repeat(timeout)), strict=True
         ):
-            if traceback:
-                failed.append(_report(os.path.relpath(notebook.uri, book.root), traceback))
+            if trouble:
+                chapter = os.path.relpath(notebook.uri, book.root)
+                failed.append(f"A cell of {chapter} failed.\n{click.unstyle(trouble)}")
             else:
-                cache.cache_notebook_bundle(
-                    CacheBundleIn(
-                        executed,
-                        notebook.uri,
-                        data={"execution_seconds": seconds, "peak_mib": peak},
-                    ),
-                    check_validity=False,
-                    overwrite=True,
-                )
+                bundle = CacheBundleIn(executed, notebook.uri, data=took)
+                cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
     if failed:
         raise ChapterError("\n\n".join(failed))
     _prune(book)
@@ -147,19 +127,21 @@ def executions(book: Book, chapters: Iterable[Path] | None = None) -> list[Execu
 
 def _execute(
     notebook: ProjectNb, timeout: int
-) -> tuple[nbformat.NotebookNode, float, float, str | None]:
-    """Execute a chapter beside its file, in a process of its own.
-
-    Only the parent writes to the cache: jupyter-cache's own parallel executor writes from every
-    process, and one of them then meets the half-written record of another.
-    """
-    folder = str(Path(notebook.uri).parent)
-    # A kernel sends what is printed in pieces, cut by the clock: put them together as they came.
-    result = single_nb_execution(
-        notebook.nb, cwd=folder, timeout=timeout, allow_errors=False, coalesce_streams=True
-    )
-    peak_mib = peak_kib(children=True) / 1024
-    return number_widgets(result.nb), result.time, peak_mib, result.exc_string
+) -> tuple[nbformat.NotebookNode, dict[str, float], str | None]:
+    """Execute a chapter beside its file; return it, what it took, and what a cell raised."""
+    started, trouble = time.perf_counter(), None
+    try:
+        # A kernel sends what is printed in pieces, cut by the clock: they are put together.
+        nbclient.execute(
+            notebook.nb, cwd=str(Path(notebook.uri).parent), timeout=timeout, coalesce_streams=True
+        )
+    except (CellExecutionError, CellTimeoutError) as error:
+        trouble = str(error)
+    took = {
+        "execution_seconds": time.perf_counter() - started,
+        "peak_mib": peak_kib(children=True) / 1024,
+    }
+    return number_widgets(notebook.nb), took, trouble
 
 
 def number_widgets(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
@@ -169,12 +151,6 @@ def number_widgets(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     for number, name in enumerate(states):  # in the order in which the kernel made them
         text = text.replace(name, f"{number:032x}")
     return cast("nbformat.NotebookNode", nbformat.reads(text, as_version=notebook.nbformat))
-
-
-def _report(chapter: str, traceback: str) -> str:
-    # nbclient's message holds the cell's source and the traceback, after its own frames.
-    _, _, told = traceback.partition("CellExecutionError: ")
-    return f"A cell of {chapter} failed.\n{click.unstyle(told or traceback)}"
 
 
 def _prune(book: Book) -> None:

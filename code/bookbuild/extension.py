@@ -7,10 +7,9 @@ late.
 
 from __future__ import annotations
 
-import gc
 import json
-import os
 import shutil
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +18,14 @@ from myst_nb.sphinx_ import NbMetadataCollector
 from sphinx.application import Sphinx
 from sphinx.builders import Builder
 from sphinx.config import Config
+from sphinx.environment import BuildEnvironment
 from sphinx.util.typing import ExtensionMetadata
 
 from bookbuild import icons, mend, meta, repository, stills, styles, vendor
-from bookbuild.book import Book, content_key
+from bookbuild.book import Book
 
 _STATE = "application/vnd.jupyter.widget-state+json"
 _ALIKE = ("exercise-content", "solution-content")
-_HERE = Path(__file__).parent
 _LAUNCH = {
     "binderhub_url": "https://mybinder.org",
     "colab_url": "https://colab.research.google.com",
@@ -36,19 +35,15 @@ _LAUNCH = {
 
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register the hooks."""
-    # Sphinx reads its trees of nodes again and again; a fifth of a build where little has changed
-    # would go into looking for garbage among them.
-    gc.set_threshold(200_000)
-    for part in ("api", "notebooks", "quotes", "reading", "search"):
+    for part in ("notebooks", "reading"):
         app.setup_extension(f"bookbuild.{part}")
     # 'env': when the package, the data or the lock change, every page is read anew.
     app.add_config_value("bookbuild_execution_key", "", "env", str)
-    # 'html': when this folder changes (scripts, styles, templates), every page is written anew.
-    app.add_config_value("bookbuild_look", "", "html", str)
     # Before myst-nb and the theme read their configuration.
     app.connect("config-inited", _configure, priority=100)
-    app.connect("builder-inited", _without_thebe, priority=100)
-    app.connect("write-started", _static_files)  # not where nothing is written
+    app.connect("autodoc-skip-member", _skip)
+    app.connect("env-updated", _all_pages)
+    app.connect("write-started", _begin_anew)
     app.connect("doctree-resolved", _without_alike_ids)
     app.connect("doctree-resolved", _add_stills)
     app.connect("html-page-context", _page, priority=900)
@@ -59,8 +54,6 @@ def setup(app: Sphinx) -> ExtensionMetadata:
 def _configure(app: Sphinx, config: Config) -> None:
     book = _book(app)
     config.bookbuild_execution_key = book.execution_key()
-    # A printed book that has come or gone changes the menus.
-    config.bookbuild_look = f"{content_key([_HERE])} {book.pdf.is_file()}"
     config.nb_execution_cache_path = str(book.cache)
     # Drafts that the table of contents does not name. (Jupyter Book's `only_build_toc_files` looks
     # for them at each file of every environment that lies here.)
@@ -69,11 +62,6 @@ def _configure(app: Sphinx, config: Config) -> None:
     config.exclude_patterns = [*config.exclude_patterns, *names]
     # A notebook has no outputs; what is glued into its text is plain.
     config.nb_mime_priority_overrides = [("notebooks", "text/plain", 1)]
-    config.template_bridge = "bookbuild.mend.Pages"
-    # Relative, so that Sphinx's own note of its configuration is the same wherever the book lies.
-    here = os.path.relpath(_HERE, app.confdir)
-    config.templates_path = [*config.templates_path, f"{here}/templates"]
-    config.html_static_path = [*config.html_static_path, f"{here}/static"]
     config.mathjax_path = "book/mathjax/startup.js"
     config.mathjax_options = {"defer": "defer"}
     config.mathjax3_config = {
@@ -90,26 +78,35 @@ def _configure(app: Sphinx, config: Config) -> None:
         options["launch_buttons"] = _LAUNCH
 
 
-def _without_thebe(app: Sphinx) -> None:
-    """Silence sphinx-thebe, which Jupyter Book always loads: its script is on another site."""
-    for listeners in app.events.listeners.values():
-        listeners[:] = [one for one in listeners if one.handler.__module__ != "sphinx_thebe"]
+def _skip(app: Sphinx, what: str, name: str, member: Any, *_: Any) -> bool | None:
+    # The fields of a tuple: the docstring has a section on them.
+    return True if type(member).__name__ == "_tuplegetter" else None
 
 
-def _static_files(app: Sphinx, builder: Builder) -> None:
-    """Begin the static files anew, so that this build is the same as a first one.
+def _all_pages(app: Sphinx, env: BuildEnvironment) -> list[str]:
+    """Write every page in every build.
 
-    Sphinx adds a checksum to the addresses of those that it finds, and extensions bring some of
-    theirs only after the pages are written.
+    Sphinx would write what it has read anew, and go on with its index for searches. But what pages
+    quote from others would be stale, and so would the index: Sphinx issue 12599.
     """
-    if builder.format == "html":
-        shutil.rmtree(Path(app.outdir) / "_static", ignore_errors=True)
+    return list(env.found_docs)
+
+
+def _begin_anew(app: Sphinx, builder: Builder) -> None:
+    """Empty the site when all is read, so that this build is the same as a first one.
+
+    Sphinx adds a checksum to the addresses of the static files that it finds, and extensions bring
+    some of theirs only after the pages are written.
+    """
+    _book(app).done(builder.name).unlink(missing_ok=True)
+    if builder.name == "html":
+        shutil.rmtree(app.outdir)
         vendor.publish(_book(app), Path(app.outdir) / "_static" / "book")
 
 
 def _add_stills(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Put the first frame where a reader sees it before, or without, any script."""
-    if app.builder.format == "html":
+    if app.builder.name == "html":
         stills.add(doctree, _widget_state(app, docname))
 
 
@@ -165,12 +162,12 @@ def _launch_notebooks(context: dict[str, Any]) -> None:
 
 def _offer(app: Sphinx, pagename: str, context: dict[str, Any]) -> None:
     """Add the menu of what can be taken home; `jupyterbook.pages` puts the files there."""
-    book, pathto = _book(app), context["pathto"]
+    pathto, (chapters, printed) = context["pathto"], _to_take_home(_book(app))
     offered: list[tuple[str, str | None]] = [("Print this page", None)]
-    if book.root / f"{pagename}.md" in book.notebooks():
+    if pagename in chapters:
         offered.insert(0, ("Notebook (.ipynb)", f"{pagename}.ipynb"))
-    if book.pdf.is_file():
-        offered.append(("Whole book (.pdf)", book.pdf.name))
+    if printed:
+        offered.append(("Whole book (.pdf)", printed))
     buttons = [
         {"type": "link", "text": text, "url": pathto(f"_downloads/{name}", 1)}
         if name
@@ -181,8 +178,16 @@ def _offer(app: Sphinx, pagename: str, context: dict[str, Any]) -> None:
     context["header_buttons"].append(menu)
 
 
+@cache
+def _to_take_home(book: Book) -> tuple[set[str], str | None]:
+    """Return the pages that have a notebook, and the name of the printed book if it is there."""
+    chapters = {path.relative_to(book.root).with_suffix("").as_posix() for path in book.notebooks()}
+    return chapters, book.pdf.name if book.pdf.is_file() else None
+
+
 def _finish(app: Sphinx, failed: Exception | None) -> None:
-    if app.builder.format == "html" and not failed:
+    if app.builder.name == "html" and not failed:
+        mend.mend(Path(app.outdir))
         icons.shrink(Path(app.outdir), _theme(app) / "static")
         styles.shrink(Path(app.outdir), _book(app).npm)
         meta.publish(app)
@@ -202,4 +207,7 @@ def _widget_state(app: Sphinx, docname: str) -> dict[str, Any]:
 
 
 def _book(app: Sphinx) -> Book:
-    return Book(Path(os.environ.get("BOOKBUILD_ROOT", app.confdir)))
+    return _book_in(Path(app.srcdir))
+
+
+_book_in = cache(Book)  # whose files do not change while Sphinx runs

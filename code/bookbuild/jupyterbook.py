@@ -1,32 +1,17 @@
-"""Build the book, with Jupyter Book: as pages, or as notebooks."""
+"""Build the book: as pages, or as notebooks."""
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
-from sphinx_external_toc.parsing import parse_toc_yaml
-
-from bookbuild import execute, vendor
+from bookbuild import execute, repository, vendor
 from bookbuild.book import Book
-
-_FIRST = """\
-<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="refresh" content="0; url={page}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="description" content="The first page of Truncated Time.">
-<link rel="icon" href="_static/favicon.svg">
-<title>Truncated Time</title>
-</head>
-<body><main><h1>Truncated Time</h1><p><a href="{page}">Read the book</a></p></main></body>
-</html>
-"""
 
 
 def pages(book: Book) -> list[str]:
@@ -46,35 +31,26 @@ def pages(book: Book) -> list[str]:
     """
     vendor.install(book)
     executed = execute.execute(book)
-    _build(book)
-    # Jupyter Book's own line is no page: without a language, a title or a link.
-    first = parse_toc_yaml(book.root / "_toc.yml").root.docname
-    (book.html / "index.html").write_text(_FIRST.format(page=f"{first}.html"), encoding="utf-8")
-    _notebooks(book)
-    offered = book.html / "_downloads"
-    shutil.rmtree(offered, ignore_errors=True)
-    shutil.copytree(book.ipynb, offered)
-    if book.pdf.is_file():
-        shutil.copy2(book.pdf, offered)
+    _unless_current(book, book.html, _pages)
+    return executed
+
+
+def notebooks(book: Book) -> list[str]:
+    """Build a notebook for each chapter into ``_build/notebooks``.
+
+    Returns what `pages` returns, and raises what it raises: numbers in the text come from executed
+    cells, and Sphinx warns of what it cannot write as Markdown.
+    """
+    executed = execute.execute(book)
+    _unless_current(book, book.ipynb, _notebooks)
     return executed
 
 
 def pdf(book: Book) -> list[str]:
     """Build the site, print it into ``_build/truncated-time.pdf``, offer that on the site.
 
-    Returns
-    -------
-    list of str
-        The chapters that were executed.
-
-    Raises
-    ------
-    execute.ChapterError
-        If a cell raises.
-    subprocess.CalledProcessError
-        If Sphinx fails or warns: a warning is an error.
-    playwright.sync_api.Error
-        If there is no browser to print with.
+    Returns what `pages` returns, and raises what it raises, or ``playwright.sync_api.Error`` where
+    there is no browser to print with.
     """
     from bookbuild import pdf as printed  # Playwright comes with the tests
 
@@ -86,49 +62,47 @@ def pdf(book: Book) -> list[str]:
     return executed
 
 
-def notebooks(book: Book) -> list[str]:
-    """Build a notebook for each chapter into ``_build/notebooks``; return what was executed.
-
-    Raises
-    ------
-    execute.ChapterError
-        If a cell raises: numbers in the text come from executed cells.
-    subprocess.CalledProcessError
-        If Sphinx fails or warns, as it does at what it cannot write as Markdown.
-    """
-    executed = execute.execute(book)
-    _notebooks(book)
-    return executed
+def _unless_current(book: Book, made: Path, build: Callable[[Book], None]) -> None:
+    """Build what is not there for the files, the repository and the printed book as they are."""
+    root, done = book.root, book.done(made.name)
+    place = (repository.address(root), repository.commit(root), repository.site(root))
+    key = f"{book.page_key()} {place} {book.pdf.is_file()}"
+    if not (made.is_dir() and done.is_file() and done.read_text(encoding="utf-8") == key):
+        build(book)
+        done.write_text(key, encoding="utf-8")
 
 
-def links(book: Book) -> list[str]:
-    """Ask every other site that the book links to; return what was executed.
+def _pages(book: Book) -> None:
+    with ThreadPoolExecutor() as pool:  # at the same time, each in a process of its own
+        notebooks = pool.submit(_unless_current, book, book.ipynb, partial(_notebooks, quiet=True))
+        _sphinx(book, "html", book.html)
+        try:
+            notebooks.result()
+        except subprocess.CalledProcessError as error:
+            # Only here: what the pages warn of, the notebooks warn of as well.
+            print(error.stderr, file=sys.stderr)
+            raise
+    offered = book.html / "_downloads"
+    shutil.copytree(book.ipynb, offered, dirs_exist_ok=True)
+    if book.pdf.is_file():
+        shutil.copy2(book.pdf, offered)
 
-    Raises
-    ------
-    execute.ChapterError
-        If a cell raises.
-    subprocess.CalledProcessError
-        If a link is dead: ``_build/linkcheck/output.txt`` names it.
-    """
-    executed = execute.execute(book)
-    _build(book, "--builder", "custom", "--custom-builder", "linkcheck")
-    return executed
 
-
-def _notebooks(book: Book) -> None:
+def _notebooks(book: Book, quiet: bool = False) -> None:
     shutil.rmtree(book.ipynb, ignore_errors=True)  # chapters may go
-    _build(book, "--builder", "custom", "--custom-builder", "notebooks")
+    _sphinx(book, "notebooks", book.ipynb, quiet)
     shutil.rmtree(book.ipynb / "_static", ignore_errors=True)  # sphinx-exercise leaves a style
 
 
-def _build(book: Book, *options: str) -> None:
-    program = Path(sys.executable).with_name("jupyter-book")
-    command = [str(program), "build", str(book.root), "-W", "-n", "--keep-going", "-q", *options]
-    environment = os.environ | {"BOOKBUILD_ROOT": str(book.root)}
+def _sphinx(book: Book, builder: str, target: Path, quiet: bool = False) -> None:
+    known = book.build / ".doctrees" / builder
+    options = ["--builder", builder, "--conf-dir", str(book.root / "code/bookbuild")]
+    options += ["--doctree-dir", str(known), "--fail-on-warning", "--keep-going", "--nitpicky"]
+    command = [sys.executable, "-m", "sphinx", "build", *options, "--quiet"]
+    places = [str(book.root), str(target)]
     try:
-        subprocess.run(command, check=True, env=environment)
+        subprocess.run([*command, *places], check=True, capture_output=quiet, text=True)
     except subprocess.CalledProcessError:
         # Sphinx keeps what it has read, and warns of it only once.
-        shutil.rmtree(book.build / ".doctrees", ignore_errors=True)
+        shutil.rmtree(known, ignore_errors=True)
         raise

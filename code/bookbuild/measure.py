@@ -1,4 +1,7 @@
-"""What every chapter takes: executed anew, one at a time, and written where the book shows it."""
+"""What every chapter takes: executed anew, one at a time, and written where the book shows it.
+
+Ours: no tool notes the memory of a kernel.
+"""
 
 from __future__ import annotations
 
@@ -22,16 +25,9 @@ class MeasureError(RuntimeError):
 def measure(book: Book, names: Sequence[str] = ()) -> list[str]:
     """Write ``data/results/chapters``; return the chapters that were executed for it.
 
-    The figures are kept because they differ from run to run: printed by a cell, they would make
-    every build another book.
-
-    Parameters
-    ----------
-    book : Book
-        The book.
-    names : sequence of str
-        Chapters, as ``windowing``, to measure; the rows of the others stay as they are. By default,
-        all of them.
+    By default all are measured; the rows of chapters that are not named stay as they are. The
+    figures are kept because they differ from run to run: printed by a cell, they would make every
+    build another book.
 
     Raises
     ------

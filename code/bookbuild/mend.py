@@ -1,33 +1,24 @@
-"""What the theme, Sphinx and pandas write against the standards, mended in every page.
+"""What the theme, docutils, numpydoc and pandas write against the standards, mended in every page.
 
-Each mend names the rule that it answers: HTML's content models, WAI-ARIA, or a reader's patience.
+Ours: no template reaches these places, which are made in Python, or amid large templates of which a
+copy would have to follow every release. The rules are HTML's content models and WAI-ARIA.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from bs4 import BeautifulSoup, Tag
 from bs4.dammit import EntitySubstitution
 from bs4.formatter import HTMLFormatter
-from sphinx.jinja2glue import BuiltinTemplateLoader
 
-# Sets the theme's colours before anything is painted, from what the reader chose or the system
-# says. (The theme's own lines leave a choice of "auto" to a script that comes much later.)
-_COLOURS = """
-{ const root = document.documentElement, stored = (key) => {
-    try { return localStorage.getItem(key) } catch { return null } };
-  root.dataset.mode = stored("mode") || "auto";
-  root.dataset.theme = root.dataset.mode !== "auto" ? root.dataset.mode
-    : matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light" }
-"""
+HASHED = re.compile(r"\bR[0-9a-f]{12}-(?=\d)")
 _MATHS = r'class="[^"]*\bmath\b'
-_HASHED = re.compile(r"\bR[0-9a-f]{12}-(?=\d)")
 # What a page loads only if it has something for it: in a file's name, and in the page's body.
 _NEEDS = {
-    "sphinx-thebe": r"$^",
     "sphinx-design": r"\bsd-",
     "design-tabs": r"\bsd-",
     "exercise.css": r'class="[^"]*(exercise|solution)',
@@ -49,136 +40,103 @@ class _Plain(HTMLFormatter):
 _PLAIN = _Plain(EntitySubstitution.substitute_xml, void_element_close_prefix="")
 
 
-class Pages(BuiltinTemplateLoader):
-    """Sphinx's templates, and a look at the page that comes out of them."""
-
-    def render(self, template: str, context: dict[str, Any]) -> str:  # type: ignore[override]
-        """Render a template; mend it if it is a page."""
-        made = super().render(template, context)
-        return mended(made) if "<html" in made else made  # the theme asks for parts of pages too
-
-
-def mended(page: str) -> str:
-    """Mend a whole page.
-
-    Parameters
-    ----------
-    page : str
-        A page as the theme writes it.
-
-    Returns
-    -------
-    str
-        The same page for a reader's eyes; mending it again changes nothing.
-    """
-    soup = BeautifulSoup(page, "html.parser")
-    for mend in (_head, _landmarks, _controls, _tables, _folds, _citations, _references):
-        mend(soup)
-    for drawing in soup.find_all("svg", viewbox=True):  # HTML has no capitals, SVG has
-        drawing["viewBox"] = drawing.attrs.pop("viewbox")
-    return soup.decode(formatter=_PLAIN)
-
-
 def needed(name: str, body: str) -> bool:
     """Tell whether a page with this body has a use for a style or a script."""
     return all(re.search(sign, body) for part, sign in _NEEDS.items() if part in name)
 
 
-def _head(soup: BeautifulSoup) -> None:
-    head = soup.head
-    if not (head and soup.html):
-        return
-    for repeated in head.select('meta[name="viewport"]')[1:]:
-        repeated.decompose()
-    soup.html["data-theme"] = "light"  # where no script runs
-    for script in head.find_all("script"):
-        words = script.string or ""
-        if "data-cfasync" in script.attrs:
-            script.attrs, script.string = {}, _COLOURS
-        elif script.get("src"):
-            script["defer"] = ""  # none of them may keep the text waiting
-        elif "DOCUMENTATION_OPTIONS.pagename" in words:
-            script.decompose()  # thebe's, which this book does not have
+def mend(site: Path) -> None:
+    """Mend the pages of a site, in place."""
+    for path in site.rglob("*.html"):
+        if "_static" not in path.parts:
+            path.write_text(mended(path.read_text(encoding="utf-8")), encoding="utf-8")
 
 
-def _landmarks(soup: BeautifulSoup) -> None:
-    for contents in soup.select("#jb-print-docs-body"):
-        contents.decompose()  # a second first heading
-    for start in soup.select("div.sidebar-primary-items__start"):
-        start.name, start["aria-label"] = "section", "The book"
-    for contents in soup.select("nav.bd-toc-nav"):
-        contents["aria-label"] = "On this page"
-    for caption in soup.select("nav p.caption[role=heading]"):
-        del caption["role"], caption["aria-level"]  # the menu's words, and no part of the page
-    for container in soup.select("#rtd-footer-container"):
-        container.decompose()
+def mended(page: str) -> str:
+    """Return the same page for a reader's eyes; mending it again changes nothing."""
+    soup = BeautifulSoup(page, "html.parser")
+    for tag in soup.find_all(True):
+        if not tag.decomposed:
+            _mend(tag)
+    _references(soup)
+    return soup.decode(formatter=_PLAIN)
 
 
-def _controls(soup: BeautifulSoup) -> None:
-    for icon in soup.select("i[class*='fa-']"):
-        icon["aria-hidden"] = "true"  # drawn beside words, or in a button that has a name
-    for button in soup.find_all("button", type=False):
-        button["type"] = "button"
-    for button in soup.select("button.sidebar-toggle[title]"):
-        button["aria-label"] = button["title"]
-    for branch in soup.select("li.has-children"):
-        words = " ".join(link.get_text(strip=True) for link in branch.select(":scope > a"))
-        for toggle in branch.select(":scope > details > summary"):
-            toggle["aria-label"] = f"Pages below: {words}"
-    for link in soup.select("a[target=_blank]"):
-        link["rel"] = "noopener"
-    for link in soup.select("a[href*='_downloads/']"):
-        link["download"] = ""
-    for field in soup.select(".bd-search-container #search-input"):
-        field["id"] = "search-page-input"  # the one that Ctrl+K opens is there as well
+def _mend(tag: Tag) -> None:
+    classes = set(tag.get_attribute_list("class"))
+    match tag.name:
+        case "html":
+            tag["data-theme"] = "light"  # where no script runs
+        case "meta" if tag.get("name") == "viewport":
+            for repeated in tag.find_next_siblings("meta", attrs={"name": "viewport"}):
+                repeated.decompose()  # docutils has one, and so has Sphinx
+        case "script" if "DOCUMENTATION_OPTIONS.pagename" in (tag.string or ""):
+            tag.decompose()  # for a choice of versions; it runs before what it changes is there
+        case "script" if tag.get("src"):
+            tag["defer"] = ""  # none of them may keep the text waiting
+        case "div" if "sidebar-primary-items__start" in classes:
+            tag.name, tag["aria-label"] = "section", "The book"
+        case "div" if tag.get("id") == "rtd-footer-container":
+            tag.decompose()  # empty, for Read the Docs
+        case "div" if classes & {"citation-list", "citation"}:
+            tag.attrs.pop("role", None)  # doc-biblioentry has been withdrawn
+        case "nav" if "bd-toc-nav" in classes:
+            tag["aria-label"] = "On this page"
+        case "p" if tag.get("role") == "heading" and tag.find_parent("nav"):
+            del tag["role"], tag["aria-level"]  # the menu's words, and no part of the page
+        case "i" if any(name.startswith("fa-") for name in classes):
+            tag["aria-hidden"] = "true"  # drawn beside words, or in a button that has a name
+        case "button":
+            tag.attrs.setdefault("type", "button")
+            if "sidebar-toggle" in classes:
+                tag["aria-label"] = tag["title"]
+        case "li" if "has-children" in classes:
+            for toggle in tag.select(":scope > details > summary"):
+                toggle["aria-label"] = f"Pages below: {tag.a.get_text(strip=True) if tag.a else ''}"
+        case "summary":
+            if tag.get_text(strip=True):
+                tag.attrs.pop("aria-label", None)  # what is written on it is its name
+            for words in tag.find_all("p"):
+                words.name = "span"
+        case "a":
+            if tag.get("target") == "_blank":
+                tag["rel"] = "noopener"
+            if "_downloads/" in str(tag.get("href")):
+                tag["download"] = ""
+        case "input" if tag.get("id") == "search-input":
+            if tag.find_parent(class_="bd-search-container"):
+                tag["id"] = "search-page-input"  # the one that Ctrl+K opens is there as well
+        case "table":
+            for style in tag.find_previous_siblings("style"):
+                style.decompose()  # pandas puts one in front of every table; book.css has it once
+            if "dataframe" in classes:
+                tag.attrs.pop("border", None)  # pandas has an option, for each kernel to set
+        case "td" | "th":
+            _cell(tag)
+        case "svg" if "viewbox" in tag.attrs:  # HTML has no capitals, SVG has
+            tag["viewBox"] = tag.attrs.pop("viewbox")
 
 
-def _tables(soup: BeautifulSoup) -> None:
-    for table in soup.find_all("table"):
-        for style in table.find_previous_siblings("style"):
-            style.decompose()  # pandas puts one in front of every table; book.css has it once
-        if "dataframe" in table.get_attribute_list("class"):
-            table.attrs.pop("border", None)
-        for cell in table.find_all(["th", "td"]):
-            for attribute in ("halign", "valign"):
-                cell.attrs.pop(attribute, None)
-            if cell.name == "th":
-                _scope(cell)
-
-
-def _scope(cell: Tag) -> None:
-    if not cell.get_text(strip=True):
-        cell.name = "td"  # a header without a word heads nothing
-    elif cell.find_parent("thead"):
-        cell["scope"] = "colgroup" if cell.get("colspan") else "col"
-    else:
-        cell["scope"] = "rowgroup" if cell.get("rowspan") else "row"
-
-
-def _folds(soup: BeautifulSoup) -> None:
-    for summary in soup.find_all("summary"):
-        if summary.get_text(strip=True):
-            summary.attrs.pop("aria-label", None)  # what is written on it is its name
-        for words in summary.find_all("p"):
-            words.name = "span"
-
-
-def _citations(soup: BeautifulSoup) -> None:
-    for entries in soup.select("div.citation-list"):
-        del entries["role"]
-        for entry in entries.select(".citation"):
-            del entry["role"]  # doc-biblioentry has been withdrawn
+def _cell(tag: Tag) -> None:
+    for attribute in ("halign", "valign"):  # pandas', withdrawn from HTML
+        tag.attrs.pop(attribute, None)
+    if tag.name == "th" and not tag.get_text(strip=True):
+        tag.name = "td"  # a header without a word heads nothing
+    elif tag.name == "th":
+        group, kind = ("colspan", "col") if tag.find_parent("thead") else ("rowspan", "row")
+        tag["scope"] = f"{kind}group" if tag.get(group) else kind
 
 
 def _references(soup: BeautifulSoup) -> None:
-    # Every docstring counts its references from 1; numpydoc makes them differ by a hash.
-    for label in soup.find_all(string=_HASHED):
-        label.replace_with(_HASHED.sub("", str(label)))
+    """Count each docstring's references from 1; numpydoc tells them apart by a hash."""
+    for label in soup.find_all(string=HASHED):
+        label.replace_with(HASHED.sub("", str(label)))
     seen: set[str] = set()
-    for link in soup.select("a.reference[id][href^='#']"):
+    for link in soup.find_all("a", class_="reference", id=True, href=re.compile("^#")):
         first, number = str(link["id"]), 2
         while link["id"] in seen:
             link["id"], number = f"{first}-{number}", number + 1
         seen.add(str(link["id"]))
-        for back in soup.select(f'[id="{str(link["href"])[1:]}"] a[href="#{first}"]'):
-            back["href"] = f"#{link['id']}"
+        if link["id"] != first and (target := soup.find(id=str(link["href"])[1:])):
+            for back in target.find_all("a", href=f"#{first}"):
+                back["href"] = f"#{link['id']}"

@@ -1,7 +1,8 @@
 """A Sphinx builder that writes each chapter as a notebook, for Colab, Binder and JupyterLab.
 
 Sphinx has read the chapter: references, citations, numbers and glued values are resolved. What is
-left is Markdown, which sphinx-markdown-builder writes, cut where the cells are.
+left is Markdown, which sphinx-markdown-builder writes, cut where the cells are. Ours, because
+sphinx-tojupyter knows neither glued values nor folded solutions.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The line under a chapter's title: how long it takes, and what the reader needs.
 
 A chapter writes ``{needs}`` with what is needed; the minutes are counted when the page is read.
+Ours: no extension counts code, or leaves exercises and solutions out.
 """
 
 from __future__ import annotations

@@ -21,25 +21,13 @@ def address(root: Path) -> str | None:
     if name := os.environ.get("GITHUB_REPOSITORY"):
         server = os.environ.get("GITHUB_SERVER_URL", "https://github.com")
         return f"{server}/{name}"
-    asked = subprocess.run(
-        ["git", "-C", str(root), "remote", "get-url", "origin"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    found = _REMOTE.match(asked.stdout.strip())
+    found = _REMOTE.match(_git(root, "remote", "get-url", "origin"))
     return f"https://{found[1]}/{found[2]}" if found else None
 
 
 def commit(root: Path) -> str | None:
     """Return the full hash of the commit that is checked out, or None where there is none."""
-    asked = subprocess.run(
-        ["git", "-C", str(root), "rev-parse", "--verify", "--quiet", "HEAD"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return asked.stdout.strip() or None
+    return _git(root, "rev-parse", "--verify", "--quiet", "HEAD") or None
 
 
 def site(root: Path) -> str | None:
@@ -56,3 +44,8 @@ def site(root: Path) -> str | None:
     owner, name = found[2].split("/")
     home = f"{owner}.github.io".lower()
     return f"https://{home}" if name.lower() == home else f"https://{home}/{name}"
+
+
+def _git(root: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(root), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()

@@ -1,7 +1,8 @@
 """The first frame of every explorer, in the page itself.
 
 The widget script is large and arrives late. Until then, and without scripts or in print, the
-page shows the frame at which the explorer starts, under a button that looks like its sliders.
+page shows the frame at which the explorer starts, under a button that looks like its sliders. Ours:
+no library shows widgets without a script.
 """
 
 from __future__ import annotations
@@ -24,17 +25,8 @@ def present(doctree: nodes.document) -> bool:
 def add(doctree: nodes.document, states: dict[str, dict[str, Any]]) -> None:
     """Wrap every widget view of a page with the still of its first frame.
 
-    Parameters
-    ----------
-    doctree : nodes.document
-        The page, changed in place.
-    states : dict
-        The page's widget state: model id to model.
-
-    Raises
-    ------
-    ValueError
-        If a view's state is not in the page: the slider would never come alive.
+    The page's widget state maps the id of a model to the model. A view whose state is not there is
+    a ValueError: its slider would never come alive.
     """
     for raw in list(doctree.findall(nodes.raw)):
         if _VIEW not in raw.astext():

@@ -8,14 +8,25 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.fixture(scope="session")
+def copy_bare():
+    """Return a function that copies all a build needs but the chapters; npm's part is shared."""
+
+    def copy(target):
+        for name in ("_config.yml", "requirements.lock"):
+            shutil.copy(ROOT / name, target)
+        for name in ("code", "data", "chapters/_images"):
+            ignore = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(ROOT / name, target / name, ignore=ignore)
+        shutil.copy(ROOT / "chapters/references.bib", target / "chapters")
+        (target / "_build").mkdir()
+        (target / "_build" / "npm").symlink_to(ROOT / "_build" / "npm")
+        return target
+
+    return copy
+
+
 @pytest.fixture
-def bare(tmp_path):
-    """Copy all that a build needs but the chapters; what npm unpacked is shared."""
-    for name in ("_config.yml", "requirements.lock"):
-        shutil.copy(ROOT / name, tmp_path)
-    for name in ("code", "data", "chapters/_images"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "chapters/references.bib", tmp_path / "chapters")
-    (tmp_path / "_build").mkdir()
-    (tmp_path / "_build" / "npm").symlink_to(ROOT / "_build" / "npm")
-    return tmp_path
+def bare(tmp_path, copy_bare):
+    """Copy all that a build needs but the chapters."""
+    return copy_bare(tmp_path)

@@ -7,11 +7,16 @@ import sys
 from pathlib import Path
 
 import matplotlib.image
+import numpy as np
 import pytest
 from bs4 import BeautifulSoup
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
 
-from bookbuild import card
+from tbptt import Truncation
 
+CARD = Path(__file__).parents[2] / "code/bookbuild/published/card.png"
 SITE = "https://example.org/time"
 # Long enough to be cut, in the middle of a word.
 WORDS = "These are the first words of a page, " * 4 + "and, at length, incomprehensibilities."
@@ -35,7 +40,10 @@ def tag(page, name):
 
 @pytest.mark.build
 def test_addresses_are_whole_where_there_is_one_and_absent_where_not(bare):
-    (bare / "_toc.yml").write_text("format: jb-book\nroot: chapters/index\n")
+    (bare / "_toc.yml").write_text(
+        "format: jb-book\nroot: chapters/index\nchapters:\n  - file: chapters/second\n"
+    )
+    (bare / "chapters" / "second.md").write_text("# Another\n\nSo that there is a menu.\n")
     (bare / "chapters" / "index.md").write_text(f"# A page\n\n{WORDS}\n")
     page = build(bare, BOOK_SITE=SITE)
     here = f"{SITE}/chapters/index.html"
@@ -50,7 +58,8 @@ def test_addresses_are_whole_where_there_is_one_and_absent_where_not(bare):
     assert WORDS.startswith(described[:-1])
     assert re.match(r"\W", WORDS[len(described) - 1 :])  # no word is cut
     site = bare / "_build/html"
-    assert f"<loc>{here}</loc>" in (site / "sitemap.xml").read_text()
+    mapped = (site / "sitemap.xml").read_text()
+    assert re.findall("<loc>(.*?)</loc>", mapped) == [here, here.replace("index", "second")]
     assert f"Sitemap: {SITE}/sitemap.xml" in (site / "robots.txt").read_text()
     assert 'href="/time/chapters/index.html"' in (site / "404.html").read_text()
     assert 'href="chapters/index.html"' in (site / "index.html").read_text()
@@ -64,10 +73,34 @@ def test_addresses_are_whole_where_there_is_one_and_absent_where_not(bare):
     assert not (site / "robots.txt").exists()
 
 
-def test_the_card_is_the_same_in_every_build_and_as_large_as_previews_want(tmp_path):
-    one, other = tmp_path / "one.png", tmp_path / "other.png"
-    card.draw(one)
-    card.draw(other)
-    assert one.read_bytes() == other.read_bytes()
-    assert matplotlib.image.imread(one).shape[:2] == (630, 1200)
-    assert Path(one).stat().st_size < 100_000
+def draw(path):
+    """Draw the picture that goes with a shared link: the title beside the one picture."""
+    figure = Figure(figsize=(12, 6.3), dpi=100, facecolor="white")
+    FigureCanvasAgg(figure)
+    figure.text(0.05, 0.82, "Truncated Time", size=50, weight="bold", color="#1f2937")
+    figure.text(
+        0.05, 0.72, "Windows, state and gradients in recurrent networks", size=24, color="#4b5563"
+    )
+    for column, (name, k1, k2) in enumerate(
+        [
+            ("epochwise: k1 = k2 = 4", 4, 4),
+            ("true: k1 = 1, k2 = 4", 1, 4),
+            ("between: k1 = 3, k2 = 6", 3, 6),
+        ]
+    ):
+        axes = figure.add_axes((0.05 + 0.31 * column, 0.07, 0.28, 0.53))
+        reach = Truncation(k1, k2).reach(16).astype(int) + np.eye(16, dtype=int)
+        colours = ListedColormap(["#ffffff", "#0d9488", "#ea580c"])  # the figures' own
+        axes.pcolormesh(reach, cmap=colours, edgecolor="white", linewidth=2)
+        axes.invert_yaxis()
+        axes.set_title(name, size=17, color="#1f2937", loc="left")
+        axes.axis("off")
+    figure.savefig(path, metadata={"Software": None})
+
+
+def test_the_card_shows_what_truncations_reach_today_and_is_as_large_as_previews_want(tmp_path):
+    draw(tmp_path / "card.png")
+    now, kept = (matplotlib.image.imread(path) for path in (tmp_path / "card.png", CARD))
+    assert kept.shape[:2] == (630, 1200)
+    assert np.abs(now - kept).mean() < 0.01, "draw it again, into code/bookbuild/published"
+    assert CARD.stat().st_size < 100_000
