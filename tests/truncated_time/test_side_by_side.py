@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from truncated_time.experiments import text
-from truncated_time.experiments.side_by_side import SideBySide, Window, windows
+from truncated_time.experiments.side_by_side import SideBySide
 
 WORDS, BATCH, RATES, SEEDS = 11, 3, (0.01, 0.003), (0, 1)
 STYLES = (
@@ -95,7 +95,7 @@ def test_an_epoch_is_the_same_as_one_by_one(style, initial, texts, monkeypatch):
     # Every weight of every model, after each has taken all its steps of Adam.
     together = SideBySide(initial, RATES, SEEDS, style, texts)
     used = [[] for _ in SEEDS]
-    for window in windows(style, len(texts[0]) - 1):
+    for window in together.plan():
         together.update(window)
         steps = window.old + window.steps
         for masks, drawn in zip(used, together.masks[:, :steps].clone(), strict=True):

@@ -23,12 +23,15 @@ class Captured:
     ----------
     device : torch.device
         Where the work is done.
+    priority : int
+        -1 goes before 0, where streams share a device.
     """
 
-    def __init__(self, device: torch.device) -> None:
+    def __init__(self, device: torch.device, priority: int = 0) -> None:
         self._pieces: dict[Hashable, Callable[[], object]] = {}
         self._waiting: deque[torch.cuda.Event] = deque()
-        self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
+        on_gpu = device.type == "cuda"
+        self._stream = torch.cuda.Stream(device, priority=priority) if on_gpu else None
         self._pool = torch.cuda.graph_pool_handle() if self._stream else None
 
     @contextlib.contextmanager

@@ -22,9 +22,10 @@ import torch
 from truncated_time.experiments import text
 from truncated_time.experiments.captured import ALONE, Captured
 from truncated_time.experiments.options import positive
-from truncated_time.experiments.side_by_side import SideBySide, windows
+from truncated_time.experiments.side_by_side import SideBySide
 
-LEARNING_RATES = (0.01, *text.LEARNING_RATES)
+LEARNING_RATES = text.LEARNING_RATES
+DROPPED = (("true", 20), ("epochwise", 5), ("epochwise", 20))  # styles and their chunks
 SEEDS = 3
 THREADS = True  # styles share the device, and what they wait for is no Python
 PACKAGES = ("torch", "numpy")
@@ -45,7 +46,12 @@ def grid(
     """List the styles, and again those whose published loop carries the state dropped out."""
     shared = {"seeds": seeds, "device": device, "epochs": epochs, "folder": folder,
               "curves": curves}  # fmt: skip
-    return [{**style._asdict(), "carried": "whole", **shared} for style in text.STYLES]
+    again = [style for style in text.STYLES if (style.style, style.chunk) in DROPPED]
+    return [
+        {**style._asdict(), "carried": carried, **shared}
+        for carried, styles in (("whole", text.STYLES), ("dropped", again))
+        for style in styles
+    ]
 
 
 def run(
@@ -62,7 +68,8 @@ def run(
     """
     torch.set_num_threads(1)
     where = torch.device(device)
-    captured = Captured(where)
+    # Those with the most updates take longest.
+    captured = Captured(where, priority=-1 if chunk < 10 else 0)
     with captured.stream():
         with ALONE:
             words, *texts = text.streams("ptb", folder)
@@ -96,16 +103,17 @@ def run(
 
 def prepare(models: SideBySide, captured: Captured) -> None:
     """Capture every kind of update, and every kind of chunk that is scored."""
-    for window in dict.fromkeys(windows(models.style, len(models.training) - 1)):
+    for window in dict.fromkeys(models.plan()):
         captured.capture(window, partial(models.update, window), models.generators)
     for steps in dict.fromkeys(models.scores()):
+        models.rewind()
         captured.capture(steps, partial(models.score, steps), [])
     models.reset()
 
 
 def train(models: SideBySide, captured: Captured, epochs: int) -> Iterator[list[float]]:
     """Train for some epochs; yield the validation losses after each."""
-    plan = list(windows(models.style, len(models.training) - 1))
+    plan = models.plan()
     for _ in range(epochs):
         models.rewind()
         for window in plan:

@@ -35,9 +35,12 @@ class Window(NamedTuple):
     steps: int
 
 
-def windows(style: Style, steps: int) -> Iterator[Window]:
-    """Yield the windows of one pass over a text, as ``text.updates`` makes them."""
-    again = style.chunk == style.k1  # an update every k1 steps: the window is run again
+def windows(style: Style, steps: int, *, once: bool = False) -> Iterator[Window]:
+    """Yield the windows of one pass over a text, as ``text.updates`` makes them.
+
+    With `once` no step is run twice, not even where a shorter last chunk leaves room for old ones.
+    """
+    again = style.chunk == style.k1 and not once  # an update every k1 steps
     done = before = 0
     while done < steps:
         chunk = min(style.chunk, steps - done)
@@ -108,8 +111,7 @@ class SideBySide:
     ) -> None:
         self.training, self.validation = texts
         self.style, self._dropped, self._seeds = style, dropped, seeds
-        plan = list(windows(style, len(self.training) - 1))
-        if dropped and any(window.old for window in plan):
+        if dropped and style.k1 == style.chunk < style.k2:
             raise ValueError(f"{style.style} runs steps twice: their state has no one dropout.")
         device = self.training.device
         self._initial = stacked(models, device)
@@ -121,7 +123,7 @@ class SideBySide:
         self.hidden = self.weights.cell.shape[1]
         self.features = self.weights.embedding.shape[2]
         self._read = self.READ[device.type]
-        longest = max(self._read, *(window.old + window.steps for window in plan))
+        longest = max(self._read, *(window.old + window.steps for window in self.plan()))
         new = self.weights.cell.new_zeros
         # What the recurrent map takes at each step, and, one step further, what it gave.
         self._taken = new(n, longest + 1, batch, self.weights.cell.shape[2])
@@ -173,6 +175,10 @@ class SideBySide:
     def _by_seed(self, values: Tensor) -> Tensor:
         """View models as (rates, seeds), to fit the masks."""
         return values.unflatten(0, (-1, len(self._seeds)))
+
+    def plan(self) -> list[Window]:
+        """List the updates of an epoch."""
+        return list(windows(self.style, len(self.training) - 1, once=self._dropped))
 
     def update(self, window: Window) -> None:
         """Take one step of Adam, and go on to the next chunk of the training text."""
