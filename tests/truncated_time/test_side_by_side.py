@@ -1,13 +1,16 @@
 """Models side by side, held against the engine that trains them one by one."""
 
+import csv
 import itertools
 
 import pytest
 import torch
 from torch import nn
 
-from truncated_time.experiments import text
-from truncated_time.experiments.side_by_side import SideBySide
+from truncated_time.experiments import ptb, text
+from truncated_time.experiments.shared.captured import Captured
+from truncated_time.experiments.shared.side_by_side import SideBySide
+from truncated_time.shipped import table
 
 WORDS, BATCH, RATES, SEEDS = 11, 3, (0.01, 0.003), (0, 1)
 STYLES = (
@@ -68,7 +71,7 @@ def weights_of(together, model):
     }
 
 
-def one_by_one(model, rate, style, stream, masks, monkeypatch):
+def one_by_one(model, rate, style, stream, masks):
     """Train a model with the engine; `masks` holds, for each window, those of inputs, outputs."""
     model.embed[1], model.readout[0] = Given(), Given()
     adam = torch.optim.Adam(model.parameters(), rate)
@@ -90,24 +93,108 @@ def one_by_one(model, rate, style, stream, masks, monkeypatch):
     return model
 
 
+def drawn(together, window):
+    """For each seed, the masks of a window's inputs and outputs."""
+    masks = together.masks[:, : window.old + window.steps].clone()
+    inputs, outputs = masks.split([together.features, together.hidden], dim=3)
+    return list(zip(inputs, outputs[:, window.old :], strict=True))
+
+
 @pytest.mark.parametrize("style", STYLES, ids=lambda style: f"{style.style} {style.k2}")
-def test_an_epoch_is_the_same_as_one_by_one(style, initial, texts, monkeypatch):
+def test_an_epoch_is_the_same_as_one_by_one(style, initial, texts):
     # Every weight of every model, after each has taken all its steps of Adam.
     together = SideBySide(initial, RATES, SEEDS, style, texts)
     used = [[] for _ in SEEDS]
     for window in together.plan():
         together.update(window)
-        steps = window.old + window.steps
-        for masks, drawn in zip(used, together.masks[:, :steps].clone(), strict=True):
-            inputs, outputs = drawn.split([together.features, together.hidden], dim=2)
-            masks.append((inputs, outputs[window.old :]))
+        for masks, pair in zip(used, drawn(together, window), strict=True):
+            masks.append(pair)
     for number, (rate, seed) in enumerate(itertools.product(RATES, SEEDS)):
         torch.manual_seed(0)
         model = text.LanguageModel(WORDS).double()
         model.load_state_dict(initial[seed].state_dict())
-        one_by_one(model, rate, style, texts[0], used[seed], monkeypatch)
+        one_by_one(model, rate, style, texts[0], used[seed])
         ours = weights_of(together, number)
         for name, weight in model.named_parameters():
             moved = weight - initial[seed].get_parameter(name)
             assert moved.abs().max() > rate, name
             torch.testing.assert_close(ours[name], weight.detach(), rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("chunk", [4, 8])
+def test_a_state_is_carried_with_the_units_dropped_that_the_readout_saw(chunk, initial, texts):
+    # The outputs that the readout saw last are the state that the next chunk starts from.
+    style = text.Style("epochwise", chunk, chunk, chunk)
+    together = SideBySide(initial, RATES, SEEDS, style, texts, dropped=True)
+    assert all(window.old == 0 for window in together.plan())
+    for window in together.plan():
+        together.update(window)
+        last = drawn(together, window)
+        for model, state in enumerate(together.states[:, window.steps]):
+            mask = last[model % len(SEEDS)][1][-1]
+            assert (mask == 0).any()
+            assert torch.equal(state == 0, mask == 0)
+
+
+def test_what_runs_steps_twice_has_no_state_to_drop(initial, texts):
+    style = text.Style("semi-epochwise", 4, 8, 4)
+    with pytest.raises(ValueError, match="semi-epochwise runs steps twice"):
+        SideBySide(initial, RATES, SEEDS, style, texts, dropped=True)
+
+
+def test_a_score_is_the_evaluation_of_one_model(initial, texts):
+    together = SideBySide(initial, RATES, SEEDS, STYLES[0], texts)
+    for steps in together.scores():
+        together.score(steps)
+    for number, mean in enumerate(together.means()):
+        model = initial[number % len(SEEDS)].float()
+        assert mean == pytest.approx(text.evaluate(model, texts[1]), rel=1e-5)
+
+
+def test_dropout_is_that_of_the_seed_at_every_rate_and_beside_any_other(initial, texts):
+    both = SideBySide(initial, RATES, SEEDS, STYLES[0], texts)
+    alone = SideBySide(initial[1:], RATES[1:], SEEDS[1:], STYLES[0], texts)
+    for window in both.plan():
+        both.update(window)
+        alone.update(window)
+        assert torch.equal(both.masks[1], alone.masks[0])
+    for ours, other in zip(both.weights, alone.weights, strict=True):
+        torch.testing.assert_close(ours[-1], other[0], rtol=1e-10, atol=1e-12)
+
+
+def test_models_begin_anew(initial, texts):
+    together = SideBySide(initial, RATES, SEEDS, STYLES[0], texts)
+    captured = Captured(torch.device("cpu"))
+    ptb.prepare(together, captured)
+    first = list(ptb.train(together, captured, 2))
+    together.reset()
+    assert list(ptb.train(together, captured, 2)) == first
+    assert first[0] != first[1]
+
+
+def test_a_run_reports_the_best_epoch_of_every_model(initial, texts, tmp_path, monkeypatch):
+    monkeypatch.setattr(text, "streams", lambda split, folder: (WORDS, *texts))
+    curves = tmp_path / "curves.csv"
+    (first, *_) = ptb.grid(2, epochs=3, curves=curves)
+    rows = ptb.run(**first)
+    with curves.open() as file:
+        seen = list(csv.DictReader(file))
+    assert len(rows) == len(ptb.LEARNING_RATES) * 2
+    assert len(seen) == 3 * len(rows)
+    for row in rows:
+        losses = [
+            float(one["loss"]) for one in seen
+            if (float(one["learning_rate"]), int(one["seed"]))
+            == (row["learning_rate"], row["seed"])
+        ]  # fmt: skip
+        assert row["loss"] == pytest.approx(min(losses), abs=1e-4)
+        assert row["epoch"] == losses.index(min(losses)) + 1
+
+
+def test_the_grid_has_every_published_cell():
+    grid = ptb.grid(3)
+    assert [run["carried"] for run in grid] == ["whole"] * 13 + ["dropped"] * 3
+    runs = {(run["style"], run["k2"], run["chunk"]) for run in grid if run["carried"] == "whole"}
+    published = table("published_text.csv")
+    assert {(row["style"], int(row["k2"]), int(row["chunk"])) for row in published} < runs
+    assert {float(row["learning_rate"]) for row in published} == set(ptb.LEARNING_RATES)

@@ -1,18 +1,19 @@
-"""The published table of "Styles of Truncated Backpropagation", at its size.
+"""The published table of "Styles of Truncated Backpropagation", at its own size.
 
 The same model and styles as in ``text``, trained on all of ``ptb.train`` and measured on
-``ptb.valid``, as published. One run is a style: its models, for every learning rate and seed, are
-trained side by side (:mod:`truncated_time.experiments.side_by_side`), so that a GPU is kept busy.
+``ptb.valid``, as published, but for several seeds. Three styles run once more with the state
+carried as the published loop carries it: with the units dropped that the readout saw dropped.
 
-With ``--device cuda`` the styles run on one GPU, a thread each, and all of it takes ten minutes.
-On a CPU it is the same computation, and takes about an hour of one core for each model.
+A run is a style: its models, one for every learning rate and seed, are trained side by side. With
+``--device cuda`` the styles share one GPU, a thread each, and all of it takes a quarter of an hour.
+A CPU does the same, in about an hour of one core for each of the 144 models.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,15 +21,15 @@ from typing import Any
 import torch
 
 from truncated_time.experiments import text
-from truncated_time.experiments.captured import ALONE, Captured
-from truncated_time.experiments.options import positive
-from truncated_time.experiments.side_by_side import SideBySide
+from truncated_time.experiments.shared.captured import ALONE, Captured
+from truncated_time.experiments.shared.options import positive
+from truncated_time.experiments.shared.side_by_side import SideBySide
 
 LEARNING_RATES = text.LEARNING_RATES
 DROPPED = (("true", 20), ("epochwise", 5), ("epochwise", 20))  # styles and their chunks
 SEEDS = 3
-THREADS = True  # styles share the device, and what they wait for is no Python
-PACKAGES = ("torch", "numpy")
+THREADS = True  # processes would take turns on a GPU; streams of one process share it
+PACKAGES = ("torch",)
 
 
 def add_arguments(parser: argparse._ArgumentGroup) -> None:
@@ -43,9 +44,10 @@ def grid(
     seeds: int, device: str = "cpu", epochs: int = text.EPOCHS, folder: Path | None = None,
     curves: Path | None = None,
 ) -> list[dict[str, Any]]:  # fmt: skip
-    """List the styles, and again those whose published loop carries the state dropped out."""
-    shared = {"seeds": seeds, "device": device, "epochs": epochs, "folder": folder,
-              "curves": curves}  # fmt: skip
+    """List the styles, and some of them again with the state carried dropped out."""
+    shared = {
+        "seeds": seeds, "device": device, "epochs": epochs, "folder": folder, "curves": curves,
+    }  # fmt: skip
     again = [style for style in text.STYLES if (style.style, style.chunk) in DROPPED]
     return [
         {**style._asdict(), "carried": carried, **shared}
@@ -68,37 +70,38 @@ def run(
     """
     torch.set_num_threads(1)
     where = torch.device(device)
-    # Those with the most updates take longest.
+    # Those with the most updates take longest: they go first.
     captured = Captured(where, priority=-1 if chunk < 10 else 0)
+    settings = [
+        {"style": style, "k1": k1, "k2": k2, "chunk": chunk, "carried": carried,
+         "learning_rate": rate, "seed": seed}
+        for rate in LEARNING_RATES for seed in range(seeds)
+    ]  # fmt: skip
+    losses: list[list[float]] = []
     with captured.stream():
         with ALONE:
-            words, *texts = text.streams("ptb", folder)
-            initial = []
-            for seed in range(seeds):
-                torch.manual_seed(seed)
-                initial.append(text.LanguageModel(words))
+            words, training, validation = text.streams("ptb", folder)
             models = SideBySide(
-                initial, LEARNING_RATES, range(seeds), text.Style(style, k1, k2, chunk),
-                (texts[0].to(where), texts[1].to(where)), dropped=carried == "dropped",
+                [initial(words, seed) for seed in range(seeds)], LEARNING_RATES, range(seeds),
+                text.Style(style, k1, k2, chunk), (training.to(where), validation.to(where)),
+                dropped=carried == "dropped",
             )  # fmt: skip
             prepare(models, captured)
-        settings = [
-            {"style": style, "k1": k1, "k2": k2, "chunk": chunk, "carried": carried,
-             "learning_rate": rate, "seed": seed}
-            for rate in LEARNING_RATES for seed in range(seeds)
-        ]  # fmt: skip
-        losses = []
-        for epoch, means in enumerate(train(models, captured, epochs), 1):
+        for means in train(models, captured, epochs):
             losses.append(means)
             if curves is not None:
-                rows = [{**setting, "epoch": epoch, "loss": f"{mean:.5f}"}
-                        for setting, mean in zip(settings, means, strict=True)]  # fmt: skip
-                append(curves, rows)
-    found = []
+                append(curves, settings, epoch=len(losses), losses=means)
+    rows = []
     for setting, curve in zip(settings, zip(*losses, strict=True), strict=True):
-        best = min(curve)
-        found.append({**setting, "loss": round(best, 4), "epoch": curve.index(best) + 1})
-    return found
+        lowest = min(curve)
+        rows.append({**setting, "loss": round(lowest, 4), "epoch": curve.index(lowest) + 1})
+    return rows
+
+
+def initial(words: int, seed: int) -> text.LanguageModel:
+    """Make the model that ``text`` begins with for a seed."""
+    torch.manual_seed(seed)
+    return text.LanguageModel(words)
 
 
 def prepare(models: SideBySide, captured: Captured) -> None:
@@ -124,10 +127,13 @@ def train(models: SideBySide, captured: Captured, epochs: int) -> Iterator[list[
         yield models.means()
 
 
-def append(file: Path, rows: list[dict[str, Any]]) -> None:
-    """Append rows to a table that several threads write."""
-    with ALONE, file.open("a", newline="", encoding="utf-8") as there:
-        table = csv.DictWriter(there, fieldnames=list(rows[0]), lineterminator="\n")
-        if not there.tell():
+def append(
+    file: Path, settings: Sequence[dict[str, Any]], *, epoch: int, losses: Sequence[float]
+) -> None:
+    """Append an epoch's losses to a table that several threads write."""
+    with ALONE, file.open("a", newline="", encoding="utf-8") as stream:
+        table = csv.DictWriter(stream, [*settings[0], "epoch", "loss"], lineterminator="\n")
+        if not stream.tell():
             table.writeheader()
-        table.writerows(rows)
+        for setting, loss in zip(settings, losses, strict=True):
+            table.writerow({**setting, "epoch": epoch, "loss": f"{loss:.5f}"})

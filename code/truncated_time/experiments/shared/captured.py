@@ -30,9 +30,10 @@ class Captured:
     def __init__(self, device: torch.device, priority: int = 0) -> None:
         self._pieces: dict[Hashable, Callable[[], object]] = {}
         self._waiting: deque[torch.cuda.Event] = deque()
-        on_gpu = device.type == "cuda"
-        self._stream = torch.cuda.Stream(device, priority=priority) if on_gpu else None
-        self._pool = torch.cuda.graph_pool_handle() if self._stream else None
+        self._stream: torch.cuda.Stream | None = None
+        if device.type == "cuda":
+            self._stream = torch.cuda.Stream(device, priority=priority)  # type: ignore[no-untyped-call]
+            self._pool = torch.cuda.graph_pool_handle()
 
     @contextlib.contextmanager
     def stream(self) -> Iterator[None]:
@@ -75,7 +76,8 @@ class Captured:
             return
         with ALONE:
             self._pieces[name]()
-        self._waiting.append(torch.cuda.Event(blocking=True))
-        self._waiting[-1].record(self._stream)
+        done = torch.cuda.Event(blocking=True)  # type: ignore[no-untyped-call]
+        done.record(self._stream)
+        self._waiting.append(done)
         if len(self._waiting) > AHEAD:
             self._waiting.popleft().synchronize()

@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from truncated_time.experiments.text import KEEP, LanguageModel, Style
 from tbptt.schedule import Truncation
+from truncated_time.experiments.text import KEEP, LanguageModel, Style
 
 ALIGNED = 8  # columns of a weight: products run fast where rows begin at multiples of 32 bytes
 
@@ -66,13 +66,12 @@ def stacked(models: Sequence[LanguageModel], device: torch.device) -> Weights:
     """Copy the weights of some models, one after the other, to a device."""
     parts = []
     for model in models:
-        embedding, cell, linear = model.embed[0], model.cell, model.readout[1]
-        biases = torch.stack([cell.bias_ih, cell.bias_hh], dim=1)
-        readout = torch.cat([linear.weight, linear.bias[:, None]], dim=1)
+        of = model.get_parameter
+        biases = torch.stack([of("cell.bias_ih"), of("cell.bias_hh")], dim=1)
+        cell = torch.cat([of("cell.weight_ih"), of("cell.weight_hh"), biases], dim=1)
+        readout = torch.cat([of("readout.1.weight"), of("readout.1.bias")[:, None]], dim=1)
         readout = functional.pad(readout, (0, -readout.shape[1] % ALIGNED))
-        parts.append((
-            embedding.weight, torch.cat([cell.weight_ih, cell.weight_hh, biases], dim=1), readout,
-        ))  # fmt: skip
+        parts.append((of("embed.0.weight"), cell, readout))
     return Weights(*(torch.stack(part).detach().to(device) for part in zip(*parts, strict=True)))
 
 
@@ -164,17 +163,17 @@ class SideBySide:
     def rewind(self) -> None:
         """Go back to the start of a text, the state zero."""
         self._position.zero_()
-        self._states.zero_()
+        self.states.zero_()
         self.total.zero_()
 
     @property
-    def _states(self) -> Tensor:
+    def states(self) -> Tensor:
         """The state before each step, and after the last."""
         return self._taken[..., self.features : self.features + self.hidden]
 
     def _by_seed(self, values: Tensor) -> Tensor:
         """View models as (rates, seeds), to fit the masks."""
-        return values.unflatten(0, (-1, len(self._seeds)))
+        return values.view(-1, len(self._seeds), *values.shape[1:])
 
     def plan(self) -> list[Window]:
         """List the updates of an epoch."""
@@ -187,7 +186,7 @@ class SideBySide:
         tokens = self.training[here]
         self._draw(steps)
         if window.source:
-            self._states[:, 0] = self._states[:, window.source]
+            self.states[:, 0] = self.states[:, window.source]
         embedded = self.weights.embedding[:, tokens[:-1]]
         of_inputs = self.masks[:, :steps, :, : self.features]
         torch.mul(
@@ -200,7 +199,7 @@ class SideBySide:
         self.adam.step()
         self._position += window.steps
         if self._dropped:
-            last = self._by_seed(self._states[:, steps])
+            last = self._by_seed(self.states[:, steps])
             last *= self.masks[:, steps - 1, :, self.features :]
 
     def _draw(self, steps: int) -> None:
@@ -211,7 +210,7 @@ class SideBySide:
 
     def _run(self, steps: int) -> None:
         """Run the cell; its inputs are there, its outputs become part of them."""
-        taken, weights, states = self._taken, self.weights.cell.mT, self._states
+        taken, weights, states = self._taken, self.weights.cell.mT, self.states
         for step in range(steps):
             torch.tanh(torch.bmm(taken[:, step], weights), out=states[:, step + 1])
 
@@ -221,11 +220,11 @@ class SideBySide:
         kept = self.masks[:, window.old : steps, :, self.features :]
         outputs = self._outputs[:, : window.steps]
         torch.mul(
-            self._by_seed(self._states[:, window.old + 1 : steps + 1]), kept,
+            self._by_seed(self.states[:, window.old + 1 : steps + 1]), kept,
             out=self._by_seed(outputs[..., : self.hidden]),
         )  # fmt: skip
         readout, scale = self.weights.readout, 1 / targets.numel()
-        errors = torch.zeros_like(self._states[:, :steps])
+        errors = torch.zeros_like(self.states[:, :steps])
         for first in range(0, window.steps, self._read):
             rows = outputs[:, first : first + self._read].flatten(1, 2)
             wanted = targets[first : first + self._read].reshape(1, -1, 1).expand(len(rows), -1, 1)
@@ -239,12 +238,10 @@ class SideBySide:
         self._by_seed(errors[:, window.old :]).mul_(kept)
         return errors
 
-    def _send_back(
-        self, window: Window, errors: Tensor, tokens: Tensor, of_inputs: Tensor
-    ) -> None:
+    def _send_back(self, window: Window, errors: Tensor, tokens: Tensor, of_inputs: Tensor) -> None:
         """Work out the gradients of the cell and of the embedding, truncated."""
         steps = len(tokens)
-        slope = 1 - self._states[:, 1 : steps + 1].square()
+        slope = 1 - self.states[:, 1 : steps + 1].square()
         again = self.style.chunk == self.style.k1
         truncation = Truncation(window.steps, steps) if again else Truncation(*self.style[1:3])
         through = carried_back(
@@ -254,7 +251,7 @@ class SideBySide:
         taken = self._taken[:, :steps].flatten(1, 2)
         torch.bmm(through.mT, taken, out=self._gradients.cell)
         into = torch.bmm(through, self.weights.cell[..., : self.features])
-        masked = self._by_seed(into.unflatten(1, tokens.shape)) * of_inputs
+        masked = self._by_seed(into.view(len(into), *tokens.shape, -1)) * of_inputs
         gradient = self._gradients.embedding.zero_()
         gradient.index_add_(1, tokens.flatten(), masked.flatten(0, 1).flatten(1, 2))
 
@@ -262,16 +259,14 @@ class SideBySide:
         """Add up the losses of the next steps of the validation text, without dropout."""
         here = self._offsets[self.style.k2 :][: steps + 1] + self._position
         tokens = self.validation[here]
-        self._states[:, 0] = self._states[:, self._read]
+        self.states[:, 0] = self.states[:, self._read]
         self._taken[:, :steps, :, : self.features] = self.weights.embedding[:, tokens[:-1]]
         self._run(steps)
         outputs = self._outputs[:, :steps]
-        outputs[..., : self.hidden] = self._states[:, 1 : steps + 1]
+        outputs[..., : self.hidden] = self.states[:, 1 : steps + 1]
         logits = torch.bmm(outputs.flatten(1, 2), self.weights.readout.mT)
         targets = tokens[1:].flatten().expand(len(logits), -1)
-        losses = functional.cross_entropy(
-            logits.flatten(0, 1), targets.flatten(), reduction="none"
-        )
+        losses = functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none")
         self.total += losses.view_as(targets).sum(1, dtype=torch.float64)
         self._position += steps
 
