@@ -178,13 +178,13 @@ def test_a_run_reports_the_best_epoch_of_every_model(initial, texts, tmp_path, m
     (first, *_) = ptb.grid(2, epochs=3, curves=curves)
     rows = ptb.run(**first)
     with curves.open() as file:
-        seen = list(csv.DictReader(file))
+        recorded = list(csv.DictReader(file))
     assert len(rows) == len(ptb.LEARNING_RATES) * 2
-    assert len(seen) == 3 * len(rows)
+    assert len(recorded) == 3 * len(rows)
     for row in rows:
         losses = [
-            float(one["loss"]) for one in seen
-            if (float(one["learning_rate"]), int(one["seed"]))
+            float(line["loss"]) for line in recorded
+            if (float(line["learning_rate"]), int(line["seed"]))
             == (row["learning_rate"], row["seed"])
         ]  # fmt: skip
         assert row["loss"] == pytest.approx(min(losses), abs=1e-4)

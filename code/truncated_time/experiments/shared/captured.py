@@ -32,7 +32,7 @@ class Captured:
         self._waiting: deque[torch.cuda.Event] = deque()
         self._stream: torch.cuda.Stream | None = None
         if device.type == "cuda":
-            self._stream = torch.cuda.Stream(device, priority=priority)  # type: ignore[no-untyped-call]
+            self._stream = torch.cuda.Stream(device, priority=priority)
             self._pool = torch.cuda.graph_pool_handle()
 
     @contextlib.contextmanager
@@ -76,7 +76,7 @@ class Captured:
             return
         with ALONE:
             self._pieces[name]()
-        done = torch.cuda.Event(blocking=True)  # type: ignore[no-untyped-call]
+        done = torch.cuda.Event(blocking=True)
         done.record(self._stream)
         self._waiting.append(done)
         if len(self._waiting) > AHEAD:

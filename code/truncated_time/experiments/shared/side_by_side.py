@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from tbptt.schedule import Truncation
-from truncated_time.experiments.shared.stacked import Weights, carried_back, stacked
+from truncated_time.experiments.shared.stacked import Weights, carried_back, stack_weights
 from truncated_time.experiments.text import KEEP, LanguageModel, Style
 
 
@@ -86,7 +86,7 @@ class SideBySide:
         if dropped and style.k1 == style.chunk < style.k2:
             raise ValueError(f"{style.style} runs steps twice: their state has no one dropout.")
         device = self.training.device
-        self._initial = stacked(models, device)
+        self._initial = stack_weights(models, device)
         self.weights = Weights(*(part.repeat(len(rates), 1, 1) for part in self._initial))
         self._gradients = Weights(*(torch.zeros_like(part) for part in self.weights))
         self.adam = self._optimizer(rates)

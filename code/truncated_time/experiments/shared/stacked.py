@@ -28,7 +28,7 @@ class Weights(NamedTuple):
     readout: Tensor  # (models, words, hidden + 1, aligned)
 
 
-def stacked(models: Sequence[LanguageModel], device: torch.device) -> Weights:
+def stack_weights(models: Sequence[LanguageModel], device: torch.device) -> Weights:
     """Copy the weights of some models, one after the other, to a device."""
     parts = []
     for model in models:
