@@ -49,7 +49,10 @@ def test_experiments_ran_with_the_locked_versions(notes):
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     (constraint,) = project["tool"]["uv"]["constraint-dependencies"]
     for name, told in notes.items():
-        if "torch" in told["versions"]:
+        # A GPU has a PyTorch built for it, as its note says.
+        on_gpu = told["options"].get("device") == "cuda"
+        assert on_gpu == ("NVIDIA" in told["machine"]), name
+        if "torch" in told["versions"] and not on_gpu:
             assert f"torch=={told['versions']['torch'].partition('+')[0]}" == constraint, name
     assert constraint in lock
 

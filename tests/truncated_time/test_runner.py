@@ -6,9 +6,11 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
+import torch
 
 from truncated_time import shipped
 from truncated_time.experiments import __main__ as command
@@ -244,3 +246,26 @@ def test_shipped_results_give_way_to_the_same_options_only(tmp_path, monkeypatch
         command.main(call)
         told = json.loads((tmp_path / folder / "results/initial-state/provenance.json").read_text())
         assert told["options"]["epochs"] == int(epochs)
+
+
+def test_an_experiment_with_threads_shares_this_process(tmp_path):
+    # Streams of one process share a GPU; processes would take turns on it.
+    class Threaded:
+        PACKAGES = ()
+        THREADS = True
+
+        @staticmethod
+        def run(seed):
+            return {"seed": seed, "process": os.getpid(), "thread": threading.get_ident()}
+
+    runs = [{"seed": seed} for seed in range(3)]
+    rows = runner.run_all(Threaded, runs, jobs=2, finished=tmp_path, name="threaded")
+    assert [row["seed"] for row in rows] == [0, 1, 2]
+    assert {row["process"] for row in rows} == {os.getpid()}
+    assert threading.get_ident() not in {row["thread"] for row in rows}
+
+
+def test_the_note_names_the_gpu_that_was_used(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: f"a GPU, {device}")
+    assert results.machine("cuda:1") == f"{results.machine('cpu')}, a GPU, cuda:1"
+    assert "GPU" not in results.machine("cpu")

@@ -11,8 +11,8 @@ from pathlib import Path
 
 NAMES = (
     "alarms", "beyond", "bias", "carried", "choosing", "cures", "digits", "initial-state",
-    "language", "leak", "memory", "starts", "stateful", "sunspots", "text", "throughput", "timing",
-    "unbiased", "vanishing",
+    "language", "leak", "memory", "ptb", "starts", "stateful", "sunspots", "text", "throughput",
+    "timing", "unbiased", "vanishing",
 )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ fewer than three times count as unknown. It takes hours, not days.
 from __future__ import annotations
 
 import argparse
+import functools
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
@@ -129,6 +130,7 @@ def evaluate(model: LanguageModel, stream: Tensor) -> float:
     return float(loss)
 
 
+@functools.cache
 def streams(split: str, folder: Path | None) -> tuple[int, Tensor, Tensor]:
     """Read a split: size of the vocabulary, training and validation stream (steps, batch)."""
     *names, least = SPLITS[split]

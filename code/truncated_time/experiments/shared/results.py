@@ -65,7 +65,7 @@ def write(
         "options": dict(options),
         "python": platform.python_version(),
         "versions": {name: importlib.metadata.version(name) for name in packages},
-        "machine": f"{platform.system()} {platform.machine()}",
+        "machine": machine(str(options.get("device", "cpu"))),
         "date": datetime.now(UTC).date().isoformat(),
         "seconds": round(seconds),
         "sha256": digest(new[TABLE]),
@@ -75,6 +75,16 @@ def write(
     for name, file_ in new.items():
         os.replace(file_, folder / name)
     print(f"wrote {len(rows)} rows to {folder}", file=sys.stderr)
+
+
+def machine(device: str) -> str:
+    """Class of this machine, with the name of its GPU if that is the device."""
+    kind = f"{platform.system()} {platform.machine()}"
+    if not device.startswith("cuda"):
+        return kind
+    import torch
+
+    return f"{kind}, {torch.cuda.get_device_name(device)}"
 
 
 def digest(file: Path) -> str:

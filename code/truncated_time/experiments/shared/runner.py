@@ -61,11 +61,11 @@ def run_all(
     ----------
     experiment : module
         With ``run`` and ``PACKAGES``. If it is ``TIMED``, runs are made one after the other in
-        this process, and never taken from an earlier one.
+        this process, and never taken from an earlier one; if it has ``THREADS``, in threads.
     runs : sequence of dict
         What to call ``run`` with.
     jobs : int
-        Processes; a cluster uses all of its own.
+        Processes or threads; a cluster uses all of its own.
     finished : Path
         Where finished runs are kept.
     name : str
@@ -79,9 +79,10 @@ def run_all(
     timed = getattr(experiment, "TIMED", False)
     memory = None if timed else store(finished, experiment.PACKAGES)
     once = memory.cache(experiment.run) if memory else experiment.run
-    workers = Parallel(
-        n_jobs=1 if timed else jobs, return_as="generator", **({"backend": "loky"} if timed else {})
-    )
+    how = {"prefer": "threads" if getattr(experiment, "THREADS", False) else "processes"}
+    if timed:
+        how = {"backend": "loky"}
+    workers = Parallel(n_jobs=1 if timed else jobs, return_as="generator", **how)
     rows: list[dict[str, Any]] = []
     waiting = workers(delayed(once)(**options) for options in runs)
     for result in tqdm(waiting, total=len(runs), desc=name):
