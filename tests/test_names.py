@@ -27,7 +27,7 @@ def shadows(package):
     return [name for name in there if not isinstance(getattr(package, name), ModuleType)]
 
 
-@pytest.mark.parametrize("name", packages())
+@pytest.mark.parametrize("name", list(packages()))
 def test_nothing_hides_a_module(name):
     assert shadows(importlib.import_module(name)) == []
 
