@@ -1,12 +1,14 @@
 """The oracle against finite differences of what each loss is allowed to see."""
 
+from typing import NamedTuple
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tbptt import Truncation
-from tbptt.reference import GRU, LSTM, RNN, gradients, run
+from tbptt.reference import GRU, LSTM, RNN, gradients, pairs, run
 
 CELLS = {"rnn": (RNN(), 1, 1), "gru": (GRU(), 3, 1), "lstm": (LSTM(), 4, 2)}
 
@@ -96,7 +98,7 @@ def test_bad_input():
     cell, weights, x, state, errors = problem("rnn", 3, 2, 2, 2, 0)
     with pytest.raises(ValueError, match=r"errors must be \(steps, batch, hidden\) = \(3, 2, 2\)"):
         gradients(cell, weights, x, state, errors[:2], Truncation(1, 2))
-    with pytest.raises(ValueError, match=r"state must be a tuple .* batch 2"):
+    with pytest.raises(ValueError, match=r"state must be one .* batch 2.*got \[\(1, 2\)\]"):
         run(cell, weights, x, (state[0][:1],))
     with pytest.raises(ValueError, match=r"resets must be bool .* \(3, 2\), got float64"):
         run(cell, weights, x, state, resets=np.zeros((3, 2)))
@@ -104,3 +106,50 @@ def test_bad_input():
         run(cell, weights, x, state, mask=np.zeros((2, 2), dtype=bool))
     with pytest.raises(ValueError, match="inputs must have at least 3"):
         run(cell, weights, x[0], state)
+
+
+class Pair(NamedTuple):
+    hidden: np.ndarray
+    cell: np.ndarray
+
+
+class Noting(LSTM):
+    """Notes what kinds of state and error it is handed."""
+
+    def __init__(self):
+        self.kinds = set()
+
+    def step(self, w, x, state):
+        self.kinds.add(type(state))
+        return super().step(w, x, state)
+
+    def adjoint(self, w, x, state, error):
+        self.kinds |= {type(state), type(error)}
+        return super().adjoint(w, x, tuple(state), tuple(error))
+
+
+@pytest.mark.parametrize("make", [tuple, list, Pair._make])
+def test_a_state_comes_back_as_the_kind_that_went_in(make):
+    _, weights, x, parts, errors = problem("lstm", 4, 2, 2, 3, 0)
+    cell, state = Noting(), make(parts)
+    states = run(cell, weights, x, state)
+    assert {type(each) for each in states} == {type(state)}
+    np.testing.assert_array_equal(states, run(LSTM(), weights, x, parts))
+    ours = gradients(cell, weights, x, state, errors, Truncation(2, 3))
+    theirs = gradients(LSTM(), weights, x, parts, errors, Truncation(2, 3))
+    np.testing.assert_array_equal(ours.inputs, theirs.inputs)
+    np.testing.assert_array_equal(
+        pairs(cell, weights, x, state, errors), pairs(LSTM(), weights, x, parts, errors)
+    )
+    assert cell.kinds == {type(state)}
+
+
+def test_an_array_alone_is_a_state():
+    cell, weights, x, (state,), errors = problem("gru", 4, 2, 2, 3, 0)
+    states = run(cell, weights, x, state)
+    assert all(isinstance(each, np.ndarray) for each in states)
+    np.testing.assert_array_equal(states, [h for (h,) in run(cell, weights, x, (state,))])
+    for function in (pairs, lambda *a: gradients(*a, Truncation(1, 2)).inputs):
+        np.testing.assert_array_equal(
+            function(cell, weights, x, state, errors), function(cell, weights, x, (state,), errors)
+        )

@@ -174,9 +174,10 @@ class GenericAdjoint:
 def _uncached_autocast(device_type: str) -> AbstractContextManager[object]:
     """Keep autocast as it is, but without its cache of weights that were cast.
 
-    Autocast casts a weight once and hands the same copy out again. A copy made under ``no_grad``
-    has no way back to the weight: the forward run would leave such copies behind, for the graph
-    that comes after it and for the caller, whose cache this is.
+    Autocast casts a weight once and hands the same copy out again. In PyTorch up to 2.8, at least,
+    that holds for copies made under ``no_grad``, too, which have no way back to the weight: the
+    forward run would leave them behind for the graph that comes after it, and for the caller,
+    whose cache this is. What the caller left there could cut off this graph in the same way.
     """
     if not torch.is_autocast_enabled(device_type):
         return nullcontext()

@@ -7,9 +7,11 @@ and the caller gets that kind back: a Tensor, a tuple, a NamedTuple or a list.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, NamedTuple, TypeVar, cast
+from typing import Generic, NamedTuple, TypeVar, cast
 
 from torch import Tensor
+
+from tbptt import _states
 
 State = Tensor | Sequence[Tensor]
 S = TypeVar("S", bound=State)
@@ -50,20 +52,12 @@ class PassResult(NamedTuple, Generic[S]):
 
 def flatten(state: State) -> Parts:
     """Return the parts of a state in order."""
-    return tuple(state) if isinstance(state, tuple | list) else (cast("Tensor", state),)
+    return _states.flatten(state)
 
 
 def pack(parts: Parts, like: S) -> S:
     """Put parts together to a state of the kind of `like`."""
-    kind: Any = type(like)
-    state: Any
-    if isinstance(like, Tensor):
-        (state,) = parts
-    elif hasattr(kind, "_make"):  # a NamedTuple takes its fields one by one
-        state = kind._make(parts)
-    else:
-        state = kind(parts)
-    return cast("S", state)
+    return cast("S", _states.pack(parts, like))
 
 
 def parts_of(state: State, *, like: Parts | None = None) -> Parts:

@@ -8,19 +8,22 @@ forget, cell, output (LSTM).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
-State = tuple[Array, ...]
+Parts = tuple[Array, ...]
+State = Sequence[Array]
 Weights = Mapping[str, Array]
 
 
 class Cell(Protocol):
     """One step forward, and the adjoint of that step.
+
+    A state is handed over as the tuple or list that the caller chose.
 
     Examples
     --------
@@ -37,12 +40,12 @@ class Cell(Protocol):
     array([0.  , 1.  , 1.5 , 1.75])
     """
 
-    def step(self, w: Weights, x: Array, state: State) -> State:
+    def step(self, w: Weights, x: Array, state: State) -> Parts:
         """Return the state after a step; its first part is the output."""
 
     def adjoint(
         self, w: Weights, x: Array, state: State, error: State
-    ) -> tuple[dict[str, Array], Array, State]:
+    ) -> tuple[dict[str, Array], Array, Parts]:
         """Turn the error of the state after a step into those of weights, input and state."""
 
 
@@ -63,13 +66,13 @@ class RNN:
     array([[0.5]])
     """
 
-    def step(self, w: Weights, x: Array, state: State) -> State:
+    def step(self, w: Weights, x: Array, state: State) -> Parts:
         """Return the state after a step."""
         return (np.tanh(_affine(w, "ih", x) + _affine(w, "hh", state[0])),)
 
     def adjoint(
         self, w: Weights, x: Array, state: State, error: State
-    ) -> tuple[dict[str, Array], Array, State]:
+    ) -> tuple[dict[str, Array], Array, Parts]:
         """Turn the error after a step into those of weights, input and state."""
         (after,) = self.step(w, x, state)
         before_tanh = error[0] * (1 - after**2)
@@ -101,14 +104,14 @@ class GRU:
         r, z = _sigmoid(x_r + h_r), _sigmoid(x_z + h_z)
         return r, z, np.tanh(x_n + r * h_n), h_n
 
-    def step(self, w: Weights, x: Array, state: State) -> State:
+    def step(self, w: Weights, x: Array, state: State) -> Parts:
         """Return the state after a step."""
         _, z, n, _ = self._gates(w, x, state[0])
         return ((1 - z) * n + z * state[0],)
 
     def adjoint(
         self, w: Weights, x: Array, state: State, error: State
-    ) -> tuple[dict[str, Array], Array, State]:
+    ) -> tuple[dict[str, Array], Array, Parts]:
         """Turn the error after a step into those of weights, input and state."""
         (h,), (d_after,) = state, error
         r, z, n, h_n = self._gates(w, x, h)
@@ -145,7 +148,7 @@ class LSTM:
         i, f, g, o = np.split(_affine(w, "ih", x) + _affine(w, "hh", h), 4, axis=1)
         return _sigmoid(i), _sigmoid(f), np.tanh(g), _sigmoid(o)
 
-    def step(self, w: Weights, x: Array, state: State) -> State:
+    def step(self, w: Weights, x: Array, state: State) -> Parts:
         """Return the state after a step: output and cell."""
         i, f, g, o = self._gates(w, x, state[0])
         c = f * state[1] + i * g
@@ -153,7 +156,7 @@ class LSTM:
 
     def adjoint(
         self, w: Weights, x: Array, state: State, error: State
-    ) -> tuple[dict[str, Array], Array, State]:
+    ) -> tuple[dict[str, Array], Array, Parts]:
         """Turn the error after a step into those of weights, input and state."""
         (h, c), (d_h_after, d_c_after) = state, error
         i, f, g, o = self._gates(w, x, h)

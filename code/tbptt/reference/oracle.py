@@ -12,14 +12,18 @@ References
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tbptt import _states
 from tbptt._checks import numeric_array
-from tbptt.reference.cells import Array, Cell, State, Weights
+from tbptt.reference.cells import Array, Cell, Parts, State, Weights
 from tbptt.schedule import Truncation
+
+S = TypeVar("S", bound=Array | Sequence[Array])
 
 
 class Gradients(NamedTuple):
@@ -55,11 +59,11 @@ def run(
     cell: Cell,
     weights: Weights,
     inputs: ArrayLike,
-    state: State,
+    state: S,
     *,
     resets: ArrayLike | None = None,
     mask: ArrayLike | None = None,
-) -> list[State]:
+) -> list[S]:
     """Run a cell over a sequence.
 
     Parameters
@@ -70,8 +74,9 @@ def run(
         See `tbptt.reference.cells`.
     inputs : array_like, shape (steps, batch, features)
         The inputs, time-major.
-    state : tuple of ndarray, each (batch, hidden)
-        The state before the first step.
+    state : ndarray (batch, hidden), or tuple or list of them
+        The state before the first step; its first part is the output. The cell is handed states of
+        the same kind, and a tuple of one in place of an array alone.
     resets : array_like of bool, shape (steps, batch), optional
         Where True, the row's state is zero before the step.
     mask : array_like of bool, shape (steps, batch), optional
@@ -79,8 +84,9 @@ def run(
 
     Returns
     -------
-    list of tuple of ndarray
-        ``steps + 1`` states: before each step, as the step uses it, and after the last.
+    list of states
+        ``steps + 1`` of them, of the kind of `state`: before each step, as the step uses it, and
+        after the last.
 
     Raises
     ------
@@ -98,19 +104,19 @@ def run(
     (4, (2, 1))
     """
     x, begins, has = _checked(inputs, state, resets, mask)
-    before: list[State] = []
+    now, states = _states.flatten(state), []
     for t in range(len(x)):
-        state = _where(begins[t], _zeros(state), state)
-        before.append(state)
-        state = _where(has[t], cell.step(weights, x[t], state), state)
-    return [*before, state]
+        now = _where(begins[t], _zeros(now), now)
+        states.append(now)
+        now = _where(has[t], cell.step(weights, x[t], handed(now, state)), now)
+    return [cast("S", _states.pack(parts, state)) for parts in (*states, now)]
 
 
 def gradients(
     cell: Cell,
     weights: Weights,
     inputs: ArrayLike,
-    state: State,
+    state: Array | State,
     errors: ArrayLike,
     truncation: Truncation,
     *,
@@ -153,9 +159,10 @@ def gradients(
     """
     x, begins, has = _checked(inputs, state, resets, mask)
     out = numeric_array("errors", errors, min_ndim=3).astype(np.float64)
-    if out.shape != (*x.shape[:2], state[0].shape[1]):
+    first = _states.flatten(state)
+    if out.shape != (*x.shape[:2], first[0].shape[1]):
         raise ValueError(
-            f"errors must be (steps, batch, hidden) = {(*x.shape[:2], state[0].shape[1])}, got "
+            f"errors must be (steps, batch, hidden) = {(*x.shape[:2], first[0].shape[1])}, got "
             f"{out.shape}: the derivative of the loss by each step's output."
         )
     states = run(cell, weights, x, state, resets=begins, mask=has)
@@ -163,25 +170,32 @@ def gradients(
     grads = {name: np.zeros_like(weight, dtype=np.float64) for name, weight in weights.items()}
     d_inputs = np.zeros_like(x)
     for t in range(len(x)):
-        error = _where(has[t], (out[t], *_zeros(state[1:])), _zeros(state))
+        error = _where(has[t], (out[t], *_zeros(first[1:])), _zeros(first))
         for s in np.flatnonzero(reach[t])[::-1]:
-            at_step = _where(has[s], error, _zeros(state))
-            shares, d_x, back = cell.adjoint(weights, x[s], states[s], at_step)
+            at_step = _where(has[s], error, _zeros(first))
+            used = handed(_states.flatten(states[s]), state)
+            shares, d_x, back = cell.adjoint(weights, x[s], used, handed(at_step, state))
             for name, share in shares.items():
                 grads[name] += share
             d_inputs[s] += d_x
-            error = _where(begins[s], _zeros(state), _where(has[s], back, error))
+            error = _where(begins[s], _zeros(first), _where(has[s], back, error))
     return Gradients(grads, d_inputs)
 
 
+def handed(parts: Parts, like: Array | State) -> State:
+    """Return parts as a cell is handed them: of the kind of `like`, or a tuple of one."""
+    return cast("State", _states.pack(parts, like)) if isinstance(like, tuple | list) else parts
+
+
 def _checked(
-    inputs: ArrayLike, state: State, resets: ArrayLike | None, mask: ArrayLike | None
+    inputs: ArrayLike, state: Any, resets: ArrayLike | None, mask: ArrayLike | None
 ) -> tuple[Array, NDArray[np.bool_], NDArray[np.bool_]]:
     x = numeric_array("inputs", inputs, min_ndim=3).astype(np.float64)
-    if not isinstance(state, tuple) or any(len(part) != x.shape[1] for part in state):
+    parts = _states.flatten(state)
+    if not parts or any(np.ndim(part) != 2 or len(part) != x.shape[1] for part in parts):
         raise ValueError(
-            f"state must be a tuple of (batch, hidden) arrays with batch {x.shape[1]}, the second "
-            "axis of inputs (steps, batch, features)."
+            f"state must be one or several (batch, hidden) arrays with batch {x.shape[1]}, the "
+            f"second axis of inputs (steps, batch, features); got {[np.shape(p) for p in parts]}."
         )
     flags = []
     for name, given, default in (("resets", resets, False), ("mask", mask, True)):
@@ -195,9 +209,9 @@ def _checked(
     return x, flags[0], flags[1]
 
 
-def _where(rows: NDArray[np.bool_], yes: State, no: State) -> State:
+def _where(rows: NDArray[np.bool_], yes: State, no: State) -> Parts:
     return tuple(np.where(rows[:, None], a, b) for a, b in zip(yes, no, strict=True))
 
 
-def _zeros(state: State) -> State:
+def _zeros(state: State) -> Parts:
     return tuple(np.zeros_like(part) for part in state)

@@ -14,13 +14,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tbptt import _states
 from tbptt._checks import numeric_array
-from tbptt.reference.cells import Array, Cell, State, Weights
-from tbptt.reference.oracle import run
+from tbptt.reference.cells import Array, Cell, Parts, State, Weights
+from tbptt.reference.oracle import handed, run
 
 
 def pairs(
-    cell: Cell, weights: Weights, inputs: ArrayLike, state: State, errors: ArrayLike
+    cell: Cell, weights: Weights, inputs: ArrayLike, state: Array | State, errors: ArrayLike
 ) -> Array:
     """Return the gradient of each step's loss by the weights as each step used them.
 
@@ -55,19 +56,21 @@ def pairs(
            [0.25 , 0.5  , 1.   , 0.   ],
            [0.125, 0.25 , 0.5  , 1.   ]])
     """
+    first = _states.flatten(state)
     states = run(cell, weights, inputs, state)
     x = np.asarray(inputs, dtype=np.float64)
     out = numeric_array("errors", errors, min_ndim=3).astype(np.float64)
-    if out.shape != (*x.shape[:2], state[0].shape[1]):
+    if out.shape != (*x.shape[:2], first[0].shape[1]):
         raise ValueError(
-            f"errors must be (steps, batch, hidden) = {(*x.shape[:2], state[0].shape[1])}, got "
+            f"errors must be (steps, batch, hidden) = {(*x.shape[:2], first[0].shape[1])}, got "
             f"{out.shape}: the derivative of the loss by each step's output."
         )
     steps, size = len(x), sum(np.size(weight) for weight in weights.values())
     gradient = np.zeros((steps, steps, size))
     for t in range(steps):
-        error: State = (out[t], *(np.zeros_like(part) for part in state[1:]))
+        error: Parts = (out[t], *(np.zeros_like(part) for part in first[1:]))
         for s in range(t, -1, -1):
-            shares, _, error = cell.adjoint(weights, x[s], states[s], error)
+            used = handed(_states.flatten(states[s]), state)
+            shares, _, error = cell.adjoint(weights, x[s], used, handed(error, state))
             gradient[t, s] = np.concatenate([shares[name].ravel() for name in weights])
     return gradient

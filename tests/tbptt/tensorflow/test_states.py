@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tbptt import Truncation
 from tbptt.tensorflow import PassResult, gradients
+from tbptt.tensorflow.checks import layers_of
 from tbptt.tensorflow.fingerprint import fingerprint
 
 BATCH, FEATURES, HIDDEN = 2, 2, 3
@@ -139,3 +140,10 @@ def test_what_has_not_changed_has_the_same_fingerprint():
     assert fingerprint(cell) == before  # values of variables are read anew by every graph
     cell.cells[1].activation = keras.activations.relu
     assert fingerprint(cell) != before
+
+
+def test_keras_still_lists_the_layers_within_a_layer():
+    # By a method that is not public: its end has to be seen here, and not in a dropout let through.
+    cells = [keras.layers.LSTMCell(HIDDEN), keras.layers.GRUCell(HIDDEN)]
+    stack = keras.layers.StackedRNNCells(cells)
+    assert layers_of(stack) == [stack, *cells]
