@@ -1,12 +1,16 @@
 """What the documents show is what happens."""
 
 import doctest
+import pkgutil
 import re
+import tomllib
 from pathlib import Path
 from statistics import median
 
 import pytest
+import yaml
 
+import tbptt
 from truncated_time.shipped import table
 
 ROOT = Path(__file__).parents[1]
@@ -51,17 +55,30 @@ def test_the_make_targets_that_are_named_exist():
         assert named <= targets, name
 
 
-def test_versions_agree():
-    import tomllib
-
-    import yaml
-
-    import tbptt
-
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+def test_the_version_stands_in_the_package_and_is_quoted_right():
+    assert "version" not in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
-    assert project["version"] == citation["version"] == tbptt.__version__
+    assert citation["version"] == tbptt.__version__
     assert f"version = {{{tbptt.__version__}}}" in (ROOT / "chapters/index.md").read_text()
+
+
+def test_where_the_changelog_says_that_a_name_went_it_is():
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^ *\| `(tbptt\.[\w.]+)`.*? \| `([\w.]+)`", changelog, flags=re.M)
+    assert len(rows) >= 11
+    for before, now in rows:
+        assert before != now
+        assert resolves(now), now
+        assert not resolves(before), f"{before} is still there"
+
+
+def resolves(name):
+    """Tell whether a dotted name is a module, or something in one."""
+    try:
+        pkgutil.resolve_name(name)
+    except (ImportError, AttributeError):
+        return False
+    return True
 
 
 def assert_benchmark_quoted(readme, timing):

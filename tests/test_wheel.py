@@ -1,13 +1,17 @@
 """The package as others install it: from a wheel, with NumPy and nothing else of ours."""
 
+import email
 import os
 import runpy
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
 import pytest
+
+import tbptt
 
 ROOT = Path(__file__).parents[1]
 USES = runpy.run_path(str(ROOT / "tests" / "extras.py"))["USES"]
@@ -55,6 +59,42 @@ def test_the_wheel_holds_the_package_and_its_data_alone(installed):
     ], told.stderr
     assert {file.suffix for file in (installed / "tbptt").rglob("*.*")} == {".py", ".typed"}
     assert (installed / "truncated_time" / "py.typed").is_file()
+
+
+def build(kind, root, target, **environment):
+    """Build the package from `root`; return what was built."""
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "--target", kind, "--directory", target],
+        cwd=root,
+        env={name: value for name, value in os.environ.items() if name != "GITHUB_REPOSITORY"}
+        | environment,
+        check=True,
+        capture_output=True,
+    )
+    (file,) = target.glob("tbptt-*")
+    return file
+
+
+def test_the_source_that_is_released_gives_the_same_wheel(tmp_path):
+    here = {"GITHUB_REPOSITORY": "someone/book"}
+    direct = build("wheel", ROOT, tmp_path / "direct", **here)
+    source = build("sdist", ROOT, tmp_path / "source", **here)
+    with tarfile.open(source) as archive:
+        archive.extractall(tmp_path, filter="data")
+    unpacked = tmp_path / source.name.removesuffix(".tar.gz")
+    # The links are in it already: it does not matter who unpacks it, or where.
+    assert build("wheel", unpacked, tmp_path / "again").read_bytes() == direct.read_bytes()
+    with zipfile.ZipFile(direct) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        metadata = email.message_from_bytes(archive.read(name))
+        licences = [name for name in archive.namelist() if ".dist-info/licenses/" in name]
+    assert metadata["Version"] == tbptt.__version__
+    assert metadata["Requires-Python"] == ">=3.11"  # and no upper bound
+    assert metadata["License-Expression"] == "BSD-3-Clause AND CC-BY-4.0"
+    assert {Path(name).name for name in licences} == {"LICENSE", "LICENSE-CC-BY-4.0"}
+    assert "Source, https://github.com/someone/book" in metadata.get_all("Project-URL")
+    extras = set(metadata.get_all("Provides-Extra"))
+    assert extras == set(USES)  # what builds the book is for those who have it
 
 
 def test_an_installed_experiment_writes_only_where_it_is_told_to(installed, tmp_path):

@@ -28,5 +28,10 @@ def copy_bare():
 
 @pytest.fixture
 def bare(tmp_path, copy_bare):
-    """Copy all that a build needs but the chapters."""
-    return copy_bare(tmp_path)
+    """Copy all that a build needs but the chapters, as an archive is unpacked.
+
+    The folder's name has spaces, and it is no clone.
+    """
+    book = tmp_path / "a path with spaces"
+    book.mkdir()
+    return copy_bare(book)

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -101,6 +102,16 @@ def test_pages_show_what_was_executed(copy):
     assert build(copy).returncode == 0
     assert "forty-three" in page(copy)
     assert "Other words" in page(copy)
+
+
+def test_neither_git_nor_a_home_is_needed(copy):
+    """As for an ordinary user who has unpacked an archive, in a folder whose name has spaces."""
+    assert " " in copy.name
+    programs = str(Path(sys.executable).parent)
+    assert shutil.which("git", path=programs) is None
+    told = build(copy, PATH=programs, HOME="/dev/null", GITHUB_REPOSITORY="")
+    assert told.returncode == 0, told.stderr
+    assert "forty-two" in page(copy)
 
 
 def test_a_line_that_arrives_in_pieces_is_one_line(copy):
