@@ -83,13 +83,8 @@ def execute(
     notebooks = [cache.get_project_notebook(uri) for uri in waiting]
     failed = []
     # A process a chapter: the most memory that a process's children had is then that of one kernel.
-    with ProcessPoolExecutor(
-        at_once,
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=os.environ.update,
-        initargs=(_ENVIRONMENT,),
-        max_tasks_per_child=1,
-    ) as pool:
+    fresh = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(at_once, mp_context=fresh, max_tasks_per_child=1) as pool:
         for notebook, (executed, took, trouble) in zip(
             notebooks, pool.map(_execute, notebooks, repeat(timeout)), strict=True
         ):
@@ -129,11 +124,15 @@ def _execute(
     notebook: ProjectNb, timeout: int
 ) -> tuple[nbformat.NotebookNode, dict[str, float], str | None]:
     """Execute a chapter beside its file; return it, what it took, and what a cell raised."""
+    os.environ.update(_ENVIRONMENT)
     started, trouble = time.perf_counter(), None
     try:
-        # A kernel sends what is printed in pieces, cut by the clock: they are put together.
         nbclient.execute(
-            notebook.nb, cwd=str(Path(notebook.uri).parent), timeout=timeout, coalesce_streams=True
+            notebook.nb,
+            cwd=str(Path(notebook.uri).parent),
+            timeout=timeout,
+            coalesce_streams=True,  # what is printed arrives in pieces, cut by the clock
+            record_timing=False,  # the cache would take a time for a part of the cell
         )
     except (CellExecutionError, CellTimeoutError) as error:
         trouble = str(error)

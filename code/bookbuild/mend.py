@@ -58,7 +58,8 @@ def mended(page: str) -> str:
     for tag in soup.find_all(True):
         if not tag.decomposed:
             _mend(tag)
-    _references(soup)
+    if HASHED.search(page):
+        _references(soup)
     return soup.decode(formatter=_PLAIN)
 
 
