@@ -114,14 +114,17 @@ VERDICTS = {
     "The gradient vanishes": ("Confirmed", lambda said: (
         said("truncation")["rnn_half"] < said("truncation")["published_factor"]
         < said("truncation")["rnn_small"] and said("truncation")["rnn_large"] < 1.05)),
-    "Losses on": ("Differs", lambda said: (
-        said()["lower"]["0.003"] == said()["lower"]["0.001"] == 1
-        and said()["lower"]["0.0003"] < 0.5)),
+    "Losses on": ("Confirmed", lambda said: (
+        -0.02 < said("truncation")["text_apart_least"] < said("truncation")["text_apart"] < 0.05
+        < said("truncation")["text_apart_most"] < 0.1)),
+    "The carried state": ("Refined", lambda said: (
+        said("truncation")["text_dropped_typical"] < 0.005 < said("truncation")["text_dropped"])),
     '"True beats': ("Refined", lambda said: (
         said("truncation")["text_gain_low"] > 0.01
         and max(said("truncation")["text_published_slow"]) < 0
-        and said("truncation")["text_best_high"] - said("truncation")["text_best_low"] < 0.05)),
-    '"But not': ("Confirmed", lambda said: said("truncation")["text_length"] < 0.02),
+        and said("truncation")["text_share_5"] > 0.5 < said("truncation")["text_share_10"]
+        and said("truncation")["text_reach_low"] > 0.01)),
+    '"But not': ("Confirmed", lambda said: said("truncation")["text_length_low"] > 0),
     '"Epochwise with': ("Confirmed", lambda said: said()["average_seven"] == 4),
     "An efficient": ("Refined", lambda said: (
         1 < said("truncation")["rnn_fused"] < 2 < said("truncation")["lstm_fused"])),
@@ -131,7 +134,7 @@ VERDICTS = {
     "`k1`": ("Confirmed", lambda said: (
         Truncation.true(7) == Truncation(k1=1, k2=7)
         and Truncation.epochwise(7) == Truncation(k1=7, k2=7) != Truncation(k1=3, k2=7))),
-    "BPTT(2h; h)": ("Confirmed", lambda said: said("truncation")["text_semi"] < 0.03),
+    "BPTT(2h; h)": ("Refined", lambda said: said("truncation")["text_semi_low"] > 0.02),
     "With updates": ("Confirmed", lambda said: (
         min(said()["train_right"]) > 0.99 and between(said()["frozen_right"], 0.4, 0.6)
         and said("initial-state")["published_frozen_least"] > 0.6932)),
