@@ -269,7 +269,7 @@ def test_many_chapters_that_end_together_are_all_kept(copy):
         "format: jb-book\nroot: chapters/index\nchapters:\n"
         + "".join(f"  - file: chapters/{name}\n" for name in names)
     )
-    assert len(execute(Book(copy))) == len(names)
+    assert len(execute(Book(copy))) == len(names) + 1  # and the first page
     assert all("told" in outputs(copy, name)[0] for name in names)
     assert execute(Book(copy)) == []
 
