@@ -11,7 +11,7 @@ import pytest
 
 import tbptt
 import truncated_time
-from bookbuild.api import public, rooms
+from public_names import public, rooms
 
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 OURS = ("bookbuild", "tbptt", "truncated_time")

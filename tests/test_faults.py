@@ -38,7 +38,10 @@ NAMED = {
         "test_a_link_to_a_missing_file_is_seen",
     ),
     "a public name without a docstring": ("bookbuild/test_api.py", "test_what_is_missing_is_named"),
-    "a public function without an example": ("test_examples.py", "test_a_missing_example_is_named"),
+    "a public function without an example": (
+        "test_examples.py",
+        "test_a_wrong_example_and_a_missing_one_are_found",
+    ),
     "a second build that differs": (
         "bookbuild/test_reproducible.py",
         "test_a_byte_that_differs_would_be_seen",
