@@ -47,7 +47,7 @@ def notebooks(book: Book) -> list[str]:
 
 
 def pdf(book: Book) -> list[str]:
-    """Build the site, print it into ``_build/truncated-time.pdf``, offer that on the site.
+    """Build the site, print the book into ``_build/truncated-time.pdf``, offer that on the site.
 
     Returns what `pages` returns, and raises what it raises, or ``playwright.sync_api.Error`` where
     there is no browser to print with.
@@ -56,6 +56,7 @@ def pdf(book: Book) -> list[str]:
 
     executed = pages(book)
     if not book.pdf.is_file():
+        _build(book, "--builder", "custom", "--custom-builder", "paper")
         printed.make(book)
         pages(book)  # with the menu's new line
     shutil.copy2(book.pdf, book.build)

@@ -6,6 +6,7 @@ of the same name in two chapters would share one: here each id begins with the n
 
 from __future__ import annotations
 
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ _SHOWN = (
     "image/png",
     "text/plain",
 )
+# Names in a PDF have at most 127 bytes.
+_LONGEST = 120
 # What a check says of an exercise that nobody has answered.
 _UNANSWERED = "Not yet answered"
 
@@ -41,11 +44,23 @@ class PaperBuilder(SingleFileHTMLBuilder):
         return str(Path(self.outdir) / Path(pagename).with_suffix(".html").name)
 
     def fix_refuris(self, tree: nodes.Node) -> None:
-        """Keep the page's name in links, which Sphinx takes out."""
-        for link in tree.findall(nodes.reference):
-            if str(link.get("refuri")).startswith("#document-"):
-                page, _, place = link["refuri"].removeprefix("#document-").partition("#")
+        """Keep the page's name in links, which Sphinx takes out; the index is not in the book."""
+        for link in list(tree.findall(nodes.reference)):
+            address = str(link.get("refuri", ""))
+            if address.startswith("#document-"):
+                page, _, place = address.removeprefix("#document-").partition("#")
                 link["refuri"] = f"#{anchor(page, place)}"
+            elif link.get("internal") and address.endswith(".html"):
+                link.parent.replace(link, link.children)
+
+    def assemble_toc_fignumbers(self) -> dict[str, dict[str, dict[str, tuple[int, ...]]]]:
+        """Number figures and formulas by their ids, which differ between pages."""
+        numbers: dict[str, dict[str, tuple[int, ...]]] = {}
+        for page, kinds in self.env.toc_fignumbers.items():
+            for kind, places in kinds.items():
+                named = {anchor(page, place): number for place, number in places.items()}
+                numbers.setdefault(kind, {}).update(named)
+        return {self.config.root_doc: numbers}
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:
@@ -59,7 +74,10 @@ def setup(app: Sphinx) -> ExtensionMetadata:
 
 def anchor(page: str, fragment: str = "") -> str:
     """Return the id that a page, or a place on it, has in the whole book."""
-    return f"{page}--{fragment}".replace("/", "-")
+    whole = f"{page}--{fragment}".replace("/", "-")
+    if len(whole) <= _LONGEST:
+        return whole
+    return f"{whole[: _LONGEST - 9]}-{sha256(whole.encode()).hexdigest()[:8]}"
 
 
 def _configure(app: Sphinx, config: Config) -> None:
@@ -130,7 +148,6 @@ def _template(
     context |= {
         "author": app.config.author,
         "first": anchor(pagename),
-        "licence": app.config.html_theme_options["extra_footer"],
         "released": released,
         "subtitle": meta.SUBTITLE,
     }
