@@ -56,11 +56,17 @@ def pdf(book: Book) -> list[str]:
 
     executed = pages(book)
     if not book.pdf.is_file():
-        _build(book, "--builder", "custom", "--custom-builder", "paper")
+        single_page(book)
         printed.make(book)
         pages(book)  # with the menu's new line
     shutil.copy2(book.pdf, book.build)
     return executed
+
+
+def single_page(book: Book) -> None:
+    """Build the whole book as one page for `pdf`, from chapters that are executed."""
+    shutil.rmtree(book.single_page.parent, ignore_errors=True)
+    _sphinx(book, "paper", book.single_page.parent)
 
 
 def _unless_current(book: Book, made: Path, build: Callable[[Book], None]) -> None:

@@ -31,7 +31,7 @@ _SHOWN = (
 # Names in a PDF have at most 127 bytes.
 _LONGEST = 120
 # What a check says of an exercise that nobody has answered.
-_UNANSWERED = "Not yet answered"
+UNANSWERED = "Not yet answered"
 
 
 class PaperBuilder(SingleFileHTMLBuilder):
@@ -108,7 +108,7 @@ def _prepare(app: Sphinx, doctree: nodes.document, docname: str) -> None:
 
 def _unanswered(node: nodes.Node) -> bool:
     output = isinstance(node, nodes.Element) and node.get("nb_element") == "cell_code_output"
-    return output and node.astext().startswith(_UNANSWERED)
+    return output and node.astext().startswith(UNANSWERED)
 
 
 def _page(node: nodes.Node, first: str) -> str:

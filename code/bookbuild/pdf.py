@@ -24,6 +24,7 @@ _HEADS = """() => {
     title.querySelectorAll(".headerlink").forEach((link) => link.remove());
     chapter.style.page = `chapter${number}`;
     const words = JSON.stringify(title.textContent.trim().replace(/\\s+/g, " "));
+    if (title.textContent.trim() === document.title) return "";  // the head has it already
     return `@page chapter${number} { @top-right {
       content: ${words}; font: 8.5pt Sans; color: #4b5563; } }`;
   });
