@@ -54,7 +54,7 @@ class PaperBuilder(SingleFileHTMLBuilder):
                 link.parent.replace(link, link.children)
 
     def assemble_toc_fignumbers(self) -> dict[str, dict[str, dict[str, tuple[int, ...]]]]:
-        """Number figures and formulas by their ids, which differ between pages."""
+        """Give figures and formulas their numbers by id: ids differ between pages."""
         numbers: dict[str, dict[str, tuple[int, ...]]] = {}
         for page, kinds in self.env.toc_fignumbers.items():
             for kind, places in kinds.items():

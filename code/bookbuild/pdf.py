@@ -95,8 +95,7 @@ def _print(page: Page) -> pikepdf.Pdf:
 
 def _places(printed: pikepdf.Pdf) -> dict[str, int]:
     """Return the page of every place that a link leads to, counted from 1."""
-    numbers = {page.objgen: number for number, page in enumerate(printed.pages, start=1)}
     return {
-        str(name).removeprefix("/"): numbers[place[0].objgen]
+        str(name).removeprefix("/"): 1 + pikepdf.Page(place[0]).index
         for name, place in printed.Root.Dests.items()
     }
