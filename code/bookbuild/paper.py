@@ -18,7 +18,7 @@ from sphinx.builders.singlehtml import SingleFileHTMLBuilder
 from sphinx.config import Config
 from sphinx.util.typing import ExtensionMetadata
 
-from bookbuild import meta, stills
+from bookbuild import stills
 
 # What a cell shows of its outputs, the best first, as in pages.
 _SHOWN = (
@@ -42,6 +42,9 @@ class PaperBuilder(SingleFileHTMLBuilder):
     def get_outfilename(self, pagename: str) -> str:
         """Put the page where its relative links take it to lie: at the top."""
         return str(Path(self.outdir) / Path(pagename).with_suffix(".html").name)
+
+    def write_additional_files(self) -> None:
+        """Write none: there is one page."""
 
     def fix_refuris(self, tree: nodes.Node) -> None:
         """Keep the page's name in links, which Sphinx takes out; the index is not in the book."""
@@ -149,7 +152,6 @@ def _template(
         "author": app.config.author,
         "first": anchor(pagename),
         "released": released,
-        "subtitle": meta.SUBTITLE,
     }
     for tree in app.env.master_doctree.findall(addnodes.toctree):
         tree["titlesonly"] = False  # the contents of a book name its sections
