@@ -46,6 +46,11 @@ class Book:
         name = self.title.lower().replace(" ", "-")
         return self.build / "pdf" / self.page_key() / f"{name}.pdf"
 
+    @property
+    def single_page(self) -> Path:
+        """The whole book as one page, from which the PDF is printed."""
+        return self.build / "paper" / "index.html"
+
     def done(self, builder: str) -> Path:
         """File that says for what state of the book a builder's work was done; it may be absent."""
         return self.build / f"{builder}.done"

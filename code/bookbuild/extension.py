@@ -7,14 +7,12 @@ late.
 
 from __future__ import annotations
 
-import json
 import shutil
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from docutils import nodes
-from myst_nb.sphinx_ import NbMetadataCollector
 from sphinx.application import Sphinx
 from sphinx.builders import Builder
 from sphinx.config import Config
@@ -35,7 +33,7 @@ _LAUNCH = {
 
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register the hooks."""
-    for part in ("notebooks", "reading"):
+    for part in ("notebooks", "paper", "reading"):
         app.setup_extension(f"bookbuild.{part}")
     # 'env': when the package, the data or the lock change, every page is read anew.
     app.add_config_value("bookbuild_execution_key", "", "env", str)
@@ -107,7 +105,7 @@ def _begin_anew(app: Sphinx, builder: Builder) -> None:
 def _add_stills(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Put the first frame where a reader sees it before, or without, any script."""
     if app.builder.name == "html":
-        stills.add(doctree, _widget_state(app, docname))
+        stills.add(doctree, stills.states(app.env, docname))
 
 
 def _without_alike_ids(app: Sphinx, doctree: nodes.document, docname: str) -> None:
@@ -126,6 +124,8 @@ def _page(
     context: dict[str, Any],
     doctree: nodes.document | None,
 ) -> None:
+    if app.builder.name != "html":
+        return
     meta.page(app, pagename, context)
     if doctree is not None:
         _offer(app, pagename, context)
@@ -197,13 +197,6 @@ def _finish(app: Sphinx, failed: Exception | None) -> None:
 
 def _theme(app: Sphinx) -> Path:
     return Path(app.registry.html_themes["pydata_sphinx_theme"])
-
-
-def _widget_state(app: Sphinx, docname: str) -> dict[str, Any]:
-    scripts = NbMetadataCollector.get_js_files(app.env, docname)
-    _, attributes = scripts.get("ipywidgets_state", (None, {"body": "{}"}))
-    state: dict[str, Any] = json.loads(attributes["body"]).get("state", {})
-    return state
 
 
 def _book(app: Sphinx) -> Book:

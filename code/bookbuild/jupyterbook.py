@@ -47,7 +47,7 @@ def notebooks(book: Book) -> list[str]:
 
 
 def pdf(book: Book) -> list[str]:
-    """Build the site, print it into ``_build/truncated-time.pdf``, offer that on the site.
+    """Build the site, print the book into ``_build/truncated-time.pdf``, offer that on the site.
 
     Returns what `pages` returns, and raises what it raises, or ``playwright.sync_api.Error`` where
     there is no browser to print with.
@@ -56,10 +56,17 @@ def pdf(book: Book) -> list[str]:
 
     executed = pages(book)
     if not book.pdf.is_file():
+        single_page(book)
         printed.make(book)
         pages(book)  # with the menu's new line
     shutil.copy2(book.pdf, book.build)
     return executed
+
+
+def single_page(book: Book) -> None:
+    """Build the whole book as one page for `pdf`, from chapters that are executed."""
+    shutil.rmtree(book.single_page.parent, ignore_errors=True)
+    _sphinx(book, "paper", book.single_page.parent)
 
 
 def _unless_current(book: Book, made: Path, build: Callable[[Book], None]) -> None:

@@ -13,13 +13,28 @@ from typing import Any
 
 from bs4 import BeautifulSoup
 from docutils import nodes
+from myst_nb.sphinx_ import NbMetadataCollector
+from sphinx.environment import BuildEnvironment
 
 _VIEW = "application/vnd.jupyter.widget-view+json"
 
 
 def present(doctree: nodes.document) -> bool:
     """Tell whether a page has an explorer."""
-    return any(_VIEW in raw.astext() for raw in doctree.findall(nodes.raw))
+    return bool(views(doctree))
+
+
+def views(doctree: nodes.Element) -> list[nodes.raw]:
+    """List the explorers of a page, before anything is put around them."""
+    return [raw for raw in doctree.findall(nodes.raw) if _VIEW in raw.astext()]
+
+
+def states(env: BuildEnvironment, docname: str) -> dict[str, dict[str, Any]]:
+    """Return the widget state of a page: model id to model."""
+    scripts = NbMetadataCollector.get_js_files(env, docname)
+    _, attributes = scripts.get("ipywidgets_state", (None, {"body": "{}"}))
+    state: dict[str, dict[str, Any]] = json.loads(attributes["body"]).get("state", {})
+    return state
 
 
 def add(doctree: nodes.document, states: dict[str, dict[str, Any]]) -> None:
@@ -28,30 +43,53 @@ def add(doctree: nodes.document, states: dict[str, dict[str, Any]]) -> None:
     The page's widget state maps the id of a model to the model. A view whose state is not there is
     a ValueError: its slider would never come alive.
     """
-    for raw in list(doctree.findall(nodes.raw)):
-        if _VIEW not in raw.astext():
-            continue
-        view = BeautifulSoup(raw.astext(), "html.parser").select_one("script")
-        model = json.loads(view.string or "")["model_id"] if view else ""
-        if model not in states:
-            raise ValueError(f"The widget {model} has no state in {doctree['source']}.")
-        raw[:] = [nodes.Text(_wrap(model, states))]
+    for raw in views(doctree):
+        model = _model(raw, states)
+        sliders, frame = _first(states[model]["state"], states)
+        rows = "".join(
+            f'<span>{escape(label)}</span><span class="explorer-rail"></span>'
+            f"<span>{escape(value)}</span>"
+            for label, value in sliders
+        )
+        view = json.dumps({"version_major": 2, "version_minor": 0, "model_id": model})
+        raw[:] = [
+            nodes.Text(
+                '<div class="explorer">'
+                '<div class="explorer-still"><button type="button">'
+                f'<span class="explorer-spoken">Start the sliders:</span>{rows}</button>{frame}'
+                f'</div><script type="{_VIEW}">{view}</script></div>'
+            )
+        ]
 
 
-def _wrap(model: str, states: dict[str, dict[str, Any]]) -> str:
-    sliders, frame = _first(states[model]["state"], states)
-    rows = "".join(
-        f'<span>{escape(label)}</span><span class="explorer-rail"></span>'
-        f"<span>{escape(value)}</span>"
-        for label, value in sliders
-    )
-    view = json.dumps({"version_major": 2, "version_minor": 0, "model_id": model})
-    return (
-        f'<div class="explorer">'
-        '<div class="explorer-still"><button type="button">'
-        f'<span class="explorer-spoken">Start the sliders:</span>{rows}</button>{frame}</div>'
-        f'<script type="{_VIEW}">{view}</script></div>'
-    )
+def on_paper(raw: nodes.raw, states: dict[str, dict[str, Any]], where: str) -> None:
+    """Put an explorer's first frame in its place, with a line that says where it moves.
+
+    Parameters
+    ----------
+    raw : nodes.raw
+        The explorer's view, changed in place.
+    states : dict
+        The widget state of its page.
+    where : str
+        HTML that names the published page.
+    """
+    sliders, frame = _first(states[_model(raw, states)]["state"], states)
+    stand = ", ".join(f"{escape(label)} = {escape(value)}" for label, value in sliders)
+    raw[:] = [
+        nodes.Text(
+            f'<figure class="explorer">{frame}'
+            f"<figcaption>{stand}. The sliders move {where}.</figcaption></figure>"
+        )
+    ]
+
+
+def _model(raw: nodes.raw, states: dict[str, dict[str, Any]]) -> str:
+    view = BeautifulSoup(raw.astext(), "html.parser").select_one("script")
+    model: str = json.loads(view.string or "")["model_id"] if view else ""
+    if model not in states:
+        raise ValueError(f"The widget {model} has no state in {raw.document['source']}.")
+    return model
 
 
 def _first(

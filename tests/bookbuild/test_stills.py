@@ -41,6 +41,17 @@ def test_the_still_is_the_frame_at_which_the_explorer_starts(box):
     assert html.index("explorer-still") < html.index(stills._VIEW)
 
 
+def test_paper_has_the_frame_and_a_line_that_says_where_it_moves(box):
+    document = page_with(box)
+    (view,) = stills.views(document)
+    stills.on_paper(view, type(box).get_manager_state()["state"], "on the page")
+    html = document.astext()
+    assert one_picture(3, 2) in html
+    assert "script" not in html
+    caption = BeautifulSoup(html, "html.parser").figcaption.get_text()
+    assert caption == "a < b = 3, stride = 2. The sliders move on the page."
+
+
 def test_a_view_without_state_would_never_come_alive(box):
     with pytest.raises(ValueError, match=r"has no state in page\.md"):
         stills.add(page_with(box), {})
