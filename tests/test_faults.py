@@ -64,6 +64,7 @@ NAMED = {
         "site/test_every_page.py",
         "test_a_page_that_is_too_heavy_is_seen",
     ),
+    "a file that no page loads": ("site/test_pages.py", "test_a_file_that_no_page_loads_is_seen"),
     "a picture without an alternative text": (
         "site/test_pages.py",
         "test_a_picture_without_an_alternative_text_is_seen",

@@ -25,7 +25,7 @@ class Book:
         The folder with ``_config.yml``.
     build : Path
         Folder of everything that is made: the site (`html`), the notebooks (`ipynb`), what npm
-        unpacks (`npm`), the execution caches, one for each state of the book's inputs (`caches`).
+        unpacks (`npm`, `modules`), the execution caches, one for each state of the book's inputs (`caches`).
     """
 
     def __init__(self, root: Path) -> None:
@@ -33,6 +33,7 @@ class Book:
         self.build = root / "_build"
         self.html, self.ipynb = self.build / "html", self.build / "notebooks"
         self.npm, self.caches = self.build / "npm", self.build / "executed"
+        self.modules = self.npm / "node_modules"
 
     @property
     def title(self) -> str:

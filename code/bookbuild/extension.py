@@ -19,11 +19,22 @@ from sphinx.config import Config
 from sphinx.environment import BuildEnvironment
 from sphinx.util.typing import ExtensionMetadata
 
-from bookbuild import icons, mend, meta, repository, stills, styles, vendor
+from bookbuild import (
+    fonts,
+    licences,
+    mend,
+    meta,
+    repository,
+    stills,
+    styles,
+    unused,
+    vendor,
+)
 from bookbuild.book import Book
 
 _STATE = "application/vnd.jupyter.widget-state+json"
 _ALIKE = ("exercise-content", "solution-content")
+_FONT = "@fontsource/stix-two-math/files/stix-two-math-latin-400-normal.woff2"
 _LAUNCH = {
     "binderhub_url": "https://mybinder.org",
     "colab_url": "https://colab.research.google.com",
@@ -33,7 +44,7 @@ _LAUNCH = {
 
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register the hooks."""
-    for part in ("notebooks", "paper", "reading"):
+    for part in ("maths", "notebooks", "paper", "reading"):
         app.setup_extension(f"bookbuild.{part}")
     # 'env': when the package, the data or the lock change, every page is read anew.
     app.add_config_value("bookbuild_execution_key", "", "env", str)
@@ -60,12 +71,7 @@ def _configure(app: Sphinx, config: Config) -> None:
     config.exclude_patterns = [*config.exclude_patterns, *names]
     # A notebook has no outputs; what is glued into its text is plain.
     config.nb_mime_priority_overrides = [("notebooks", "text/plain", 1)]
-    config.mathjax_path = "book/mathjax/startup.js"
-    config.mathjax_options = {"defer": "defer"}
-    config.mathjax3_config = {
-        "loader": {"load": ["input/tex", "output/chtml"]},
-        "startup": {"typeset": False},  # book/maths.js does it
-    }
+    config.html_math_renderer = "mathml"
     meta.configure(app, config, repository.site(book.root))
     if address := repository.address(book.root):
         options = config.html_theme_options
@@ -130,7 +136,6 @@ def _page(
     if doctree is not None:
         _offer(app, pagename, context)
     app.add_css_file("book/book.css")
-    app.add_js_file("book/maths.js", loading_method="defer", priority=900)
     app.add_js_file("book/book.js", loading_method="defer", priority=900)
     _launch_notebooks(context)
     if doctree is not None and stills.present(doctree):
@@ -187,12 +192,17 @@ def _to_take_home(book: Book) -> tuple[set[str], str | None]:
 
 def _finish(app: Sphinx, failed: Exception | None) -> None:
     if app.builder.name == "html" and not failed:
-        mend.mend(Path(app.outdir))
-        icons.shrink(Path(app.outdir), _theme(app) / "static")
-        styles.shrink(Path(app.outdir), _book(app).npm)
+        site, modules = Path(app.outdir), _book(app).modules
+        mend.mend(site)
+        fonts.shrink_icons(site, _theme(app) / "static")
+        fonts.shrink_maths(site, modules / _FONT, site / "_static/book/stix-two-math.woff2")
+        styles.shrink(site, modules)
+        unused.remove(site)
+        words = licences.text(modules)
+        (site / "_static" / "licences.txt").write_text(words, encoding="utf-8")
         meta.publish(app)
         # The theme copies executed notebooks here for a button that this book does not have.
-        shutil.rmtree(Path(app.outdir) / "_sources", ignore_errors=True)
+        shutil.rmtree(site / "_sources", ignore_errors=True)
 
 
 def _theme(app: Sphinx) -> Path:

@@ -16,7 +16,6 @@ from bs4.dammit import EntitySubstitution
 from bs4.formatter import HTMLFormatter
 
 HASHED = re.compile(r"\bR[0-9a-f]{12}-(?=\d)")
-_MATHS = r'class="[^"]*\bmath\b'
 # What a page loads only if it has something for it: in a file's name, and in the page's body.
 _NEEDS = {
     "sphinx-design": r"\bsd-",
@@ -25,8 +24,6 @@ _NEEDS = {
     "togglebutton": r'class="[^"]*(dropdown admonition|admonition[^"]* dropdown|toggle\b)',
     "clipboard": r'class="highlight',
     "copybutton": r'class="highlight',
-    "mathjax": _MATHS,
-    "maths.js": _MATHS,
 }
 
 

@@ -17,11 +17,9 @@ _LARGE = (
     "mystnb.*.css",
     "sphinx-design.min.css",
 )
-# Made in the page by MathJax, whose scripts have too many words to be read for them.
-_MADE = ("mjx-container", "mjx-assistive-mml")
 
 
-def shrink(site: Path, npm: Path) -> None:
+def shrink(site: Path, modules: Path) -> None:
     """Drop the rules for which neither a page nor one of the theme's scripts has a word.
 
     Sphinx copies the whole files again in every build, so a rule that comes into use is found.
@@ -30,7 +28,7 @@ def shrink(site: Path, npm: Path) -> None:
     ----------
     site : Path
         The built site, changed in place.
-    npm : Path
+    modules : Path
         Folder into which npm unpacked PurgeCSS.
 
     Raises
@@ -47,10 +45,9 @@ def shrink(site: Path, npm: Path) -> None:
     with tempfile.TemporaryDirectory() as made:
         node(
             [
-                str(npm / "node_modules" / "purgecss" / "bin" / "purgecss.js"),
+                str(modules / "purgecss" / "bin" / "purgecss.js"),
                 *("--css", *map(str, large)),
                 *("--content", *map(str, pages), *map(str, scripts)),
-                *("--safelist", *_MADE),
                 *("--output", made),
             ],
             return_completed_process=True,

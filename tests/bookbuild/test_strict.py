@@ -203,6 +203,7 @@ WARNED = {
     "glued": ("{glue:text}`unknown`", "1", "unknown"),
     "word": ("Of a {term}`lane`.", "1", "term not in glossary"),
     "needs": ("```{needs}\none thing.\n\nAnother.\n```", "1", "{needs} takes one paragraph"),
+    "formula": (r"Of $\frac{a}$.", "1", "Expected argument"),
     "stderr": ("Fine.", "import sys; print('odd', file=sys.stderr)", "stderr was found"),
 }
 

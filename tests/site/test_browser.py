@@ -16,8 +16,8 @@ EXPLORERS = [
     if "explore(" in path.read_text(encoding="utf-8")
 ]
 WIDGETS = "embed.js"
-# All formulas stand, if there are any.
-SET = "!document.querySelector('.math') || document.documentElement.dataset.maths"
+# What became of the font of the formulas.
+DRAWN = "[...document.fonts].find((font) => font.family.includes('STIX')).status"
 
 
 def readouts(explorer):
@@ -160,15 +160,19 @@ def test_pages_work_from_disk(open_page, wake, book):
     page.keyboard.press("End")
     assert shown(explorer).startswith("Windows of 16, stride 4")
     page = open_page("chapters/windowing.html", base=book.html.as_uri())
-    page.wait_for_selector("mjx-container")
+    page.wait_for_load_state("networkidle")
+    assert page.evaluate(DRAWN) == "loaded"
     wake(page)
 
 
-def test_mathematics_is_set_by_the_books_own_script(open_page):
+def test_formulas_need_no_script_and_are_drawn_with_the_books_own_font(open_page):
     page = open_page("chapters/windowing.html")
-    page.wait_for_function(SET)
-    assert page.locator("mjx-container").count() > 10
-    assert page.locator("mjx-merror").count() == 0
+    page.wait_for_load_state("networkidle")
+    assert page.evaluate(DRAWN) == "loaded"
+    page = open_page("chapters/windowing.html", java_script_enabled=False)
+    fraction = page.locator("div.math mfrac").first
+    above, below = (fraction.locator("> *").nth(place).bounding_box() for place in (0, 1))
+    assert above["y"] + above["height"] <= below["y"]
 
 
 def test_solutions_are_folded_and_open(open_page):
@@ -179,15 +183,35 @@ def test_solutions_are_folded_and_open(open_page):
     hidden.wait_for(state="visible")
 
 
-def test_formulas_stand_in_the_middle(open_page):
-    """MathJax makes its elements in the page, where the theme's rules for them have to be kept."""
-    page = open_page("chapters/choosing.html")
-    page.wait_for_function(SET)
-    (offset,) = page.evaluate(
-        """() => [...document.querySelectorAll('div.math')].map(box => {
-            const [outer, inner] = [box, box.querySelector('mjx-math')].map(
-                one => one.getBoundingClientRect());
-            return outer.left + outer.right - inner.left - inner.right;
+@pytest.mark.parametrize("name", ["bptt", "choosing"])  # with numbers and without
+def test_formulas_stand_in_the_middle_and_numbers_at_the_right(open_page, name):
+    page = open_page(f"chapters/{name}.html")
+    page.wait_for_load_state("networkidle")
+    boxes = page.evaluate(
+        """() => [...document.querySelectorAll('div.math')].map((box) => {
+            const drawn = new Range();
+            drawn.selectNodeContents(box.querySelector('math'));
+            return [box, drawn, box.querySelector('.eqno')].map((it) => {
+                if (!it) return null;
+                const { left, right } = it.getBoundingClientRect();
+                return [left, right]; });
         })"""
     )
-    assert abs(offset) < 8
+    assert boxes
+    for (left, right), (begin, end), number in boxes:
+        last = number[0] if number else right
+        assert abs((begin - left) - (last - end)) < 16
+        if number:
+            assert right - number[1] < 16
+
+
+def test_a_formula_wider_than_a_phone_is_scrolled_to_its_end(open_page):
+    page = open_page("chapters/windowing.html", viewport={"width": 240, "height": 740})
+    page.wait_for_load_state("networkidle")
+    box = page.locator("div.math").last
+    hidden, begin = box.evaluate(
+        "box => [box.scrollWidth - box.clientWidth,"
+        " box.querySelector('mrow, mtext, mi').getBoundingClientRect().left]"
+    )
+    assert hidden > 0
+    assert begin >= 0

@@ -107,7 +107,6 @@ def test_no_script_keeps_the_words_waiting(soups):
 def test_pages_load_only_what_they_use(soups):
     for name, soup in soups.items():
         loaded = {script["src"] for script in soup.select("script[src]")}
-        assert any("mathjax" in one for one in loaded) == bool(soup.select(".math")), name
         assert any("explorers.js" in one for one in loaded) == bool(soup.select(".explorer")), name
 
 

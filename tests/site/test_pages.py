@@ -4,11 +4,40 @@ import gzip
 import json
 import re
 from collections import Counter
+from fnmatch import fnmatch
 from urllib.parse import unquote, urlsplit
 
 import pytest
 from bs4 import BeautifulSoup
 
+# Whose the static files are; "" for the book's own, for the licences themselves, and for what
+# Sphinx writes about the book.
+OWNERS = {
+    "book/widgets/*": "@jupyter-widgets/html-manager",
+    "book/stix-two-math.woff2": "@fontsource/stix-two-math",
+    "book/*": "",
+    "favicon.svg": "",
+    "*licences.txt": "",
+    "pygments.css": "pygments",
+    "copy*": "sphinx-copybutton",
+    "clipboard.min.js": "clipboard.js",
+    "exercise.css": "sphinx-exercise",
+    "mystnb.*.css": "myst-nb",
+    "sphinx-design.min.css": "sphinx-design",
+    "design-tabs.js": "sphinx-design",
+    "togglebutton.*": "sphinx-togglebutton",
+    "*/sphinx-book-theme.*": "sphinx-book-theme",
+    "*/bootstrap.*": "Bootstrap",
+    "vendor/fontawesome/*": "pydata-sphinx-theme",
+    "scripts/*": "pydata-sphinx-theme",
+    "styles/*": "pydata-sphinx-theme",
+    "images/*": "sphinx-book-theme",
+    **dict.fromkeys(
+        ("basic.css", "doctools.js", "documentation_options.js", "*.png", "language_data.js"),
+        "sphinx",
+    ),
+    **dict.fromkeys(("searchtools.js", "sphinx_highlight.js"), "sphinx"),
+}
 VIEW = "application/vnd.jupyter.widget-view+json"
 STATE = "application/vnd.jupyter.widget-state+json"
 
@@ -186,3 +215,65 @@ def test_no_button_leads_nowhere(pages):
 def test_no_trace_of_the_machine(book, pages):
     for path in pages:
         assert str(book.root) not in path.read_text(encoding="utf-8"), path.name
+
+
+def unloaded(root, pages):
+    """List the static files that no page leads to: attributes, `url()`, names in scripts."""
+    waiting = {
+        (path.parent / urlsplit(address).path).resolve()
+        for path, soup in pages.items()
+        for tag in soup.select("link[href], [src], a[href]")
+        if not urlsplit(address := tag.get("href") or tag.get("src")).scheme
+    }
+    static = (root / "_static").resolve()
+    left = {path for path in static.rglob("*") if path.is_file()}
+    while waiting := waiting & left:
+        left -= waiting
+        reached = set()
+        for path in waiting:
+            if path.suffix == ".css":
+                named = re.findall(r"url\(['\"]?([^'\")?#]+)", path.read_text("utf-8"))
+                reached |= {(path.parent / address).resolve() for address in named}
+            elif path.suffix == ".js":
+                strings = re.findall(r"[\"'`]([^\"'`\s]+)[\"'`]", path.read_text("utf-8"))
+                names = {string.rpartition("/")[2] for string in strings}
+                reached |= {file for file in left if file.name in names}
+        waiting = reached
+    return sorted(path.relative_to(static).as_posix() for path in left)
+
+
+def test_every_file_is_loaded_by_some_page(book, pages):
+    # A notice stands beside the script whose comment names it.
+    idle = [name for name in unloaded(book.html, pages) if not name.endswith("LICENSE.txt")]
+    assert idle == []
+    kinds = {path.suffix for path in (book.html / "_static").rglob("*")}
+    assert not kinds & {".map", ".ttf", ".po", ".mo"}
+
+
+def test_a_file_that_no_page_loads_is_seen(tmp_path):
+    names = ("page.js", "by-script.svg", "page.css", "by-style.svg", "nobody.svg")
+    for name in names:
+        (tmp_path / "_static" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "_static" / name).touch()
+    (tmp_path / "_static/page.js").write_text("fetch(base + 'a/by-script.svg')")
+    (tmp_path / "_static/page.css").write_text("p { background: url(by-style.svg) }")
+    html = "<link href='_static/page.css'><script src='_static/page.js?v=1'></script>"
+    soup = BeautifulSoup(html, "html.parser")
+    assert unloaded(tmp_path, {tmp_path / "index.html": soup}) == ["nobody.svg"]
+
+
+def test_licences_of_others_are_there_and_a_link_from_every_page(book, pages):
+    static = book.html / "_static"
+    words = (static / "licences.txt").read_text(encoding="utf-8")
+    for path in static.rglob("*"):
+        if path.is_file():
+            name = path.relative_to(static).as_posix()
+            owners = [owner for pattern, owner in OWNERS.items() if fnmatch(name, pattern)]
+            assert owners, f"whose is {name}?"
+            assert owners[0] in words, name
+    for owner in {*OWNERS.values()} - {"", "Bootstrap", "clipboard.js"}:
+        (part,) = re.findall(rf"^{re.escape(owner)} [\d.]+\n=+\n\n(.+)", words, re.MULTILINE)
+        assert part
+    for path, soup in pages.items():
+        if path != book.html / "index.html":
+            assert soup.select("a[href$='licences.txt']"), path.name

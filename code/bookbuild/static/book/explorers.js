@@ -8,8 +8,6 @@
   function load() {
     if (asked) return;
     asked = true;
-    // The widgets would hand their labels to MathJax 2; the page's is 3, and labels hold no maths.
-    if (window.MathJax) window.MathJax.Hub ??= { Queue() {} };
     const script = document.createElement("script");
     script.src = new URL("widgets/embed.js", here).href;
     // The script renders on the window's load event, which has passed.
