@@ -25,7 +25,8 @@ class Book:
         The folder with ``_config.yml``.
     build : Path
         Folder of everything that is made: the site (`html`), the notebooks (`ipynb`), what npm
-        unpacks (`npm`, `modules`), the execution caches, one for each state of the book's inputs (`caches`).
+        unpacks (`npm`, and in it `modules`), the execution caches, one for each state of the book's
+        inputs (`caches`).
     """
 
     def __init__(self, root: Path) -> None:
