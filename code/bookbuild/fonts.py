@@ -31,15 +31,15 @@ def shrink_icons(site: Path, theme_static: Path) -> None:
     (styles,) = (site / "_static").glob("vendor/fontawesome/*/css/all.min.css")
     used = icons_in_use(site, styles)
     for source in theme_static.glob("vendor/fontawesome/*/webfonts/*.woff2"):
-        _cut(source, site / "_static" / source.relative_to(theme_static), used, [])
+        _cut(source, site / "_static" / source.relative_to(theme_static), used)
 
 
 def shrink_maths(site: Path, whole: Path, target: Path) -> None:
     """Write a subset of a mathematical font: what the formulas of a built site are drawn with.
 
-    Large signs and the letters of indices come along; the font says itself which they are.
+    Their taller and wider forms come along: the font says itself which they are.
     """
-    _cut(whole, target, {ord(character) for character in formulas(site)}, ["ssty", "dtls", "flac"])
+    _cut(whole, target, {ord(character) for character in formulas(site)})
 
 
 def icons_in_use(site: Path, icons_css: Path) -> set[int]:
@@ -80,8 +80,8 @@ def formulas(site: Path) -> set[str]:
     return {character for character in drawn if not character.isspace()}
 
 
-def _cut(source: Path, target: Path, characters: set[int], features: list[str]) -> None:
-    options = subset.Options(flavor="woff2", layout_features=features)
+def _cut(source: Path, target: Path, characters: set[int]) -> None:
+    options = subset.Options(flavor="woff2", layout_features=[])
     target.parent.mkdir(parents=True, exist_ok=True)
     with TTFont(source, recalcTimestamp=False) as font:  # the same bytes in every build
         cutter = subset.Subsetter(options)

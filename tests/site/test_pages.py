@@ -218,7 +218,7 @@ def test_no_trace_of_the_machine(book, pages):
 
 
 def unloaded(root, pages):
-    """List the static files that no page leads to: attributes, `url()`, names in scripts."""
+    """List the static files that no page leads to: by address, or in scripts by name."""
     waiting = {
         (path.parent / urlsplit(address).path).resolve()
         for path, soup in pages.items()
@@ -232,10 +232,10 @@ def unloaded(root, pages):
         reached = set()
         for path in waiting:
             if path.suffix == ".css":
-                named = re.findall(r"url\(['\"]?([^'\")?#]+)", path.read_text("utf-8"))
+                named = re.findall(r"(?:url\(|@import )['\"]?([^'\")?#]+)", path.read_text("utf-8"))
                 reached |= {(path.parent / address).resolve() for address in named}
             elif path.suffix == ".js":
-                strings = re.findall(r"[\"'`]([^\"'`\s]+)[\"'`]", path.read_text("utf-8"))
+                strings = re.findall(r"[\"'`}]([^\"'`{}\s]+)[\"'`]", path.read_text("utf-8"))
                 names = {string.rpartition("/")[2] for string in strings}
                 reached |= {file for file in left if file.name in names}
         waiting = reached
@@ -251,12 +251,14 @@ def test_every_file_is_loaded_by_some_page(book, pages):
 
 
 def test_a_file_that_no_page_loads_is_seen(tmp_path):
-    names = ("page.js", "by-script.svg", "page.css", "by-style.svg", "nobody.svg")
+    names = ("page.js", "by-script.svg", "page.css", "more.css", "by-style.svg", "nobody.svg")
     for name in names:
         (tmp_path / "_static" / name).parent.mkdir(exist_ok=True)
         (tmp_path / "_static" / name).touch()
     (tmp_path / "_static/page.js").write_text("fetch(base + 'a/by-script.svg')")
-    (tmp_path / "_static/page.css").write_text("p { background: url(by-style.svg) }")
+    (tmp_path / "_static/page.css").write_text(
+        "@import 'more.css'; a { cursor: url(by-style.svg) }"
+    )
     html = "<link href='_static/page.css'><script src='_static/page.js?v=1'></script>"
     soup = BeautifulSoup(html, "html.parser")
     assert unloaded(tmp_path, {tmp_path / "index.html": soup}) == ["nobody.svg"]
