@@ -17,7 +17,7 @@ sys.path.insert(0, str(_root / "code"))
 # Sphinx's process is all that this file is read in. A fifth of its time would go into looking for
 # garbage among trees of nodes, and TensorFlow, which autodoc imports, would have its say.
 gc.set_threshold(200_000)
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", TF_ENABLE_ONEDNN_OPTS="0")
 
 _settings, _ = get_final_config(
     user_yaml=_root / "_config.yml", sourcedir=_root, cli_config={"latex_individualpages": False}
