@@ -90,6 +90,7 @@ def test_an_epoch_by_hand_resets_before_each_sequence():
     assert seen == ["reset", ([0], [0]), ([1], [1]), "reset", ([2], [2]), ([3], [3])]
 
 
+@pytest.mark.slow
 def test_rows_a_second_follow_from_the_time():
     row = throughput.run(units=4, batch=2, seed=0)
     assert row["rows"] == pytest.approx(2 / (row["milliseconds"] / 1000), rel=0.1)

@@ -371,6 +371,7 @@ def test_a_wrong_answer_is_told_why(name, answer, words):
     assert re.search(words, repr(told)), told
 
 
+@pytest.mark.slow
 def test_rows_that_come_back_from_the_installed_keras():
     """Which is right depends on Keras: either one row is broadcast to four, or it fails."""
     broadcast, loud = ({5: rows, 6: None, 7: None, 8: 8} for rows in (8, None))

@@ -112,6 +112,7 @@ def test_shares_by_lag_are_those_of_the_truncated_gradient():
     assert float(first["norm"]) == pytest.approx(float(net.weight_hh.grad.abs().sum()), rel=1e-3)
 
 
+@pytest.mark.slow
 def test_the_language_is_learned_from_the_lag_on():
     floor, guess = echo_floors()
     for k2, learns in ((LAG - 1, False), (LAG, True)):
@@ -189,6 +190,7 @@ def test_memory_of_full_backpropagation_grows_with_the_length():
     assert two == pytest.approx(2 * one, rel=0.05)
 
 
+@pytest.mark.slow
 def test_a_stream_runs_in_a_process_of_its_own():
     row = memory.run(steps=200, seed=0)
     assert row["peak_mib"] > 50

@@ -17,6 +17,8 @@ from truncated_time.experiments import __main__ as command
 from truncated_time.experiments import initial_state
 from truncated_time.experiments.shared import results, runner
 
+pytestmark = pytest.mark.slow
+
 # Small, but long enough (a second or two a seed) for somebody to be killed while it runs.
 SMALL = {
     "--hidden-size": "16", "--epochs": "2", "--bptt-size": "5", "--sequence-length": "2000",

@@ -170,6 +170,7 @@ class OneSign(UORO):
         return super().signs(state[:, :1]).expand_as(state)
 
 
+@pytest.mark.slow
 def test_uoro_has_the_full_gradient_as_its_mean_and_dependent_signs_have_not():
     problem = Problem("gru", steps=6, batch=2, hidden=3)
     full = problem.wanted(Truncation(6, 6))

@@ -131,6 +131,7 @@ def assert_same(ours, wanted):
         np.testing.assert_allclose(mine, theirs, **CLOSE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", KERAS)
 @settings(max_examples=100)
 @given(
