@@ -57,7 +57,7 @@ def test_published_figures_are_the_bounds(said):
 
 
 def test_state_over_overlapping_windows_does_not_help(said):
-    assert said["stateful_min"] >= said["stateful_lowest"] - 0.01
+    assert said["stateful_min"] >= said["stateful_lowest"] - 0.03
     assert said["stateful_max"] <= float(stateless_accuracy(20, 10, 1, 0)) + 0.01
     assert len(said["stateful_final"]) == 2  # shuffled, and in order
     for final in said["stateful_final"]:

@@ -128,7 +128,7 @@ def test_the_best_stateless_answers_have_the_score_of_the_ceiling(name):
 
 def test_a_loss_at_the_end_is_that_of_the_last_window_of_each_lane():
     way = cuts.WAYS["scored at the end, windows of 10"]
-    windows, labels, weights = cuts.cut(way, 100, seed=3)
+    _, labels, weights = cuts.cut(way, 100, seed=3)
     batches = weights.reshape(-1, way.batch)  # first halves, second halves, first halves, ...
     assert batches[::2].max() == 0 < batches[1::2].min()
     assert cuts.score(labels, labels, weights) == (1, 0)

@@ -1,4 +1,4 @@
-"""What takes more than a minute: seeded experiments whose results the book ships.
+"""What takes too long for a page: seeded experiments whose results the book ships.
 
 ``python -m truncated_time.experiments NAME`` runs one and writes ``data/results/NAME/``.
 """

@@ -61,13 +61,15 @@ def cut(way: Way, sequences: int, seed: int) -> tuple[np.ndarray, np.ndarray, np
     """Cut fresh sequences: windows, labels, and each window's weight in the loss."""
     x, y = first_step_memory(sequences, STEPS, seed=seed)
     windows, labels = prepare_sequences(x, y, way.window, way.increment)
-    weights = np.ones((sequences, len(windows) // sequences))
+    n_windows = len(windows) // sequences
+    weights: np.ndarray = np.ones(len(windows))
     if way.last_only:
-        weights[:, :-1] = 0
-    parts = windows, labels, weights.ravel()
+        weights.reshape(sequences, n_windows)[:, :-1] = 0
     if way.lanes:
-        parts = in_lanes(*parts, n_windows=weights.shape[1], batch_size=way.batch)
-    return parts
+        windows, labels, weights = in_lanes(
+            windows, labels, weights, n_windows=n_windows, batch_size=way.batch
+        )
+    return windows, labels, weights
 
 
 def score(answers: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
@@ -105,9 +107,7 @@ def run(way: str, seed: int) -> list[dict[str, Any]]:
             keras.layers.Dense(1, activation="sigmoid"),
         ]
     )
-    model.compile(
-        keras.optimizers.Adam(LEARNING_RATE), "binary_crossentropy", metrics=["accuracy"]
-    )
+    model.compile(keras.optimizers.Adam(LEARNING_RATE), "binary_crossentropy", metrics=["accuracy"])
     n_windows = len(windows) // TRAIN
     resets = [ResetState(every=n_windows)] if chosen.reset else []
     rows = []
