@@ -23,7 +23,7 @@ def test_the_live_run_shows_it_too(said):
     assert said["live_frozen"] > 2
     assert said["first_of_epoch"] > 1  # each epoch begins with what is not known yet
     assert said["relearned_typical"] < 100
-    assert len(said["relearned"]) == 5
+    assert len(said["relearned"]) == 3
 
 
 def test_states_are_name_tags_and_no_evidence(said):

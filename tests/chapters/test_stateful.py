@@ -32,7 +32,14 @@ def test_carried_state_needs_all_three(said):
     assert min(said["switched_on"] + said["in_order"]) < ceiling - 0.02
     assert max(said["no_reset"]) < 0.99
     assert min(said["no_reset"]) < ceiling
-    assert said["lanes"] == [1, 1, 1]
+    assert said["lanes"] == [1] * 5
+
+
+def test_the_live_runs_show_it_too(said):
+    assert max(said["live_switched_on"], said["live_in_order"]) <= said["halves"] + 0.02
+    assert said["live_no_reset"] < 0.99
+    assert said["live_lanes"] == 1
+    assert (said["live_scored_one"], said["live_scored_whole"]) == (0.5, 1)
 
 
 def test_the_published_forms_are_right_on_every_window(runs):
@@ -61,8 +68,8 @@ def test_lanes_are_fifty_times_faster_for_equal_accuracy(said, runs):
 
 
 def test_errors_do_not_cross_the_border(said):
-    assert said["scored_one"] == [0.5, 0.5, 0.5]
-    assert said["scored_whole"] == [1, 1, 1]
+    assert said["scored_one"] == [0.5] * 5
+    assert said["scored_whole"] == [1] * 5
 
 
 def test_fit_never_resets_and_validation_disturbs(said):

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from tbptt import Truncation
+from tbptt.ceilings import stateless_accuracy, stateless_loss
 from tbptt.pytorch import backward
 from tbptt.splits import shared_steps
 from truncated_time import shipped
@@ -14,6 +15,7 @@ from truncated_time.experiments import (
     NAMES,
     beyond,
     bias,
+    cuts,
     language,
     memory,
     module,
@@ -110,6 +112,39 @@ def test_shares_by_lag_are_those_of_the_truncated_gradient():
         Truncation(1, 1),
     )
     assert float(first["norm"]) == pytest.approx(float(net.weight_hh.grad.abs().sum()), rel=1e-3)
+
+
+@pytest.mark.parametrize("name", ["whole", "halves", "increment 1"])
+def test_the_best_stateless_answers_have_the_score_of_the_ceiling(name):
+    way = cuts.WAYS[f"stateless, {name}"]
+    windows, labels, weights = cuts.cut(way, 40, seed=3)
+    shown = windows.any(axis=(1, 2))
+    best = np.where(shown, 1, labels[~shown].mean() if (~shown).any() else 0)
+    accuracy, loss = cuts.score(best, labels, weights)
+    size = cuts.STEPS, way.window, way.increment, 0
+    assert accuracy == pytest.approx(float(stateless_accuracy(*size)))
+    assert loss == pytest.approx(stateless_loss(*size))
+
+
+def test_a_loss_at_the_end_is_that_of_the_last_window_of_each_lane():
+    way = cuts.WAYS["scored at the end, windows of 10"]
+    _, labels, weights = cuts.cut(way, 100, seed=3)
+    batches = weights.reshape(-1, way.batch)  # first halves, second halves, first halves, ...
+    assert batches[::2].max() == 0 < batches[1::2].min()
+    assert cuts.score(labels, labels, weights) == (1, 0)
+    first_right = np.where(weights == 0, labels, 1 - labels)
+    assert cuts.score(first_right, labels, weights)[0] == 0
+
+
+def test_the_summary_is_of_the_last_epoch():
+    rows = [
+        {"way": "w", "seed": seed, "epoch": epoch, "train_accuracy": 0.1 * epoch,
+         "accuracy": str(seed + epoch), "loss": 0}
+        for seed in (0, 1) for epoch in (1, 2)
+    ]  # fmt: skip
+    assert cuts.summary(rows) == {
+        "w": {"train_accuracy": [0.2, 0.2], "accuracy": [2, 3], "loss": [0, 0]}
+    }
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""What takes more than a minute: seeded experiments whose results the book ships.
+"""What takes too long for a page: seeded experiments whose results the book ships.
 
 ``python -m truncated_time.experiments NAME`` runs one and writes ``data/results/NAME/``.
 """
@@ -10,7 +10,7 @@ import importlib.util
 from pathlib import Path
 
 NAMES = (
-    "alarms", "beyond", "bias", "carried", "choosing", "cures", "digits", "initial-state",
+    "alarms", "beyond", "bias", "carried", "choosing", "cures", "cuts", "digits", "initial-state",
     "language", "leak", "memory", "ptb", "starts", "stateful", "sunspots", "text", "throughput",
     "timing", "unbiased", "vanishing",
 )  # fmt: skip
