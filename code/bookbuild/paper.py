@@ -18,7 +18,7 @@ from sphinx.builders.singlehtml import SingleFileHTMLBuilder
 from sphinx.config import Config
 from sphinx.util.typing import ExtensionMetadata
 
-from bookbuild import stills
+from bookbuild import mend, stills
 
 # What a cell shows of its outputs, the best first, as in pages.
 _SHOWN = (
@@ -72,6 +72,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.connect("config-inited", _configure)
     app.connect("doctree-resolved", _prepare, priority=900)
     app.connect("html-page-context", _template, priority=950)
+    app.connect("build-finished", _mend)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -156,3 +157,8 @@ def _template(
     for tree in app.env.master_doctree.findall(addnodes.toctree):
         tree["titlesonly"] = False  # the contents of a book name its sections
     return "paper.html"
+
+
+def _mend(app: Sphinx, failed: Exception | None) -> None:
+    if app.builder.name == PaperBuilder.name and not failed:
+        mend.mend(Path(app.outdir))

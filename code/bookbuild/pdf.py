@@ -35,6 +35,9 @@ _NUMBERS = """(pages) => {
     link.dataset.page = pages[decodeURIComponent(link.hash.slice(1))];
   }
 }"""
+_CONTENTS = """() => [...document.querySelectorAll("nav.contents a")].map((link) => [
+  link.closest(".toctree-l2") ? 2 : 1, link.textContent, decodeURIComponent(link.hash.slice(1)),
+])"""
 
 
 def make(book: Book) -> Path:
@@ -79,6 +82,7 @@ def write(book: Book, browser: Browser, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     with _print(page) as final:
         final.docinfo["/Author"] = author
+        _outline(final, page.evaluate(_CONTENTS))
         # Tags are small objects by the ten thousand: packed together, a fifth of their size.
         packed = pikepdf.ObjectStreamMode.generate
         final.save(target, object_stream_mode=packed, recompress_flate=True)
@@ -86,11 +90,19 @@ def write(book: Book, browser: Browser, target: Path) -> None:
 
 
 def _print(page: Page) -> pikepdf.Pdf:
-    return pikepdf.open(
-        BytesIO(
-            page.pdf(prefer_css_page_size=True, print_background=True, tagged=True, outline=True)
-        )
-    )
+    printed = page.pdf(prefer_css_page_size=True, print_background=True, tagged=True)
+    return pikepdf.open(BytesIO(printed))
+
+
+def _outline(printed: pikepdf.Pdf, contents: list[tuple[int, str, str]]) -> None:
+    """Write the outline from the contents: level, title, place.
+
+    The browser's own has no space where a title is broken, and a title in the book's fonts twice.
+    """
+    with printed.open_outline() as outline:
+        for level, title, place in contents:
+            entries = outline.root if level == 1 else outline.root[-1].children
+            entries.append(pikepdf.OutlineItem(title, pikepdf.Name(f"/{place}")))
 
 
 def _places(printed: pikepdf.Pdf) -> dict[str, int]:
