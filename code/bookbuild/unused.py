@@ -9,7 +9,8 @@ _TEXTS = {".css", ".html", ".js"}
 _FROM_PAGE = re.compile(r"_static/([^\"'?#\s)]+)")
 # For developers of the theme, and for browsers that cannot read the pages anyway.
 _FOR_NOBODY = re.compile(
-    r"\s*/[/*]# sourceMappingURL=\S+(?: ?\*/)?|,\s*url\([^)]+\.ttf\) format\(\"truetype\"\)"
+    r"\s*/[/*]# sourceMappingURL=[^\s*]+(\s*\*/)?\s*\Z"
+    r"|,\s*url\([^)]+\.ttf\) format\(\"truetype\"\)"
 )
 
 

@@ -42,7 +42,9 @@ def install(book: Book) -> None:
 
 
 def publish(book: Book, target: Path) -> None:
-    """Copy the widget script below `target`: the one thing from npm that is served as it is."""
+    """Copy the widget script below `target`, with the icons that its styles ask for."""
     widgets = target / "widgets"
     widgets.mkdir(parents=True, exist_ok=True)
-    shutil.copy2(book.modules / "@jupyter-widgets/html-manager/dist/embed.js", widgets)
+    made = book.modules / "@jupyter-widgets/html-manager/dist"
+    for file in (made / "embed.js", *made.glob("*.woff2")):
+        shutil.copy2(file, widgets)

@@ -157,6 +157,12 @@ def test_what_nobody_answered_is_not_printed(single, chapters, words):
     assert not [text for text in learnt if re.sub(r"\s", "", paper.UNANSWERED) in text]
 
 
+def test_formulas_are_drawn_in_their_own_font(printed):
+    (page,) = [it for it in printed.pages if "The network in letters" in it.extract_text()]
+    names = [str(font.get_object()["/BaseFont"]) for font in page["/Resources"]["/Font"].values()]
+    assert any("STIX" in name for name in names)
+
+
 def test_pictures_keep_their_words(printed):
     told, waiting = [], [printed.trailer["/Root"]["/StructTreeRoot"]]
     while waiting:
