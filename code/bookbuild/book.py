@@ -39,8 +39,16 @@ class Book:
     @property
     def title(self) -> str:
         """Title of the book."""
+        return self._setting("title")
+
+    @property
+    def author(self) -> str:
+        """Who wrote it."""
+        return self._setting("author")
+
+    def _setting(self, name: str) -> str:
         settings = yaml.safe_load((self.root / "_config.yml").read_text(encoding="utf-8"))
-        return str(settings["title"])
+        return str(settings[name])
 
     @property
     def pdf(self) -> Path:

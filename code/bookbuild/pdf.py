@@ -1,7 +1,8 @@
 """The whole book as one PDF: Sphinx's single page, printed twice by a browser.
 
-Chromium sets formulas, pictures and running heads as the pages do. What it lacks is the number of
-the page that a link leads to: the first printing tells, and the second one has it in the contents.
+Chromium sets formulas (MathML) and the labels of pictures as on the pages; WeasyPrint, which was
+tried, loses both. What Chromium lacks is the number of the page that a link leads to: the first
+printing tells, and the second has it in the contents.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from io import BytesIO
 from pathlib import Path
 
 import pikepdf
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 
 from bookbuild.book import Book
 
+_Contents = list[tuple[int, str, str]]
 # As the browser tests start it: a container has no sandbox to offer.
 _FLAGS = ["--no-sandbox", "--disable-gpu"]
 # Every chapter is a named page, whose head has its title.
@@ -30,14 +32,12 @@ _HEADS = """() => {
   });
   document.head.appendChild(document.createElement("style")).textContent = rules.join("\\n");
 }"""
-_NUMBERS = """(pages) => {
-  for (const link of document.querySelectorAll("nav.contents a")) {
-    link.dataset.page = pages[decodeURIComponent(link.hash.slice(1))];
-  }
-}"""
-_CONTENTS = """() => [...document.querySelectorAll("nav.contents a")].map((link) => [
-  link.closest(".toctree-l2") ? 2 : 1, link.textContent, decodeURIComponent(link.hash.slice(1)),
-])"""
+# Write the numbers into the contents; return those as level, title and place.
+_CONTENTS = """(pages) => [...document.querySelectorAll("nav.contents a")].map((link) => {
+  const place = decodeURIComponent(link.hash.slice(1));
+  link.dataset.page = pages[place] ?? "";
+  return [link.closest(".toctree-l2") ? 2 : 1, link.textContent, place];
+})"""
 
 
 def make(book: Book) -> Path:
@@ -47,8 +47,8 @@ def make(book: Book) -> Path:
     ------
     playwright.sync_api.Error
         If no browser is found, or if the page does not finish.
-    KeyError
-        If the contents name a place that is not in the book.
+    RuntimeError
+        If the numbers in the contents move what they number.
     """
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=_FLAGS)
@@ -72,29 +72,32 @@ def write(book: Book, browser: Browser, target: Path) -> None:
     target : Path
         Where the PDF goes.
     """
+    numbers = _places(_print(book, browser, {})[0])
+    final, contents = _print(book, browser, numbers)
+    if _places(final) != numbers:
+        raise RuntimeError("The numbers in the contents move what they number: see paper.css.")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with final:
+        final.docinfo["/Author"] = book.author
+        _outline(final, contents)
+        # Tags are small objects by the ten thousand: packed together, a fifth of their size.
+        packed = pikepdf.ObjectStreamMode.generate
+        final.save(target, object_stream_mode=packed, recompress_flate=True)
+
+
+def _print(book: Book, browser: Browser, numbers: dict[str, int]) -> tuple[pikepdf.Pdf, _Contents]:
+    # A page of its own each time: one that was printed before is broken into pages otherwise.
     page = browser.new_page(color_scheme="light")
     page.goto(book.single_page.as_uri())
     page.evaluate("document.fonts.ready")
     page.evaluate(_HEADS)
-    with _print(page) as first:
-        page.evaluate(_NUMBERS, _places(first))
-    author = page.get_attribute("meta[name=author]", "content")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with _print(page) as final:
-        final.docinfo["/Author"] = author
-        _outline(final, page.evaluate(_CONTENTS))
-        # Tags are small objects by the ten thousand: packed together, a fifth of their size.
-        packed = pikepdf.ObjectStreamMode.generate
-        final.save(target, object_stream_mode=packed, recompress_flate=True)
-    page.close()
-
-
-def _print(page: Page) -> pikepdf.Pdf:
+    contents = page.evaluate(_CONTENTS, numbers)
     printed = page.pdf(prefer_css_page_size=True, print_background=True, tagged=True)
-    return pikepdf.open(BytesIO(printed))
+    page.close()
+    return pikepdf.open(BytesIO(printed)), contents
 
 
-def _outline(printed: pikepdf.Pdf, contents: list[tuple[int, str, str]]) -> None:
+def _outline(printed: pikepdf.Pdf, contents: _Contents) -> None:
     """Write the outline from the contents: level, title, place.
 
     The browser's own has no space where a title is broken, and a title in the book's fonts twice.
