@@ -19,8 +19,15 @@ from bookbuild.book import Book
 _Contents = list[tuple[int, str, str]]
 # As the browser tests start it: a container has no sandbox to offer.
 _FLAGS = ["--no-sandbox", "--disable-gpu"]
-# Every chapter is a named page, whose head has its title.
+# Every chapter is a named page, whose head has its title. And a link to a section leads to its
+# heading: the section itself may begin on the page before, whose end has no room for the heading.
 _HEADS = """() => {
+  for (const heading of document.querySelectorAll("section > :is(h1, h2, h3, h4)")) {
+    const section = heading.parentElement;
+    heading.prepend(...section.querySelectorAll(":scope > span[id]:empty"));
+    heading.id = section.id;
+    section.removeAttribute("id");
+  }
   const rules = [...document.querySelectorAll("section:has(> h1)")].map((chapter, number) => {
     const title = chapter.querySelector("h1").cloneNode(true);
     title.querySelectorAll(".headerlink").forEach((link) => link.remove());
