@@ -6,8 +6,10 @@ import inspect
 import pkgutil
 import re
 import warnings
+from unittest.mock import patch
 
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 
 import tbptt
 import truncated_time
@@ -35,7 +37,9 @@ def examples(module):
 def run(test):
     """Run an example; return what went wrong, and "" if nothing did."""
     report = []
-    with warnings.catch_warnings():
+    # Another test may have started IPython in this process; here nobody has.
+    alone = patch.object(InteractiveShell, "initialized", return_value=False)
+    with warnings.catch_warnings(), alone:
         doctest.DocTestRunner(optionflags=FLAGS).run(test, out=report.append)
     return "".join(report)
 

@@ -46,7 +46,7 @@ def shown(source):
 
 def letters(soup, *leave_out):
     """Return the text without spaces, which differ around links and maths."""
-    for selector in ("script", "style", ".math", *leave_out):
+    for selector in ("script", "style", "math", ".math", *leave_out):
         for part in soup.select(selector):
             part.decompose()
     return "".join(soup.get_text().split())

@@ -17,22 +17,19 @@ ROOT = Path(__file__).parents[2]
 NAMES = sorted(f"{name}.html" for name in parse_toc_yaml(ROOT / "_toc.yml"))
 # Every page of the site, those to come included.
 PAGES = [*NAMES, "404.html", "genindex.html", "index.html", "search.html"]
-# One of each kind, for what takes ten seconds a page; `make audit` takes all.
-SAMPLE = ["chapters/index.html", "chapters/windowing.html", "chapters/api/pytorch.html"]
 
 
 def pytest_generate_tests(metafunc):
-    """Run a test that asks for `every_page`, or for a `sample_page`, once for each.
+    """Run a test that asks for `every_page` once for each.
 
     All that is asked of one page is asked in one process, which has loaded it.
     """
     if "every_page" in metafunc.fixturenames:
+        pages = [name for name in PAGES if name != "index.html"]  # it only leads on
         metafunc.parametrize(
             "every_page",
-            [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in PAGES],
+            [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in pages],
         )
-    if "sample_page" in metafunc.fixturenames:
-        metafunc.parametrize("sample_page", SAMPLE)
 
 
 class Pages(SimpleHTTPRequestHandler):

@@ -146,6 +146,13 @@ def test_words_and_sliders_stand_out_in_light_and_dark(open_page, wake, scheme):
     assert contrast["handle"] >= 3
 
 
+def test_the_address_of_the_book_leads_to_its_first_page(visit, address):
+    visited = visit("index.html")
+    visited.page.wait_for_url(f"{address}/chapters/index.html")
+    visited.settle()
+    visited.blameless()
+
+
 def test_words_need_no_script(open_page):
     page = open_page("chapters/windowing.html", java_script_enabled=False)
     assert page.get_by_text("A network reads sequences of 20 numbers").is_visible()

