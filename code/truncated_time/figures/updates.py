@@ -47,7 +47,7 @@ def loss_by_updates(learning_rate: str, *, rows: Sequence[Mapping[str, str]]) ->
     ...         for style, loss in (("true", "4.8"), ("epochwise", "4.9"))]
     >>> svg = loss_by_updates("0.01", rows=rows)
     >>> print(re.search("<title>(.*)</title>", svg)[1])
-    0.01. Learning rate 0.01: lowest at 20 steps an update; (true) lowest validation
+    0.01. Learning rate 0.01: lowest at 20 steps an update; (true) validation
     loss in nats a word: mean and all seeds.
     """
     curves: dict[str, dict[int, list[float]]] = {style: {} for style in _STYLES}
@@ -64,7 +64,7 @@ def loss_by_updates(learning_rate: str, *, rows: Sequence[Mapping[str, str]]) ->
     }  # fmt: skip
     style, chunk = min(middle, key=lambda key: middle[key])
     headline = f"learning rate {learning_rate}: lowest at {chunk} steps an update"
-    detail = f"({style}) lowest validation loss in nats a word: mean and all seeds"
+    detail = f"({style}) validation loss in nats a word: mean and all seeds"
     drawing = Drawing(_WIDTH, 264, f"{learning_rate}. {headline.capitalize()}; {detail}.")
     drawing.heading(headline, detail)
     every_loss = [loss for curve in curves.values() for losses in curve.values() for loss in losses]
