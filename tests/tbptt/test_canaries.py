@@ -1,0 +1,69 @@
+"""Where the library leans on what Keras and PyTorch do not promise, and whether it still holds.
+
+A test that fails names the hook, who uses it, and the release that had it.
+"""
+
+import keras
+import pytest
+import torch
+from torch import nn
+
+HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+
+
+def moved(hook, package, release, user):
+    """Say what to look at."""
+    return f"{package} no longer has {hook} as {release} had it, on which {user} relies."
+
+
+def test_keras_lists_the_layers_inside_a_layer():
+    inner = keras.layers.LSTM(2)
+    model = keras.Sequential([keras.Input((3, 1)), keras.Sequential([inner])])
+    told = moved("Layer._flatten_layers", "Keras", "3.15", "tbptt.keras.state")
+    assert inner in list(getattr(model, "_flatten_layers", list)()), told
+    stacked = keras.layers.StackedRNNCells([keras.layers.GRUCell(2), keras.layers.LSTMCell(2)])
+    cells = list(getattr(stacked, "_flatten_layers", list)())
+    assert {type(cell) for cell in cells} >= {keras.layers.GRUCell, keras.layers.LSTMCell}, told
+
+
+@pytest.mark.parametrize("name", HOOKS)
+def test_pytorch_keeps_a_modules_hooks_where_they_are_looked_for(name):
+    cell = nn.RNNCell(1, 1)
+    told = moved(f"Module.{name}", "PyTorch", "2.13", "tbptt.pytorch.derived")
+    assert not getattr(cell, name, {1: "gone"}), told
+    register = {
+        "_forward_hooks": cell.register_forward_hook,
+        "_forward_pre_hooks": cell.register_forward_pre_hook,
+        "_backward_hooks": cell.register_full_backward_hook,
+        "_backward_pre_hooks": cell.register_full_backward_pre_hook,
+    }[name]
+    register(lambda *_: None)
+    assert getattr(cell, name), told
+
+
+@pytest.mark.parametrize(
+    ("name", "layer"),
+    [("lstm", nn.LSTM), ("gru", nn.GRU), ("rnn_tanh", nn.RNN)],
+)
+def test_pytorchs_fused_loops_take_what_they_are_given(name, layer):
+    torch.manual_seed(0)
+    weights = layer(2, 3)
+    inputs, state = torch.randn(5, 4, 2), torch.zeros(1, 4, 3)
+    first = [state, state] if name == "lstm" else state
+    flat = [weights.weight_ih_l0, weights.weight_hh_l0, weights.bias_ih_l0, weights.bias_hh_l0]
+    told = moved(f"torch.{name}", "PyTorch", "2.13", "tbptt.pytorch.derived")
+    loop = getattr(torch, name, None)
+    assert loop is not None, told
+    outputs, *_ = loop(inputs, first, flat, True, 1, 0.0, False, False, False)
+    assert torch.equal(outputs, weights(inputs)[0]), told
+
+
+def test_pytorchs_own_derivatives_of_gates_are_there():
+    x = torch.randn(8, dtype=torch.float64, requires_grad=True)
+    for name in ("sigmoid", "tanh"):
+        value = getattr(torch, name)(x)
+        (wanted,) = torch.autograd.grad(value.sum(), x)
+        hook = f"aten.{name}_backward"
+        told = moved(hook, "PyTorch", "2.13", "tbptt.pytorch.derived")
+        derivative = getattr(torch.ops.aten, f"{name}_backward")
+        assert torch.allclose(derivative(torch.ones_like(x), value.detach()), wanted), told
