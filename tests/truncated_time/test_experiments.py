@@ -82,7 +82,8 @@ def test_a_run_of_the_command(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(vanishing, "CELLS", ("GRU",))
     monkeypatch.setattr(vanishing, "SCALES", (1.0,))
-    arguments = ["vanishing", "--seeds", "2", "--jobs", "1", "--results", str(tmp_path / "out")]
+    arguments = ["vanishing", "--seeds", "2", "--jobs", "1"]
+    arguments += ["--results", str(tmp_path / "out"), "--finished", str(tmp_path / "finished")]
     main(arguments)
     table = (tmp_path / "out/vanishing/results.csv").read_text()
     assert len(table.splitlines()) == 1 + 2 * vanishing.LAGS
