@@ -65,6 +65,10 @@ class Book:
         """File that says for what state of the book a builder's work was done; it may be absent."""
         return self.build / f"{builder}.done"
 
+    def mended(self, builder: str) -> Path:
+        """Folder of a builder's pages as `mend` left them; it may be absent."""
+        return self.build / "mended" / builder
+
     @property
     def cache(self) -> Path:
         """Execution cache that fits the package, data and lock as they are now."""

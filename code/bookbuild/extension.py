@@ -192,8 +192,9 @@ def _to_take_home(book: Book) -> tuple[set[str], str | None]:
 
 def _finish(app: Sphinx, failed: Exception | None) -> None:
     if app.builder.name == "html" and not failed:
-        site, modules = Path(app.outdir), _book(app).modules
-        mend.mend(site)
+        book, site = _book(app), Path(app.outdir)
+        modules = book.modules
+        mend.mend(site, book.mended(app.builder.name))
         fonts.shrink_icons(site, _theme(app) / "static")
         fonts.shrink_maths(site, modules / _FONT, site / "_static/book/stix-two-math.woff2")
         styles.shrink(site, modules)

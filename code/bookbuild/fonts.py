@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from html import unescape
 from pathlib import Path
 
-from bs4 import BeautifulSoup
-from bs4.filter import SoupStrainer
 from fontTools import subset
 from fontTools.ttLib import TTFont
 
 _USED = re.compile(r"\bfa-[a-z0-9-]+")
+# The converter's own output, which has neither "<" nor ">" in an attribute.
+_MATHS, _TAG = re.compile(r"<math\b.*?</math>", re.DOTALL), re.compile(r"<[^>]*>")
 # Styles name an icon by its code, or hold the character itself.
 _CODE = re.compile(r"\\([ef][0-9a-f]{3})\b|([\ue000-\uf8ff])")
 # A browser draws a name of one letter in mathematical italics, which are characters of their own.
@@ -72,10 +73,8 @@ def formulas(site: Path) -> set[str]:
     """Return the characters in the formulas of all pages, as browsers draw them."""
     drawn = set()
     for page in site.rglob("*.html"):
-        maths = BeautifulSoup(
-            page.read_text(encoding="utf-8"), "html.parser", parse_only=SoupStrainer("math")
-        )
-        text = set(maths.get_text())
+        maths = "".join(_MATHS.findall(page.read_text(encoding="utf-8")))
+        text = set(unescape(_TAG.sub("", maths)))
         drawn |= text | {_ITALIC[letter] for letter in text & _ITALIC.keys()}
     return {character for character in drawn if not character.isspace()}
 

@@ -7,7 +7,9 @@ copy would have to follow every release. The rules are HTML's content models and
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -42,19 +44,30 @@ def needed(name: str, body: str) -> bool:
     return all(re.search(sign, body) for part, sign in _NEEDS.items() if part in name)
 
 
-def mend(site: Path) -> None:
-    """Mend the pages of a site, in place."""
+def mend(site: Path, kept: Path) -> None:
+    """Mend the pages of a site, in place.
+
+    The results are kept in a folder: most pages are as in the last build, and every build writes
+    all of them.
+    """
+    before = {path.name: path.read_text(encoding="utf-8") for path in kept.glob("*")}
+    shutil.rmtree(kept, ignore_errors=True)
+    kept.mkdir(parents=True)
+    rules = Path(__file__).read_bytes()
     for path in site.rglob("*.html"):
         if "_static" not in path.parts:
-            path.write_text(mended(path.read_text(encoding="utf-8")), encoding="utf-8")
+            page = path.read_bytes()
+            key = sha256(rules + page).hexdigest()
+            text = before.get(key) or mended(page.decode())
+            for place in (path, kept / key):
+                place.write_text(text, encoding="utf-8")
 
 
 def mended(page: str) -> str:
     """Return the same page for a reader's eyes; mending it again changes nothing."""
     soup = BeautifulSoup(page, "html.parser")
     for tag in soup.find_all(True):
-        if not tag.decomposed:
-            _mend(tag)
+        _mend(tag)
     if HASHED.search(page):
         _references(soup)
     return soup.decode(formatter=_PLAIN)
@@ -67,15 +80,15 @@ def _mend(tag: Tag) -> None:
             tag["data-theme"] = "light"  # where no script runs
         case "meta" if tag.get("name") == "viewport":
             for repeated in tag.find_next_siblings("meta", attrs={"name": "viewport"}):
-                repeated.decompose()  # docutils has one, and so has Sphinx
+                repeated.extract()  # docutils has one, and so has Sphinx
         case "script" if "DOCUMENTATION_OPTIONS.pagename" in (tag.string or ""):
-            tag.decompose()  # for a choice of versions; it runs before what it changes is there
+            tag.extract()  # for a choice of versions; it runs before what it changes is there
         case "script" if tag.get("src"):
             tag["defer"] = ""  # none of them may keep the text waiting
         case "div" if "sidebar-primary-items__start" in classes:
             tag.name, tag["aria-label"] = "section", "The book"
         case "div" if tag.get("id") == "rtd-footer-container":
-            tag.decompose()  # empty, for Read the Docs
+            tag.extract()  # empty, for Read the Docs
         case "div" if classes & {"citation-list", "citation"}:
             tag.attrs.pop("role", None)  # doc-biblioentry has been withdrawn
         case "nav" if "bd-toc-nav" in classes:
@@ -106,7 +119,7 @@ def _mend(tag: Tag) -> None:
                 tag["id"] = "search-page-input"  # the one that Ctrl+K opens is there as well
         case "table":
             for style in tag.find_previous_siblings("style"):
-                style.decompose()  # pandas puts one in front of every table; book.css has it once
+                style.extract()  # pandas puts one in front of every table; book.css has it once
             if "dataframe" in classes:
                 tag.attrs.pop("border", None)  # pandas has an option, for each kernel to set
         case "td" | "th":

@@ -19,6 +19,7 @@ from sphinx.config import Config
 from sphinx.util.typing import ExtensionMetadata
 
 from bookbuild import mend, stills
+from bookbuild.book import Book
 
 # What a cell shows of its outputs, the best first, as in pages.
 _SHOWN = (
@@ -161,4 +162,4 @@ def _template(
 
 def _mend(app: Sphinx, failed: Exception | None) -> None:
     if app.builder.name == PaperBuilder.name and not failed:
-        mend.mend(Path(app.outdir))
+        mend.mend(Path(app.outdir), Book(Path(app.srcdir)).mended(PaperBuilder.name))
