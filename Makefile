@@ -86,7 +86,8 @@ serve: book  ## open the book and rebuild it as you write
 		$(SPHINX) . _build/html
 
 PYTEST := $(BIN)/python -m pytest
-BESIDE := --numprocesses 2 --dist loadgroup
+# In the order of tests/conftest.py, which puts the longest first.
+BESIDE := --numprocesses 2 --dist loadgroup --no-loadscope-reorder
 
 # What an author runs all day: lint, types, the packages' tests without the slow ones, and what the
 # chapters in hand claim (those that differ from the last commit, or CHAPTERS="windowing stateful").

@@ -24,16 +24,25 @@ ADDRESS = "https://github.com/someone/book"  # where the book is published, for 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
 
 
+# What takes longest begins first, so that no process ends long after the other.
+_LONG = (
+    "site/test_every_page.py", "truncated_time/test_runner.py", "bookbuild/test_strict.py",
+    "site/test_browser.py", "tbptt/tensorflow", "tbptt/pytorch/test_beyond.py",
+    "chapters/test_windowing.py", "bookbuild", "tbptt/keras", "site",
+)  # fmt: skip
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the tests of a file in one process, and begin with the files that take longest."""
     for item in items:
         if not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(item.path.relative_to(ROOT).as_posix()))
-    items.sort(key=lambda item: not (item.get_closest_marker("build") or _is_slow(item)))
+    items.sort(key=_place)
 
 
-def _is_slow(item: pytest.Item) -> bool:
-    return item.path.parent.name in {"tensorflow", "keras"}
+def _place(item: pytest.Item) -> int:
+    name = item.path.relative_to(ROOT / "tests").as_posix()
+    return next((i for i, long in enumerate(_LONG) if name.startswith(long)), len(_LONG))
 
 
 # A slow machine is no failure; in CI the same examples every time, elsewhere new ones.

@@ -57,7 +57,9 @@ def test_the_wheel_holds_the_package_and_its_data_alone(installed):
             "truncated_time/data/results/sunspots/results.csv",
         )
     ], told.stderr
-    assert {file.suffix for file in (installed / "tbptt").rglob("*.*")} == {".py", ".typed"}
+    files = (installed / "tbptt").rglob("*.*")  # pip may have compiled some of them
+    kept = {file.suffix for file in files if file.parent.name != "__pycache__"}
+    assert kept == {".py", ".typed"}
     assert (installed / "truncated_time" / "py.typed").is_file()
 
 

@@ -140,7 +140,7 @@ SECOND = """
 BUILD = """
 import sys
 from bookbuild import mend
-mend.mend = lambda site: None
+mend.mend = lambda site, kept: None
 from sphinx.cmd.build import main
 sys.exit(main(sys.argv[1:]))
 """
