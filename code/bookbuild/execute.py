@@ -133,6 +133,7 @@ def _execute(
             timeout=timeout,
             coalesce_streams=True,  # what is printed arrives in pieces, cut by the clock
             record_timing=False,  # the cache would take a time for a part of the cell
+            extra_arguments=["--log-level=40"],  # else each kernel warns of TCP on this machine
         )
     except (CellExecutionError, CellTimeoutError) as error:
         trouble = str(error)
