@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tbptt._checks import numeric_array
+from tbptt._arrays import numeric_array
 
 
 def decay_rate(shares: ArrayLike, first: int) -> float:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tbptt._checks import numeric_array
+from tbptt._arrays import numeric_array
 
 Array = NDArray[Any]
 

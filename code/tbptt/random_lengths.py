@@ -18,7 +18,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tbptt._checks import numeric_array, positive_int
+from tbptt._arrays import numeric_array
+from tbptt._checks import positive_int
 
 
 def draw_factors(

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tbptt import _states
-from tbptt._checks import numeric_array
+from tbptt._arrays import numeric_array
 from tbptt.reference.cells import Array, Cell, Parts, State, Weights
 from tbptt.schedule import Truncation
 

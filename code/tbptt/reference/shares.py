@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tbptt import _states
-from tbptt._checks import numeric_array
+from tbptt._arrays import numeric_array
 from tbptt.reference.cells import Array, Cell, Parts, State, Weights
 from tbptt.reference.oracle import handed, run
 
