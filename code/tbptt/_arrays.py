@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from tbptt._checks import shown
+from tbptt._checks import LONGEST, shown
 from tbptt._foreign import comes_from, why_not
 from tbptt._frames import Table, is_frame, read_frame
 
@@ -52,8 +52,54 @@ def numeric_array(
     if missing == "refuse" and not _all_finite(array):
         absent = ~np.isfinite(array) if absent is None else absent | ~np.isfinite(array)
     if absent is not None and missing != "keep":
-        raise ValueError(_where(name, table, absent, offer_keep=missing == "refuse"))
+        keep = ", or pass missing='keep' to have them as NaN" if missing == "refuse" else ""
+        raise ValueError(_where(name, table, absent, keep))
     return array if absent is None else _with_nan(name, array, absent)
+
+
+def real_array(name: str, values: Any, *, min_ndim: int) -> NDArray[np.float64]:
+    """Return `values` as an array of finite float64, a copy where they are not.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for :func:`numeric_array`, which refuses missing values here; or if numbers are complex.
+    """
+    array = numeric_array(name, values, min_ndim=min_ndim)
+    if array.dtype.kind == "c":
+        raise TypeError(
+            f"{name} must hold real numbers, got {array.dtype}; pass {name}.real or its absolute "
+            "values."
+        )
+    kept = array.astype(np.float64, copy=False)
+    if not _all_finite(kept):
+        raise ValueError(_where(name, Table(kept, None, None), ~np.isfinite(kept), ""))
+    return kept
+
+
+def index_array(
+    name: str, values: Any, *, least: int = 0, most: int = LONGEST
+) -> NDArray[np.int64]:
+    """Return `values` as a row of integers from `least` to `most`.
+
+    Raises
+    ------
+    TypeError
+        If they are not integers; bools are a mask, and no row of indices.
+    ValueError
+        If they are not in a row, or one lies outside.
+    """
+    array = numeric_array(name, values, min_ndim=1)
+    if array.ndim != 1:
+        raise ValueError(f"{name} must be a row of integers, got shape {array.shape}; ravel it.")
+    if array.size and array.dtype.kind not in "iu":
+        cure = f"numpy.flatnonzero({name})" if array.dtype == bool else f"{name}.astype(int)"
+        raise TypeError(f"{name} must hold integers, got dtype {array.dtype}; pass {cure}.")
+    if array.size and not 0 <= int(array.min()) <= int(array.max()) <= most:
+        raise ValueError(
+            f"{name} must lie between 0 and {most}, got {array.min()} to {array.max()}."
+        )
+    return array.astype(np.int64)
 
 
 def check_missing(missing: Any) -> Missing:
@@ -195,7 +241,7 @@ def _with_nan(name: str, array: NDArray[Any], absent: NDArray[np.bool_]) -> NDAr
     return kept
 
 
-def _where(name: str, table: Table, absent: NDArray[np.bool_], *, offer_keep: bool) -> str:
+def _where(name: str, table: Table, absent: NDArray[np.bool_], keep: str) -> str:
     count = int(absent.sum())
     index = tuple(int(i) for i in np.unravel_index(int(absent.argmax()), absent.shape))
     if table.columns is not None:
@@ -205,7 +251,6 @@ def _where(name: str, table: Table, absent: NDArray[np.bool_], *, offer_keep: bo
     # Where a value was absent before it was read stands a number that nobody has to see.
     hidden = table.absent is not None and table.absent[index]
     kind = "masked or null" if hidden else str(table.values[index])
-    keep = ", or pass missing='keep' to have them as NaN" if offer_keep else ""
     values = "value that is" if count == 1 else "values that are"
     return (
         f"{name} has {count} {values} missing (NaN, infinite, masked or null) of {absent.size}, "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+from decimal import Decimal
 from fractions import Fraction
 from numbers import Real
 from typing import Any
@@ -67,6 +68,14 @@ def positive_int(name: str, value: Any) -> int:
     return number
 
 
+def natural(name: str, value: Any) -> int:
+    """Return `value` as an int of at least 0, with the errors of :func:`positive_int`."""
+    number = integer(name, value)
+    if number < 0:
+        raise ValueError(f"{name} must be at least 0, got {number}; pass 0 or a positive integer.")
+    return number
+
+
 def length(name: str, value: Any) -> int:
     """Return `value` as an int of at least 1 that an axis of an array can have."""
     number = positive_int(name, value)
@@ -74,6 +83,22 @@ def length(name: str, value: Any) -> int:
         raise ValueError(
             f"{name} must be at most 2**47, got {number}: no machine holds an array of that length."
         )
+    return number
+
+
+def finite(name: str, value: Any) -> float:
+    """Return `value` as a float, which is neither NaN nor infinite.
+
+    Raises
+    ------
+    TypeError
+        If `value` is no real number (a bool is not one, nor an array of several).
+    ValueError
+        If it is NaN or infinite.
+    """
+    number = real(name, value)
+    if not math.isfinite(number):
+        raise ValueError(f"{name} must be a finite number, got {number}; pass one that is.")
     return number
 
 
@@ -85,15 +110,18 @@ def real(name: str, value: Any) -> float:
     TypeError
         If `value` is no real number (a bool is not one, nor an array of several).
     """
-    single = np.ndim(value) == 0 if isinstance(value, np.ndarray) else True
-    convertible = isinstance(value, Real) or (single and hasattr(value, "__array__"))
-    if convertible and not isinstance(value, bool | np.bool_):
+    if type(value) is float:  # the usual case, and quick: a drawing has thousands of them
+        return value
+    single = isinstance(value, Real) or (hasattr(value, "__array__") and not np.ndim(value))
+    if single and not isinstance(value, bool | np.bool_ | np.str_ | np.bytes_ | np.complexfloating):
         try:
             return float(value)
         except OverflowError:
             return math.inf if value > 0 else -math.inf
-        except Exception:  # noqa: S110  # said below, in the words of the others
-            pass
+        except Exception as error:  # whatever the value's own __float__ raises
+            raise TypeError(
+                f"{name} must be a number, got {shown(value)}; pass a float."
+            ) from error
     raise TypeError(f"{name} must be a number, got {shown(value)}; pass a float.")
 
 
@@ -107,10 +135,10 @@ def fraction(name: str, value: Any) -> Fraction:
     ValueError
         If it lies outside.
     """
-    exact = isinstance(value, Fraction)
-    number = value if exact else real(name, value)
+    exact = isinstance(value, Fraction) or (isinstance(value, Decimal) and value.is_finite())
+    number = Fraction(value) if exact else real(name, value)
     if not 0 <= number <= 1:
-        raise ValueError(f"{name} is a share between 0 and 1, got {value}.")
+        raise ValueError(f"{name} is a share between 0 and 1, got {shown(value)}.")
     return Fraction(number)
 
 
@@ -125,6 +153,19 @@ def flag(name: str, value: Any) -> bool:
     if not isinstance(value, bool | np.bool_):
         raise TypeError(f"{name} must be True or False, got {shown(value)}.")
     return bool(value)
+
+
+def text(name: str, value: Any) -> str:
+    """Return `value` if it is a string.
+
+    Raises
+    ------
+    TypeError
+        If it is anything else.
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a string, got {shown(value)}; pass str() of it.")
+    return value
 
 
 def instance(name: str, value: Any, kind: type, advice: str) -> None:

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tbptt._arrays import numeric_array
+from tbptt._checks import finite
 
 Array = NDArray[Any]
 
@@ -67,7 +68,7 @@ def lstm_graph_to_keras(
     _shape("kernel", both, (None, 4 * units))
     features = _features(both, units)
     row = row.astype(np.result_type(row, np.float32))
-    row[2 * units : 3 * units] += forget_bias
+    row[2 * units : 3 * units] += finite("forget_bias", forget_bias)
     both, row = (_reorder(array, units, (0, 2, 1, 3)) for array in (both, row))
     return both[:features], both[features:], row
 
@@ -242,7 +243,7 @@ def _units(bias: Array, gates: int, name: str, *, dims: int) -> int:
 def _features(kernel: Array, units: int) -> int:
     if len(kernel) <= units:
         raise ValueError(
-            f"The kernel has {len(kernel)} rows, but the state alone has {units}: pass the rows of "
+            f"kernel has {len(kernel)} rows, but the state alone has {units}: pass the rows of "
             "the input first, then those of the state."
         )
     return len(kernel) - units

@@ -100,12 +100,38 @@ def test_bad_input():
         gradients(cell, weights, x, state, errors[:2], Truncation(1, 2))
     with pytest.raises(ValueError, match=r"state must be one .* batch 2.*got \[\(1, 2\)\]"):
         run(cell, weights, x, (state[0][:1],))
-    with pytest.raises(ValueError, match=r"resets must be bool .* \(3, 2\), got float64"):
+    with pytest.raises(TypeError, match=r"resets must hold bools, got dtype float64"):
         run(cell, weights, x, state, resets=np.zeros((3, 2)))
-    with pytest.raises(ValueError, match=r"mask must be bool .* \(3, 2\), got bool \(2, 2\)"):
+    with pytest.raises(ValueError, match=r"mask must be bool .* \(3, 2\), got \(2, 2\)"):
         run(cell, weights, x, state, mask=np.zeros((2, 2), dtype=bool))
     with pytest.raises(ValueError, match="inputs must have at least 3"):
         run(cell, weights, x[0], state)
+
+    with pytest.raises(TypeError, match="inputs must hold real numbers, got complex128"):
+        run(cell, weights, x + 1j, state)
+    with pytest.raises(ValueError, match=r"inputs has 1 value .* the first at inputs\[1, 0, 1\]"):
+        run(cell, weights, np.where(np.arange(12).reshape(3, 2, 2) == 5, np.nan, x), state)
+    with pytest.raises(TypeError, match=r"w, the weights of RNN, must have \['weight_ih'"):
+        run(cell, {"weight_hh": np.ones((2, 2))}, x, state)
+    with pytest.raises(TypeError, match="cell must have a step and an adjoint"):
+        gradients(RNN, weights, x, state, errors, Truncation(1, 2))
+
+
+@pytest.mark.parametrize("padding", [np.nan, np.inf, 1e300])
+@pytest.mark.parametrize("kind", ["rnn", "gru", "lstm"])
+def test_what_padding_holds_does_not_matter(kind, padding):
+    cell, weights, x, state, errors = problem(kind, 4, 2, 2, 3, 0)
+    mask = np.ones((4, 2), bool)
+    mask[2:, 0] = mask[0, 1] = False
+    padded = np.where(mask[..., None], x, padding)
+    held = np.where(mask[..., None], errors, padding)
+    plain = gradients(cell, weights, np.where(mask[..., None], x, 0), state, errors,
+                      Truncation(2, 3), mask=mask)  # fmt: skip
+    found = gradients(cell, weights, padded, state, held, Truncation(2, 3), mask=mask)
+    np.testing.assert_array_equal(found.inputs, plain.inputs)
+    assert not found.inputs[~mask].any()
+    for name in weights:
+        np.testing.assert_array_equal(found.weights[name], plain.weights[name])
 
 
 class Pair(NamedTuple):

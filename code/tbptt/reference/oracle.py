@@ -13,14 +13,15 @@ References
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import NamedTuple, TypeVar, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tbptt import _states
-from tbptt._arrays import numeric_array
+from tbptt._checks import instance
 from tbptt.reference.cells import Array, Cell, Parts, State, Weights
+from tbptt.reference.checks import check_cell, checked, checked_errors
 from tbptt.schedule import Truncation
 
 S = TypeVar("S", bound=Array | Sequence[Array])
@@ -91,7 +92,8 @@ def run(
     Raises
     ------
     TypeError, ValueError
-        If an array does not hold numbers, or shapes do not fit.
+        If an array does not hold finite numbers, or shapes do not fit. What inputs and errors hold
+        where the mask says that there is no step does not matter.
 
     Examples
     --------
@@ -103,7 +105,8 @@ def run(
     >>> len(states), states[-1][0].shape  # one more than steps
     (4, (2, 1))
     """
-    x, begins, has = _checked(inputs, state, resets, mask)
+    check_cell(cell, weights)
+    x, begins, has = checked(inputs, state, resets, mask)
     now, states = _states.flatten(state), []
     for t in range(len(x)):
         now = _where(begins[t], _zeros(now), now)
@@ -143,7 +146,8 @@ def gradients(
     Raises
     ------
     TypeError, ValueError
-        If an array does not hold numbers, or shapes do not fit.
+        If an array does not hold finite numbers, or shapes do not fit. What inputs and errors hold
+        where the mask says that there is no step does not matter.
 
     Examples
     --------
@@ -157,14 +161,11 @@ def gradients(
     >>> gradients(RNN(), weights, x, state, errors, Truncation.true(3)).inputs.ravel()
     array([0.  , 0.  , 0.25, 0.5 , 1.  ])
     """
-    x, begins, has = _checked(inputs, state, resets, mask)
-    out = numeric_array("errors", errors, min_ndim=3).astype(np.float64)
+    check_cell(cell, weights)
+    instance("truncation", truncation, Truncation, "pass Truncation(k1, k2)")
+    x, begins, has = checked(inputs, state, resets, mask)
+    out = checked_errors(errors, x, state, has)
     first = _states.flatten(state)
-    if out.shape != (*x.shape[:2], first[0].shape[1]):
-        raise ValueError(
-            f"errors must be (steps, batch, hidden) = {(*x.shape[:2], first[0].shape[1])}, got "
-            f"{out.shape}: the derivative of the loss by each step's output."
-        )
     states = run(cell, weights, x, state, resets=begins, mask=has)
     reach = truncation.reach(len(x))
     grads = {name: np.zeros_like(weight, dtype=np.float64) for name, weight in weights.items()}
@@ -185,28 +186,6 @@ def gradients(
 def handed(parts: Parts, like: Array | State) -> State:
     """Return parts as a cell is handed them: of the kind of `like`, or a tuple of one."""
     return cast("State", _states.pack(parts, like)) if isinstance(like, tuple | list) else parts
-
-
-def _checked(
-    inputs: ArrayLike, state: Any, resets: ArrayLike | None, mask: ArrayLike | None
-) -> tuple[Array, NDArray[np.bool_], NDArray[np.bool_]]:
-    x = numeric_array("inputs", inputs, min_ndim=3).astype(np.float64)
-    parts = _states.flatten(state)
-    if not parts or any(np.ndim(part) != 2 or len(part) != x.shape[1] for part in parts):
-        raise ValueError(
-            f"state must be one or several (batch, hidden) arrays with batch {x.shape[1]}, the "
-            f"second axis of inputs (steps, batch, features); got {[np.shape(p) for p in parts]}."
-        )
-    flags = []
-    for name, given, default in (("resets", resets, False), ("mask", mask, True)):
-        flag = np.full(x.shape[:2], default) if given is None else np.asarray(given)
-        if flag.shape != x.shape[:2] or flag.dtype != bool:
-            raise ValueError(
-                f"{name} must be bool (steps, batch) = {x.shape[:2]}, got {flag.dtype} "
-                f"{flag.shape}."
-            )
-        flags.append(flag)
-    return x, flags[0], flags[1]
 
 
 def _where(rows: NDArray[np.bool_], yes: State, no: State) -> Parts:

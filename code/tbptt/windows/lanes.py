@@ -133,7 +133,7 @@ def in_lanes(
     n_windows = positive_int("n_windows", n_windows)
     lengths = [len(array) for array in arrays]
     if len(set(lengths)) > 1:
-        raise ValueError(f"The arrays have lengths {lengths}: pass one row a window in each.")
+        raise ValueError(f"windows and others have lengths {lengths}: pass a row for each window.")
     if lengths[0] % n_windows:
         raise ValueError(
             f"{lengths[0]} windows are not whole sequences of {n_windows}: "

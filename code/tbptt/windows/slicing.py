@@ -114,6 +114,8 @@ def prepare_sequences(
             f"x holds {len(sequences)} sequences but y holds {len(labels)} labels (shapes "
             f"{sequences.shape} and {labels.shape}). Pass one label a sequence."
         )
+    if not sequences.shape[1]:
+        raise ValueError(f"x has shape {sequences.shape}: there are no steps to cut.")
     where = cut(sequences.shape[1], window_length, increment)
     check_shared("x", x, sequences, copy)
     views = windows_of(sequences, where, axis=1)  # (n_sequences, n_windows, window_length, ...)
