@@ -74,9 +74,7 @@ def check_step(name: str, gates: int, n_parts: int, w: Any, x: Any, state: Any) 
     }
     if not isinstance(w, Mapping) or not set(shapes) <= set(w):
         names = list(w) if isinstance(w, Mapping) else shown(w)
-        raise TypeError(
-            f"w, the weights of {name}, must have the keys {list(shapes)}, got {names}."
-        )
+        raise TypeError(f"w, the weights of {name}, must have {list(shapes)}, got {names}.")
     for key, shape in shapes.items():
         found = _plain_array(f"w[{key!r}]", w[key], len(shape)).shape
         if found != shape:
