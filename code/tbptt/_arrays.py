@@ -73,7 +73,12 @@ def real_array(name: str, values: Any, *, min_ndim: int) -> NDArray[np.float64]:
         )
     kept = array.astype(np.float64, copy=False)
     if not _all_finite(kept):
-        raise ValueError(_where(name, Table(kept, None, None), ~np.isfinite(kept), ""))
+        place = tuple(int(i) for i in np.argwhere(~np.isfinite(kept))[0])
+        at = f"{name}[{', '.join(map(str, place))}]" if place else name
+        raise ValueError(
+            f"{name} must be finite, but NaN or infinity is among the values, first at {at}: "
+            f"{kept[place]}. Fill it, or leave out what it belongs to."
+        )
     return kept
 
 

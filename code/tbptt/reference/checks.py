@@ -29,8 +29,10 @@ def check_cell(cell: Any, weights: Any) -> None:
         real_array(f"weights[{name!r}]", weight, min_ndim=0)
 
 
-def checked(inputs: Any, state: Any, resets: Any, mask: Any) -> tuple[Array, Flags, Flags]:
-    """Return inputs, resets and mask as arrays; inputs are zero where there is no step."""
+def checked(
+    inputs: Any, state: Any, resets: Any, mask: Any
+) -> tuple[Array, tuple[Array, ...], Flags, Flags]:
+    """Return inputs, parts of the state, resets and mask; inputs are zero where no step is."""
     given = numeric_array("inputs", inputs, min_ndim=3)
     if given.ndim != 3:
         raise ValueError(
@@ -40,20 +42,20 @@ def checked(inputs: Any, state: Any, resets: Any, mask: Any) -> tuple[Array, Fla
     begins = _flags("resets", resets, given.shape[:2], default=False)
     has = _flags("mask", mask, given.shape[:2], default=True)
     x = _where_there_is_a_step("inputs", given, has)
-    parts = [real_array("state", part, min_ndim=0) for part in _states.flatten(state)]
+    parts = tuple(real_array("state", part, min_ndim=0) for part in _states.flatten(state))
     if not parts or any(part.ndim != 2 or len(part) != x.shape[1] for part in parts):
         raise ValueError(
             f"state must be one or several (batch, hidden) arrays with batch {x.shape[1]}, the "
             "second axis of inputs (steps, batch, features); got "
             f"{[part.shape for part in parts]}."
         )
-    return x, begins, has
+    return x, parts, begins, has
 
 
-def checked_errors(errors: Any, x: Array, state: Any, has: Flags) -> Array:
+def checked_errors(errors: Any, state: tuple[Array, ...], has: Flags) -> Array:
     """Return the errors as an array; they are zero where there is no step."""
     given = numeric_array("errors", errors, min_ndim=3)
-    wanted = (*x.shape[:2], np.shape(_states.flatten(state)[0])[1])
+    wanted = (*has.shape, state[0].shape[1])
     if given.shape != wanted:
         raise ValueError(
             f"errors must be (steps, batch, hidden) = {wanted}, got {given.shape}: the derivative "

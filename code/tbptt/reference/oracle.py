@@ -81,7 +81,8 @@ def run(
     resets : array_like of bool, shape (steps, batch), optional
         Where True, the row's state is zero before the step.
     mask : array_like of bool, shape (steps, batch), optional
-        False where the row has no step: its state waits.
+        False where the row has no step: its state waits, whatever the inputs are. The cell is
+        handed the rows that have one.
 
     Returns
     -------
@@ -106,12 +107,15 @@ def run(
     (4, (2, 1))
     """
     check_cell(cell, weights)
-    x, begins, has = checked(inputs, state, resets, mask)
-    now, states = _states.flatten(state), []
+    x, first, begins, has = checked(inputs, state, resets, mask)
+    now, states = first, []
     for t in range(len(x)):
         now = _where(begins[t], _zeros(now), now)
         states.append(now)
-        now = _where(has[t], cell.step(weights, x[t], handed(now, state)), now)
+        rows = has[t]
+        if rows.any():
+            after = cell.step(weights, x[t, rows], handed(_take(rows, now), state))
+            now = _put(rows, after, now)
     return [cast("S", _states.pack(parts, state)) for parts in (*states, now)]
 
 
@@ -163,9 +167,8 @@ def gradients(
     """
     check_cell(cell, weights)
     instance("truncation", truncation, Truncation, "pass Truncation(k1, k2)")
-    x, begins, has = checked(inputs, state, resets, mask)
-    out = checked_errors(errors, x, state, has)
-    first = _states.flatten(state)
+    x, first, begins, has = checked(inputs, state, resets, mask)
+    out = checked_errors(errors, first, has)
     states = run(cell, weights, x, state, resets=begins, mask=has)
     reach = truncation.reach(len(x))
     grads = {name: np.zeros_like(weight, dtype=np.float64) for name, weight in weights.items()}
@@ -173,19 +176,33 @@ def gradients(
     for t in range(len(x)):
         error = _where(has[t], (out[t], *_zeros(first[1:])), _zeros(first))
         for s in np.flatnonzero(reach[t])[::-1]:
-            at_step = _where(has[s], error, _zeros(first))
-            used = handed(_states.flatten(states[s]), state)
-            shares, d_x, back = cell.adjoint(weights, x[s], used, handed(at_step, state))
-            for name, share in shares.items():
-                grads[name] += share
-            d_inputs[s] += d_x
-            error = _where(begins[s], _zeros(first), _where(has[s], back, error))
+            rows = has[s]  # the others have no step, whatever stands there: errors pass it
+            if rows.any():
+                used = handed(_take(rows, _states.flatten(states[s])), state)
+                arriving = handed(_take(rows, error), state)
+                shares, d_x, back = cell.adjoint(weights, x[s, rows], used, arriving)
+                for name, share in shares.items():
+                    grads[name] += share
+                d_inputs[s, rows] += d_x
+                error = _put(rows, back, error)
+            error = _where(begins[s], _zeros(first), error)
     return Gradients(grads, d_inputs)
 
 
 def handed(parts: Parts, like: Array | State) -> State:
     """Return parts as a cell is handed them: of the kind of `like`, or a tuple of one."""
     return cast("State", _states.pack(parts, like)) if isinstance(like, tuple | list) else parts
+
+
+def _take(rows: NDArray[np.bool_], parts: State) -> Parts:
+    return tuple(part[rows] for part in parts)
+
+
+def _put(rows: NDArray[np.bool_], values: State, parts: State) -> Parts:
+    changed = tuple(part.copy() for part in parts)
+    for part, value in zip(changed, values, strict=True):
+        part[rows] = value
+    return changed
 
 
 def _where(rows: NDArray[np.bool_], yes: State, no: State) -> Parts:

@@ -57,9 +57,8 @@ def pairs(
            [0.125, 0.25 , 0.5  , 1.   ]])
     """
     check_cell(cell, weights)
-    x, _, has = checked(inputs, state, None, None)
-    out = checked_errors(errors, x, state, has)
-    first = _states.flatten(state)
+    x, first, _, has = checked(inputs, state, None, None)
+    out = checked_errors(errors, first, has)
     states = run(cell, weights, x, state)
     steps, size = len(x), sum(np.size(weight) for weight in weights.values())
     gradient = np.zeros((steps, steps, size))
