@@ -11,6 +11,16 @@ import pandas as pd
 import polars as pl
 
 
+class Same:
+    """Compares frames as pandas does."""
+
+    def __init__(self, frame: Any) -> None:
+        self.frame = frame
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Same) and self.frame.equals(other.frame)
+
+
 def frozen(value: Any, depth: int = 0) -> tuple[Any, ...]:
     """Return a copy to compare with a later one: its kind first, then its values."""
     if depth > 6:
@@ -23,7 +33,7 @@ def frozen(value: Any, depth: int = 0) -> tuple[Any, ...]:
             return ("objects", value.shape, flags, tuple(map(id, value.ravel())))
         return ("array", str(value.dtype), value.shape, value.strides, flags, value.tobytes())
     if isinstance(value, pd.DataFrame | pd.Series | pd.Index):
-        return ("pandas", value.to_json() if not isinstance(value, pd.Index) else tuple(value))
+        return ("pandas", Same(value.copy()))
     if isinstance(value, pl.DataFrame | pl.Series):
         return ("polars", value.shape, repr(value))
     torch, keras = sys.modules.get("torch"), sys.modules.get("keras")

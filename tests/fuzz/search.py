@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections import Counter
 from collections.abc import Callable
 from inspect import Parameter, signature
@@ -28,7 +29,11 @@ def calls(draw: Any, name: str, function: Callable[..., Any], extra: tuple[Any, 
     odd = draw(st.lists(st.sampled_from(choices), unique=True, max_size=MOST_ODD))
     for each in odd:
         beside = altered(arguments[each]) if draw(st.booleans()) else []
-        value = draw(st.sampled_from(beside or [*HOSTILE, *extra]))()
+        make = draw(st.sampled_from(beside or [*HOSTILE, *extra]))
+        try:
+            value = make()
+        except (TypeError, ValueError):  # not every change can be made to every value
+            value = None
         several = parameters.get(each) is Parameter.VAR_POSITIONAL
         arguments[each] = (value,) if several and not beside else value
     return Call(name, function, arguments, tuple(odd))
@@ -83,7 +88,9 @@ def search(
                 suppress_health_check=list(HealthCheck),
             )(given(calls(name, function, extra))(note))
         )  # fmt: skip
-        attempt()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # odd values warn when they are made
+            attempt()
         start += 1
     return Count(name, kinds.total(), kinds, found)
 

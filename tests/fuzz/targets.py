@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import inspect
 from collections.abc import Callable
@@ -31,8 +32,12 @@ FLOORS = {
 
 def is_record(it: Any) -> bool:
     """Say whether something only holds what was computed, or says what others have to have."""
-    kinds = hasattr(it, "_fields") or getattr(it, "_is_protocol", False)
-    return bool(kinds) or (inspect.isclass(it) and issubclass(it, BaseException))
+    if not inspect.isclass(it):
+        return False
+    if dataclasses.is_dataclass(it):
+        return not hasattr(it, "__post_init__")  # it checks nothing
+    named = hasattr(it, "_fields") or getattr(it, "_is_protocol", False)
+    return bool(named) or issubclass(it, BaseException)
 
 
 def targets(*names: str) -> dict[str, Callable[..., Any]]:
