@@ -85,8 +85,9 @@ class Drawing:
 
     def heading(self, headline: str, detail: str) -> None:
         """Write the frame's message at the top, and a smaller line below it."""
-        self.text(0, 12, text("headline", headline), font_weight="700")
-        self.text(0, 27, text("detail", detail), font_size="10", opacity=".8")
+        headline, detail = text("headline", headline), text("detail", detail)
+        self.text(0, 12, headline, font_weight="700")
+        self.text(0, 27, detail, font_size="10", opacity=".8")
 
     def row(self, y: float, placed: Iterable[tuple[float, str]], **style: str) -> None:
         """Write short texts ``(x, words)`` on one line, in one style."""

@@ -50,7 +50,7 @@ def shared_steps(
     >>> shared_steps(starts=[0, 2, 4, 6], span=4, train=[0, 2], test=[1, 3])
     array([4, 2])
     """
-    span = positive_int("span", span)
+    span = length("span", span)
     first = index_array("starts", starts)
     last = len(first) - 1
     train_rows = index_array("train", train, most=last)
@@ -100,7 +100,7 @@ def block_folds(starts: Sequence[int] | NDArray[np.int64], span: int, n_folds: i
     [0 5] [2 3] [0 0]
     [0 1 2] [4 5] [0 0]
     """
-    span, n_folds = positive_int("span", span), positive_int("n_folds", n_folds)
+    span, n_folds = length("span", span), positive_int("n_folds", n_folds)
     first = index_array("starts", starts)
     if (np.diff(first) < 0).any():
         raise ValueError("starts must be in order of time; sort the windows by their starts first.")

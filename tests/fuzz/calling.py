@@ -74,7 +74,8 @@ def judge(call: Call, *, documented: tuple[type[BaseException], ...] = ()) -> Ve
 
     Errors of the types in `documented` need not be ours.
     """
-    before = {name: frozen(value) for name, value in call.arguments.items()}
+    before = _frozen(call, grads=True)
+    without_grads = _frozen(call, grads=False)
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"), alarm(SECONDS):
             warnings.simplefilter("ignore")
@@ -83,7 +84,7 @@ def judge(call: Call, *, documented: tuple[type[BaseException], ...] = ()) -> Ve
         return Verdict("slow", f"took longer than {SECONDS} s")
     except Exception as error:
         verdict = _of_error(call, error, documented)
-        changed = _changed(call, before, but=())
+        changed = _changed(before, _frozen(call, grads=True))
     else:
         asked = call.arguments.get("missing") == "keep"
         silent = (
@@ -92,8 +93,7 @@ def judge(call: Call, *, documented: tuple[type[BaseException], ...] = ()) -> Ve
             and not any(holds(value, is_extreme) for value in call.arguments.values())
         )
         verdict = Verdict("nan", f"{result!r:.200}") if silent else Verdict("result")
-        # Modules and generators are there to be used.
-        changed = _changed(call, before, but=("module", "spent"))
+        changed = _changed(without_grads, _frozen(call, grads=False), layers=False)
     return Verdict("changed", changed) if changed else verdict
 
 
@@ -139,10 +139,16 @@ def _is_raised(error: Exception) -> bool:
     return last is not None and last.tb_frame.f_code.co_code[last.tb_lasti] == RAISE
 
 
-def _changed(call: Call, before: dict[str, Any], *, but: tuple[str, ...]) -> str:
-    for name, value in call.arguments.items():
-        now = frozen(value)
-        if now != before[name] and now[0] not in but:
+def _frozen(call: Call, *, grads: bool) -> dict[str, tuple[Any, ...]]:
+    return {name: frozen(value, grads=grads) for name, value in call.arguments.items()}
+
+
+def _changed(
+    before: dict[str, tuple[Any, ...]], now: dict[str, tuple[Any, ...]], *, layers: bool = True
+) -> str:
+    """Name what is not what it was. The state of layers may change where a call succeeds."""
+    for name, value in now.items():
+        if value != before[name] and (layers or value[0] != "module"):
             return f"{name} is not what it was"
     return ""
 

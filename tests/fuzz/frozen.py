@@ -21,8 +21,11 @@ class Same:
         return isinstance(other, Same) and self.frame.equals(other.frame)
 
 
-def frozen(value: Any, depth: int = 0) -> tuple[Any, ...]:
-    """Return a copy to compare with a later one: its kind first, then its values."""
+def frozen(value: Any, depth: int = 0, *, grads: bool = True) -> tuple[Any, ...]:
+    """Return a copy to compare with a later one: its kind first, then its values.
+
+    Without `grads`, what a backward pass adds to tensors is no change.
+    """
     if depth > 6:
         return ("deep",)
     if isinstance(value, np.ma.MaskedArray):
@@ -38,21 +41,27 @@ def frozen(value: Any, depth: int = 0) -> tuple[Any, ...]:
         return ("polars", value.shape, repr(value))
     torch, keras = sys.modules.get("torch"), sys.modules.get("keras")
     if torch is not None and isinstance(value, torch.Tensor):
-        return _tensor(value)
+        return _tensor(value, grads)
     if torch is not None and isinstance(value, torch.nn.Module):
         named = [*value.named_parameters(), *value.named_buffers()]
-        return ("module", value.training, tuple((name, _tensor(each)) for name, each in named))
+        return (
+            "module",
+            value.training,
+            tuple((name, _tensor(each, grads)) for name, each in named),
+        )
     if keras is not None and isinstance(value, keras.layers.Layer):
         return ("module", tuple(np.asarray(w.value).tobytes() for w in value.variables))
     if isinstance(value, list | tuple):
-        return (type(value).__name__, *(frozen(each, depth + 1) for each in value))
+        return (type(value).__name__, *(frozen(each, depth + 1, grads=grads) for each in value))
     if isinstance(value, Mapping):
-        return ("mapping", *((key, frozen(each, depth + 1)) for key, each in value.items()))
+        parts = ((key, frozen(each, depth + 1, grads=grads)) for key, each in value.items())
+        return ("mapping", *parts)
     return ("other", id(value))
 
 
-def _tensor(tensor: Any) -> tuple[Any, ...]:
-    grad = None if not tensor.is_leaf or tensor.grad is None else _tensor(tensor.grad)
+def _tensor(tensor: Any, grads: bool) -> tuple[Any, ...]:
+    has_grad = grads and tensor.is_leaf and tensor.grad is not None
+    grad = _tensor(tensor.grad, grads) if has_grad else None
     kind = ("tensor", str(tensor.dtype), tuple(tensor.shape), tensor.requires_grad, grad)
     if tensor.device.type == "meta" or str(tensor.layout) != "torch.strided" or tensor.is_nested:
         return kind

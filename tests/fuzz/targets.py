@@ -53,7 +53,7 @@ def targets(*names: str) -> dict[str, Callable[..., Any]]:
             owner = entries.get(name.rpartition(".")[0])
             if isinstance(it, property) or is_record(it) or (owner and is_record(owner)):
                 continue
-            if not inspect.signature(it).parameters or _is_a_callback(owner, name):
+            if not set(inspect.signature(it).parameters) - {"self"} or _is_a_callback(owner, name):
                 continue
             # A name may be offered by several rooms.
             if (it.__module__, it.__qualname__) not in known:

@@ -78,7 +78,7 @@ def check_step(name: str, gates: int, n_parts: int, w: Any, x: Any, state: Any) 
         names = list(w) if isinstance(w, Mapping) else shown(w)
         raise TypeError(f"w, the weights of {name}, must have {list(shapes)}, got {names}.")
     for key, shape in shapes.items():
-        found = _plain_array(f"w[{key!r}]", w[key], len(shape)).shape
+        found = _plain_array(f"w[{key!r}], one of the weights,", w[key], len(shape)).shape
         if found != shape:
             raise ValueError(
                 f"w[{key!r}], one of the weights, must have shape {shape} for {hidden} units of "

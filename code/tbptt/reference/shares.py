@@ -67,5 +67,7 @@ def pairs(
         for s in range(t, -1, -1):
             used = handed(_states.flatten(states[s]), state)
             shares, _, error = cell.adjoint(weights, x[s], used, handed(error, state))
-            gradient[t, s] = np.concatenate([shares[name].ravel() for name in weights])
+            # A weight that the cell does not use has no share.
+            parts = [shares.get(name, np.zeros(np.size(w))) for name, w in weights.items()]
+            gradient[t, s] = np.concatenate([np.ravel(part) for part in parts])
     return gradient

@@ -134,11 +134,6 @@ def diagonal(draw):
     return {"features": size(draw), "channels": size(draw), "slowest": 0.9}
 
 
-@recipe("tbptt.pytorch.diagonal.DiagonalCell.rates")
-def rates(draw):
-    return {"self": DiagonalCell(1, size(draw))}
-
-
 @recipe("tbptt.pytorch.diagonal.DiagonalCell.whole")
 def whole(draw):
     steps, batch = size(draw), size(draw)
