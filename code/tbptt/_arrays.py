@@ -14,9 +14,9 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from tbptt._checks import LONGEST, shown
 from tbptt._foreign import comes_from, why_not
 from tbptt._frames import Table, is_frame, read_frame
+from tbptt._scalars import LONGEST, shown
 
 Missing = Literal["refuse", "keep"]
 

@@ -14,8 +14,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tbptt._arrays import real_array
-from tbptt._checks import finite, natural
+from tbptt._checks import finite, natural, real_array
 
 
 def decay_rate(shares: ArrayLike, first: int) -> float:

@@ -17,8 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tbptt._arrays import numeric_array
-from tbptt._checks import finite
+from tbptt._checks import finite, numeric_array
 
 Array = NDArray[Any]
 

@@ -18,8 +18,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tbptt._arrays import real_array
-from tbptt._checks import flag, length, natural, real
+from tbptt._checks import flag, length, natural, real, real_array
 
 
 def draw_factors(

@@ -12,8 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tbptt._arrays import index_array
-from tbptt._checks import length, positive_int
+from tbptt._checks import index_array, length, positive_int
 
 Fold = tuple[NDArray[np.int64], NDArray[np.int64]]
 

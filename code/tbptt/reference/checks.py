@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tbptt import _states
-from tbptt._arrays import numeric_array, real_array
-from tbptt._checks import shown
+from tbptt._checks import numeric_array, real_array, shown
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]

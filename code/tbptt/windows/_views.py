@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tbptt._arrays import shares_memory
-from tbptt._checks import shown
+from tbptt._checks import shares_memory, shown
 from tbptt.windows.cutting import Cut
 
 Array = NDArray[Any]

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tbptt._arrays import Missing, check_missing, numeric_array
-from tbptt._checks import length, positive_int
+from tbptt._checks import Missing, check_missing, length, numeric_array, positive_int
 
 
 def stateful_batches(

@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tbptt._arrays import Missing, check_missing, numeric_array
-from tbptt._checks import positive_int
+from tbptt._checks import Missing, check_missing, numeric_array, positive_int
 from tbptt.windows._views import check_copy, check_shared, end_to_end, owned, windows_of
 from tbptt.windows.cutting import cut, warn_of_dropped
 
