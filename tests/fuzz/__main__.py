@@ -8,7 +8,7 @@ import sys
 from collections import Counter
 
 from fuzz.search import search
-from fuzz.targets import FLOORS, extra_values, load, targets
+from fuzz.targets import FLOORS, load, odd_values, targets
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -23,14 +23,14 @@ def main(arguments: list[str] | None = None) -> int:
     for floor in chosen.floors:
         load(floor)
         called |= {
-            name: (function, extra_values(floor))
-            for name, function in targets(*FLOORS[floor].rooms).items()
+            name: (function, odd_values(floor))
+            for name, function in targets(floor).items()
             if chosen.only in name
         }
     each = 60 * chosen.minutes / max(len(called), 1)
     counts = []
-    for name, (function, extra) in called.items():
-        count = search(name, function, seconds=each, start=chosen.seed * 1_000_000, extra=extra)
+    for name, (function, odd) in called.items():
+        count = search(name, function, seconds=each, start=chosen.seed * 1_000_000, odd_values=odd)
         counts.append(count)
         print(f"{name}: {count.tried} {dict(count.kinds)}", file=sys.stderr, flush=True)
     total = sum((count.kinds for count in counts), Counter())

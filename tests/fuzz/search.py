@@ -14,14 +14,13 @@ from hypothesis import strategies as st
 
 from fuzz.calling import WRONG, Call, Verdict, judge
 from fuzz.recipes import RECIPES
-from fuzz.values import altered, hostile
+from fuzz.values import altered
 
-HOSTILE = hostile()
 MOST_ODD = 2
 
 
 @st.composite
-def calls(draw: Any, name: str, function: Callable[..., Any], extra: tuple[Any, ...] = ()) -> Call:
+def calls(draw: Any, name: str, function: Callable[..., Any], odd_values: tuple[Any, ...]) -> Call:
     """Draw a sensible call in which at most two arguments are odd."""
     arguments = RECIPES[name](draw)
     parameters = {each.name: each.kind for each in signature(function).parameters.values()}
@@ -29,7 +28,7 @@ def calls(draw: Any, name: str, function: Callable[..., Any], extra: tuple[Any, 
     odd = draw(st.lists(st.sampled_from(choices), unique=True, max_size=MOST_ODD))
     for each in odd:
         beside = altered(arguments[each]) if draw(st.booleans()) else []
-        make = draw(st.sampled_from(beside or [*HOSTILE, *extra]))
+        make = draw(st.sampled_from(beside or odd_values))
         try:
             value = make()
         except (TypeError, ValueError):  # not every change can be made to every value
@@ -59,10 +58,10 @@ def search(
     name: str,
     function: Callable[..., Any],
     *,
+    odd_values: tuple[Any, ...],
     seconds: float,
     most: int = 10**9,
     start: int = 0,
-    extra: tuple[Any, ...] = (),
 ) -> Count:
     """Try calls of a function until the time is up, or `most` of them."""
     kinds: Counter[str] = Counter()
@@ -86,7 +85,7 @@ def search(
             settings(
                 max_examples=batch, database=None, deadline=None, phases=[Phase.generate],
                 suppress_health_check=list(HealthCheck),
-            )(given(calls(name, function, extra))(note))
+            )(given(calls(name, function, odd_values))(note))
         )  # fmt: skip
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # odd values warn when they are made

@@ -8,6 +8,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from fuzz.values import hostile
 from public_names import public, rooms
 
 
@@ -16,6 +17,8 @@ class Floor(NamedTuple):
 
     rooms: tuple[str, ...]
     recipes: tuple[str, ...]
+    # Methods left out: they hand on what they get to a framework that ends the process over it.
+    left_out: tuple[str, ...] = ()
 
 
 FLOORS = {
@@ -25,7 +28,9 @@ FLOORS = {
         ("windows", "schedules", "oracle"),
     ),
     "pytorch": Floor(("pytorch",), ("pytorch",)),
-    "tensorflow": Floor(("tensorflow",), ("tensorflow",)),
+    "tensorflow": Floor(
+        ("tensorflow",), ("tensorflow",), left_out=("zero_state", "get_initial_state")
+    ),
     "keras": Floor(("keras",), ("keras",)),
 }  # fmt: skip
 
@@ -40,11 +45,11 @@ def is_record(it: Any) -> bool:
     return bool(named) or issubclass(it, BaseException)
 
 
-def targets(*names: str) -> dict[str, Callable[..., Any]]:
-    """Map full names to what is called, in the rooms of these names."""
+def targets(floor: str) -> dict[str, Callable[..., Any]]:
+    """Map full names to what is called on a floor."""
     called: dict[str, Callable[..., Any]] = {}
     known = set()
-    chosen = [[name] for name in names]
+    chosen = [[name] for name in FLOORS[floor].rooms]
     for room in rooms():
         if room.__name__.split(".")[0] != "tbptt" or room.__name__.split(".")[1:2] not in chosen:
             continue
@@ -54,6 +59,8 @@ def targets(*names: str) -> dict[str, Callable[..., Any]]:
             if isinstance(it, property) or is_record(it) or (owner and is_record(owner)):
                 continue
             if not set(inspect.signature(it).parameters) - {"self"} or _is_a_callback(owner, name):
+                continue
+            if name.rpartition(".")[2] in FLOORS[floor].left_out:
                 continue
             # A name may be offered by several rooms.
             if (it.__module__, it.__qualname__) not in known:
@@ -68,10 +75,12 @@ def load(floor: str) -> None:
         importlib.import_module(f"fuzz.recipes.{name}")
 
 
-def extra_values(floor: str) -> tuple[Callable[[], Any], ...]:
-    """Return functions that make the hostile values that only a floor's framework has."""
+def odd_values(floor: str) -> tuple[Callable[[], Any], ...]:
+    """Return functions that make hostile values, those of a floor's framework included."""
     modules = [importlib.import_module(f"fuzz.recipes.{name}") for name in FLOORS[floor].recipes]
-    return tuple(make for module in modules for make in getattr(module, "HOSTILE", ()))
+    own = [make for module in modules for make in getattr(module, "HOSTILE", ())]
+    kills = [module.kills for module in modules if hasattr(module, "kills")]
+    return tuple(make for make in (*hostile(), *own) if not any(check(make()) for check in kills))
 
 
 def _is_a_callback(owner: Any, name: str) -> bool:

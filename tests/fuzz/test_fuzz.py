@@ -13,7 +13,7 @@ from fuzz.__main__ import main
 from fuzz.calling import WRONG, Call, judge
 from fuzz.recipes import RECIPES
 from fuzz.search import search
-from fuzz.targets import FLOORS, extra_values, load, targets
+from fuzz.targets import FLOORS, load, odd_values, targets
 
 LONG = float(os.environ.get("FUZZ_SECONDS", "600"))
 # So many calls of each function take about 20 s.
@@ -23,10 +23,10 @@ FEW = 40
 def tried(floor, *, seconds, most=10**9):
     """Search a floor and return the counts."""
     load(floor)
-    called = targets(*FLOORS[floor].rooms)
-    extra = extra_values(floor)
+    called = targets(floor)
+    odd = odd_values(floor)
     return [
-        search(name, function, seconds=seconds / len(called), most=most, extra=extra)
+        search(name, function, seconds=seconds / len(called), most=most, odd_values=odd)
         for name, function in called.items()
     ]
 
@@ -52,7 +52,7 @@ def test_odd_calls_of_the_ground_floor_for_long():
 @pytest.mark.parametrize("floor", FLOORS)
 def test_every_public_function_has_a_sensible_call(floor):
     load(floor)
-    assert set(targets(*FLOORS[floor].rooms)) <= set(RECIPES)
+    assert set(targets(floor)) <= set(RECIPES)
 
 
 def careless(x, size):

@@ -46,7 +46,9 @@ LAYERS = st.sampled_from(["SimpleRNN", "GRU", "LSTM"])
 
 def carrying(draw):
     batch = draw(st.sampled_from([1, 2]))
-    return batch, model(batch, draw(LAYERS))
+    carries = model(batch, draw(LAYERS))
+    carries.layers[0].reset_state()  # a call before this one may have left NaN there
+    return batch, carries
 
 
 @recipe("tbptt.keras.check_batches")

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from fuzz.recipes import numbers, recipe, size
 from fuzz.recipes.schedules import truncation
-from tbptt.tensorflow.graph import GraphLSTM, GraphStack
+from tbptt.tensorflow.graph import GraphLSTM
 
 CELLS = {
     "rnn": keras.layers.SimpleRNNCell(2),
@@ -36,6 +36,11 @@ HOSTILE = [
 ]  # fmt: skip
 
 
+def kills(value):
+    """Say whether TensorFlow 2.21 itself ends the process over a list with this value in it."""
+    return isinstance(value, np.ndarray) and value.dtype.kind in "mMV"
+
+
 @recipe("tbptt.tensorflow.gradients")
 def gradients(draw):
     kind = draw(st.sampled_from(sorted(CELLS)))
@@ -57,26 +62,6 @@ def graph_cell(draw):
     return {"units": size(draw), "forget_bias": 1.0}
 
 
-@recipe("tbptt.tensorflow.graph.GraphLSTM.zero_state")
-def zeros_of_one(draw):
-    return {"self": GraphLSTM(2), "batch_size": size(draw), "dtype": tf.float32}
-
-
-@recipe("tbptt.tensorflow.graph.GraphLSTM.get_initial_state")
-def initial_of_one(draw):
-    return {"self": GraphLSTM(2), "inputs": tf.zeros((size(draw), 2))}
-
-
 @recipe("tbptt.tensorflow.graph.GraphStack")
 def stack(draw):
     return {"cells": [GraphLSTM(2) for _ in range(size(draw, 3))]}
-
-
-@recipe("tbptt.tensorflow.graph.GraphStack.zero_state")
-def zeros_of_several(draw):
-    return {"self": GraphStack([GraphLSTM(2)]), "batch_size": size(draw), "dtype": tf.float32}
-
-
-@recipe("tbptt.tensorflow.graph.GraphStack.get_initial_state")
-def initial_of_several(draw):
-    return {"self": GraphStack([GraphLSTM(2)]), "inputs": tf.zeros((size(draw), 2))}
