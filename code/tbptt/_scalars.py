@@ -20,7 +20,7 @@ def shown(value: Any) -> str:
     kind = type(value).__name__
     shape = getattr(value, "shape", None)
     if isinstance(shape, tuple) and not isinstance(value, np.generic):
-        return f"a {kind} of shape {tuple(shape)}"
+        return f"{'an' if kind[0] in 'aeioun' else 'a'} {kind} of shape {tuple(shape)}"
     try:
         text = repr(value)
     except Exception:  # a message must not fail over the value that it is about

@@ -33,7 +33,8 @@ def prepare_sequences(
     ----------
     x : array_like of numbers, shape (n_sequences, steps, ...)
         The sequences; features, if any, come last. Frames and series of pandas and polars are read
-        without their index, tensors on the CPU as they are.
+        without their index, tensors on the CPU as they are. A row of a frame by itself is a
+        sequence; a list of frames, each (steps, features), is one sequence a frame.
     y : array_like of numbers, shape (n_sequences, ...)
         One label (or vector of them) a sequence.
     window_length : int
