@@ -9,7 +9,7 @@ import signal
 import traceback
 import warnings
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -109,6 +109,9 @@ def _called(call: Call) -> Any:
             leading = names[: names.index(parameter.name)]
             positional = (*(arguments.pop(name) for name in leading), *rest)
     result = call.function(*receiver, *positional, **arguments)
+    if isinstance(result, AbstractContextManager):
+        with result:
+            return None
     # What is made step by step is asked for all of its steps.
     return list(result) if inspect.isgenerator(result) else result
 

@@ -227,8 +227,19 @@ def read_of(make):
     return read
 
 
+def select_of(make):
+    def select(draw):
+        arguments = advance_of(make)(draw)
+        rows = torch.arange(len(arguments["state"])) % 2 == 0
+        return {"self": arguments["self"], "rows": rows, "carried": arguments["carried"],
+                "others": arguments["carried"]}  # fmt: skip
+
+    return select
+
+
 for name, make in METHODS.items():
     room = f"tbptt.pytorch.forward_mode.{name}"
+    recipe(f"{room}.select")(select_of(make))
     recipe(f"{room}.begin")(begin_of(make))
     recipe(f"{room}.advance")(advance_of(make))
     if name != "SnAp":  # which reads as RTRL does
@@ -245,7 +256,7 @@ def at_a_step(draw):
     return {"self": of, "x": x, "state": state}
 
 
-for name in ("step", "by_state", "by_weights"):
+for name in ("step", "check", "by_state", "by_weights"):
     recipe(f"tbptt.pytorch.jacobians.StepJacobians.{name}")(at_a_step)
 
 
@@ -262,6 +273,7 @@ def flat(draw):
     return {"self": of, "flat": state}
 
 
+@recipe("tbptt.pytorch.jacobians.StepJacobians.split")
 @recipe("tbptt.pytorch.jacobians.StepJacobians.add_to_grad")
 def add(draw):
     of, _, _ = jacobians(draw)
