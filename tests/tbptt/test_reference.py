@@ -193,3 +193,47 @@ def test_what_is_used_must_be_finite(which):
             run(cell, weights, x, state)
     with pytest.raises(ValueError, match=f"{which} must be finite"):
         pairs(cell, weights, x, state, errors)
+
+
+def test_a_weight_that_the_cell_does_not_use_has_no_gradient():
+    cell, weights, x, state, errors = problem("rnn", 3, 2, 2, 2, 0)
+    more = {**weights, "more": np.ones(4)}
+    plain = pairs(cell, weights, x, state, errors)
+    np.testing.assert_array_equal(pairs(cell, more, x, state, errors)[..., :-4], plain)
+    assert not pairs(cell, more, x, state, errors)[..., -4:].any()
+    assert not gradients(cell, more, x, state, errors, Truncation(1, 2)).weights["more"].any()
+
+
+@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize(
+    ("changed", "error", "words"),
+    [
+        ({"x": [[1.0, 2.0]]}, TypeError, "x must be a NumPy array of real numbers, got"),
+        ({"x": np.ma.masked_all((2, 2))}, TypeError, "x must be a NumPy array"),
+        ({"x": np.ones(2)}, ValueError, r"x must have 2 dimension\(s\), got shape \(2,\)"),
+        ({"state": np.ones((2, 2))}, TypeError, "state of .* must be a tuple of"),
+        ({"w": {}}, TypeError, r"w, the weights of .*, must have \['weight_ih'"),
+        ({"error": None}, TypeError, "error of .* must be a tuple of"),
+    ],
+)
+def test_a_step_says_what_it_cannot_be_taken_with(name, changed, error, words):
+    cell, w, x, state, _ = problem(name, 1, 2, 2, 2, 0)
+    arguments = {"w": w, "x": x[0], "state": state, "error": state, **changed}
+    with pytest.raises(error, match=words):
+        cell.adjoint(**arguments)
+    if "error" not in changed:
+        del arguments["error"]
+        with pytest.raises(error, match=words):
+            cell.step(**arguments)
+
+
+def test_shapes_of_a_step_have_to_fit_one_another():
+    cell, w, x, state, _ = problem("lstm", 1, 2, 2, 2, 0)
+    with pytest.raises(
+        ValueError, match=r"weight_hh'\], one of the weights, must have shape \(8, 2"
+    ):
+        cell.step({**w, "weight_hh": np.ones((8, 3))}, x[0], state)
+    with pytest.raises(ValueError, match=r"state of LSTM must be \(batch, hidden\) with 2 rows"):
+        cell.step(w, x[0], (state[0], state[1][:1]))
+    with pytest.raises(ValueError, match=r"error must be shaped as the state, \(2, 2\)"):
+        cell.adjoint(w, x[0], state, (np.ones((2, 3)),) * 2)
