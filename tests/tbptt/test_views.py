@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tbptt.windows import forecast_windows, prepare_sequences
+from tbptt.windows import forecast_windows, in_lanes, prepare_sequences
 
 pytestmark = pytest.mark.filterwarnings("ignore::tbptt.windows.DroppedStepsWarning")
 
@@ -71,6 +71,16 @@ def test_past_and_future_do_not_share_memory_when_they_are_copies():
     past, future, _ = forecast_windows(np.arange(9.0), 3, 1, 2, copy=False)
     assert not past.flags.writeable
     assert not future.flags.writeable
+
+
+def test_rows_in_lanes_and_labels_are_copies():
+    x, y = np.arange(4.0).reshape(4, 1), np.arange(4)
+    laid, labels = in_lanes(x, y, n_windows=4, batch_size=1)  # in the order that they have
+    _, repeated = prepare_sequences(x, y, 1, 1)
+    for array in (laid, labels, repeated):
+        array += 100
+    assert (x.ravel() == np.arange(4)).all()
+    assert (y == np.arange(4)).all()
 
 
 def test_a_read_only_series_gives_writable_copies():
