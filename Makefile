@@ -124,7 +124,7 @@ wheel: _build/wheel  ## the wheel: each extra by itself, then the package's test
 		(cd tests && ../_build/installed/bin/python extras.py $$extra) || exit 1; \
 	done
 	rm -rf _build/installed
-	@$(call environment,_build/installed) --constraint requirements.lock pytest hypothesis \
+	@$(call environment,_build/installed) --constraint requirements.lock pytest hypothesis polars \
 		"$$(ls _build/wheel/*.whl)[$(subst $(space),$(comma),$(EXTRAS))]"
 	$(call outside,_build/installed)
 
@@ -133,7 +133,7 @@ lowest: _build/wheel  ## the package's tests with the oldest versions that it de
 		--universal --python-version 3.11 $(foreach extra,$(EXTRAS),--extra $(extra)) \
 		--output-file _build/lowest.txt
 	rm -rf _build/lowest
-	@$(call environment,_build/lowest) --requirement _build/lowest.txt pytest hypothesis
+	@$(call environment,_build/lowest) --requirement _build/lowest.txt pytest hypothesis polars
 	@$(call environment,_build/lowest) --no-deps _build/wheel/*.whl
 	$(call outside,_build/lowest)
 
@@ -141,7 +141,7 @@ WITH ?= $(PYTHON)
 library: _build/wheel  ## the package's tests on another Python, with PyTorch: WITH=python3.14
 	rm -rf _build/library
 	"$(WITH)" code/bookbuild/environment.py _build/library --constraint requirements.lock \
-		pytest hypothesis "$$(ls _build/wheel/*.whl)[torch,series]"
+		pytest hypothesis polars "$$(ls _build/wheel/*.whl)[torch,series]"
 	$(call outside,_build/library) --ignore=tests/truncated_time \
 		$(foreach part,keras tensorflow test_gates.py,--ignore=tests/tbptt/$(part))
 

@@ -37,6 +37,10 @@ NAMED = {
         "launch/test_links.py",
         "test_a_link_to_a_missing_file_is_seen",
     ),
+    "an odd argument that meets a raw error": (
+        "fuzz/test_fuzz.py",
+        "test_a_fault_of_each_kind_is_seen",
+    ),
     "a public name without a docstring": ("bookbuild/test_api.py", "test_what_is_missing_is_named"),
     "a public function without an example": (
         "test_examples.py",

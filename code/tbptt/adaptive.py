@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tbptt._checks import numeric_array
+from tbptt._checks import finite, natural, real_array
 
 
 def decay_rate(shares: ArrayLike, first: int) -> float:
@@ -46,7 +46,7 @@ def decay_rate(shares: ArrayLike, first: int) -> float:
     >>> round(decay_rate([8, 8, 2, 1], first=1), 6)  # from lag 1 on
     0.353553
     """
-    norms = _checked(shares, first)
+    norms = _checked("shares", shares, first)
     later = norms[first + 1 :]
     if norms[first] == 0:
         return 0.0 if not later.any() else float("inf")
@@ -85,7 +85,7 @@ def bias_bound(shares: ArrayLike, first: int) -> NDArray[np.float64]:
     >>> bias_bound([8, 4, 2, 1], first=0).round(6)  # at 1: 4 + 2 + 1 + (1/2 + ...)
     array([8., 4., 2., 1.])
     """
-    norms = _checked(shares, first)
+    norms = _checked("shares", shares, first)
     rate = decay_rate(norms, first)
     if rate >= 1:
         return np.full(len(norms), np.inf)
@@ -123,7 +123,7 @@ def relative_bias(shares: ArrayLike, sizes: ArrayLike, first: int) -> NDArray[np
     array([  inf, 0.5  , 0.167, 0.071])
     """
     bound = bias_bound(shares, first)
-    size = _checked(sizes, first)
+    size = _checked("sizes", sizes, first)
     if len(size) != len(bound):
         raise ValueError(f"sizes must be one a lag, {len(bound)}, got {len(size)}.")
     left = size - bound
@@ -168,20 +168,21 @@ def choose_reach(
     >>> choose_reach([8, 4, 2, 1], sizes=[8, 12, 14, 15], first=0, tolerance=0.01) is None
     True
     """
-    if not tolerance > 0:
+    if not finite("tolerance", tolerance) > 0:
         raise ValueError(f"tolerance must be above 0, got {tolerance}; 0.5, say.")
     good = np.flatnonzero(relative_bias(shares, sizes, first) <= tolerance)
     return int(good[0]) + 1 if len(good) else None
 
 
-def _checked(values: ArrayLike, first: int) -> NDArray[np.float64]:
-    norms = numeric_array("norms", values, min_ndim=1).astype(np.float64)
-    if norms.ndim != 1 or not np.isfinite(norms).all() or (norms < 0).any():
+def _checked(name: str, values: ArrayLike, first: int) -> NDArray[np.float64]:
+    norms = real_array(name, values, min_ndim=1)
+    if norms.ndim != 1 or (norms < 0).any():
         raise ValueError(
-            f"Norms must be a row of finite numbers of at least 0, got shape {norms.shape} and "
-            f"a smallest value of {norms.min() if norms.size else 'nothing'}."
+            f"{name} must be a row of numbers of at least 0, got shape {norms.shape} and a "
+            f"smallest value of {norms.min() if norms.size else 'nothing'}."
         )
-    if not 0 <= first <= len(norms) - 3:
+    first = natural("first", first)
+    if first > len(norms) - 3:
         raise ValueError(
             f"first must leave at least two lags beyond it, got {first} of {len(norms)}: a decay "
             "cannot be seen in less."

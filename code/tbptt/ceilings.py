@@ -9,9 +9,9 @@ stateless model has one answer for all of them. Every formula here follows from 
 from __future__ import annotations
 
 import math
-import operator
 from fractions import Fraction
 
+from tbptt._checks import fraction, integer
 from tbptt.windows import cut
 
 
@@ -46,7 +46,7 @@ def informative_share(steps: int, window_length: int, increment: int, position: 
     Fraction(1, 11)
     """
     where = cut(steps, window_length, increment)
-    position = operator.index(position)
+    position = integer("position", position)
     if not 0 <= position < where.steps:
         raise ValueError(
             f"position must be a step of the sequence, 0 to {where.steps - 1}, got {position}."
@@ -96,7 +96,7 @@ def stateless_accuracy(
     >>> stateless_accuracy(steps=20, window_length=10, increment=10, position=0)
     Fraction(3, 4)
     """
-    p = _share(positives)
+    p = fraction("positives", positives)
     telling = informative_share(steps, window_length, increment, position)
     return p * telling + max(1 - p, p * (1 - telling))
 
@@ -140,17 +140,10 @@ def stateless_loss(
     >>> round(stateless_loss(steps=20, window_length=20, increment=1, position=0), 4)  # all seen
     0.0
     """
-    p = _share(positives)
+    p = fraction("positives", positives)
     telling = informative_share(steps, window_length, increment, position)
     alike = 1 - p * telling  # share of all-zero windows
     if alike == 0:
         return 0.0
     q = float(p * (1 - telling) / alike)
     return float(alike) * sum(part * math.log(1 / part) for part in (q, 1 - q) if part > 0)
-
-
-def _share(positives: Fraction | float) -> Fraction:
-    share = Fraction(positives)
-    if not 0 <= share <= 1:
-        raise ValueError(f"positives is a share between 0 and 1, got {positives}.")
-    return share

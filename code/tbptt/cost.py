@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from tbptt._checks import positive_int
+from tbptt._checks import instance, natural, positive_int
 from tbptt.schedule import Truncation
+
+_TRUNCATION = "pass Truncation(k1, k2)"
 
 
 class Cost(NamedTuple):
@@ -89,8 +91,11 @@ def cost(
     """
     sizes = {"steps": steps, "hidden": hidden, "batch": batch, "features": features,
              "states": states, "itemsize": itemsize}  # fmt: skip
-    for name, value in sizes.items():
-        positive_int(name, value)
+    instance("truncation", truncation, Truncation, _TRUNCATION)
+    # NumPy integers become plain ones, whose products do not overflow.
+    steps, hidden, batch, features, states, itemsize = (
+        positive_int(name, value) for name, value in sizes.items()
+    )
     lengths = [each.stop - each.start for each in truncation.passes(steps)]
     a_step = batch * (states * hidden + features) * itemsize
     longest = max(lengths)
@@ -129,12 +134,11 @@ def within_reach(truncation: Truncation, steps: int, lag: int) -> float:
     >>> within_reach(Truncation.epochwise(5), steps=20, lag=4)  # one error a chunk
     0.25
     """
-    steps = positive_int("steps", steps)
-    if lag != 0:
-        lag = positive_int("lag", lag)
+    instance("truncation", truncation, Truncation, _TRUNCATION)
+    steps, lag = positive_int("steps", steps), natural("lag", lag)
     if lag >= steps:
         raise ValueError(
-            f"A lag of {lag} does not fit a sequence of {steps} steps: it is at most {steps - 1}."
+            f"lag {lag} does not fit a sequence of {steps} steps: it is at most {steps - 1}."
         )
     return float((truncation.travelled(steps) > lag).sum() / (steps - lag))
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 from xml.etree import ElementTree
+
+from tbptt._checks import finite, flag, shown, text
 
 # Two colours with enough contrast on white and on near-black; everything else is currentColor.
 REACH = "#0d9488"
@@ -14,13 +17,18 @@ INK = "currentColor"
 def number(value: float) -> str:
     """Format a coordinate in as few characters as a tenth of a unit needs.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If `value` is no finite number.
+
     Examples
     --------
     >>> from tbptt.drawing import number
     >>> number(12), number(12.34), number(1 / 3)
     ('12', '12.3', '0.3')
     """
-    return f"{value:.1f}".rstrip("0").rstrip(".")
+    return f"{finite('value', value):.1f}".rstrip("0").rstrip(".")
 
 
 class Drawing:
@@ -32,6 +40,11 @@ class Drawing:
         Size in units; a unit is a CSS pixel at the natural size.
     title : str
         What a screen reader says, and what a pointer shows: the frame's message in words.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Here and below: if a size or place is no finite number, or words or a style are no string.
 
     Examples
     --------
@@ -48,6 +61,7 @@ class Drawing:
     """
 
     def __init__(self, width: float, height: float, title: str) -> None:
+        width, height = finite("width", width), finite("height", height)
         self._root = ElementTree.Element(
             "svg",
             {
@@ -62,33 +76,33 @@ class Drawing:
                 "fill": INK,
             },
         )
-        ElementTree.SubElement(self._root, "title").text = title
+        ElementTree.SubElement(self._root, "title").text = text("title", title)
 
     def text(self, x: float, y: float, words: str, **style: str) -> None:
         """Write `words` with the baseline's start (or ``text_anchor``) at ``(x, y)``."""
-        node = ElementTree.SubElement(self._root, "text", _attributes(x=x, y=y, **style))
-        node.text = words
+        attributes = _attributes(x=finite("x", x), y=finite("y", y), **style)
+        ElementTree.SubElement(self._root, "text", attributes).text = text("words", words)
 
     def heading(self, headline: str, detail: str) -> None:
         """Write the frame's message at the top, and a smaller line below it."""
+        headline, detail = text("headline", headline), text("detail", detail)
         self.text(0, 12, headline, font_weight="700")
         self.text(0, 27, detail, font_size="10", opacity=".8")
 
     def row(self, y: float, placed: Iterable[tuple[float, str]], **style: str) -> None:
         """Write short texts ``(x, words)`` on one line, in one style."""
-        node = ElementTree.SubElement(self._root, "text", _attributes(y=y, **style))
-        for x, words in placed:
-            ElementTree.SubElement(node, "tspan", _attributes(x=x)).text = words
+        attributes = _attributes(y=finite("y", y), **style)
+        words_at = [(_attributes(x=x), words) for x, words in _placed(placed)]
+        self._texts(attributes, words_at)
 
     def column(self, x: float, placed: Iterable[tuple[float, str]], **style: str) -> None:
         """Write short texts ``(y, words)`` below one another, in one style."""
-        node = ElementTree.SubElement(self._root, "text", _attributes(**style))
-        for y, words in placed:
-            ElementTree.SubElement(node, "tspan", _attributes(x=x, y=y)).text = words
+        x, attributes = finite("x", x), _attributes(**style)
+        self._texts(attributes, [(_attributes(x=x, y=y), words) for y, words in _placed(placed)])
 
     def path(self, data: str, **style: str) -> None:
         """Draw a path; an empty one is left out."""
-        if data:
+        if text("data", data):
             ElementTree.SubElement(self._root, "path", _attributes(d=data, **style))
 
     def bars(
@@ -101,14 +115,24 @@ class Drawing:
         **style: str,
     ) -> None:
         """Draw horizontal bars ``(x, y of the middle, length)`` as one stroked path."""
-        inset = thickness / 2 if round_caps else 0.0
+        thickness = finite("thickness", thickness)
+        inset = thickness / 2 if flag("round_caps", round_caps) else 0.0
         data = "".join(
             f"M{number(x + inset)} {number(y)}h{number(max(length - 2 * inset, 0.1))}"
-            for x, y, length in spans
+            for x, y, length in _tuples("spans", spans, (float, float, float))
         )
         caps = {"stroke_linecap": "round"} if round_caps else {}
         # Straight lines enclose nothing, so the inherited fill does not show.
-        self.path(data, stroke=colour, stroke_width=number(thickness), **caps, **style)
+        self.path(
+            data, stroke=text("colour", colour), stroke_width=number(thickness), **caps, **style
+        )
+
+    def _texts(
+        self, attributes: dict[str, str], words_at: list[tuple[dict[str, str], str]]
+    ) -> None:
+        node = ElementTree.SubElement(self._root, "text", attributes)
+        for place, words in words_at:
+            ElementTree.SubElement(node, "tspan", place).text = words
 
     def __str__(self) -> str:
         return ElementTree.tostring(self._root, encoding="unicode")
@@ -116,6 +140,27 @@ class Drawing:
 
 def _attributes(**values: float | str) -> dict[str, str]:
     return {
-        name.replace("_", "-"): value if isinstance(value, str) else number(value)
+        name.replace("_", "-"): value if isinstance(value, str) else number(finite(name, value))
         for name, value in values.items()
     }
+
+
+def _placed(given: Any) -> list[tuple[float, str]]:
+    return _tuples("placed", given, (float, str))
+
+
+def _tuples(name: str, given: Any, kinds: tuple[type, ...]) -> list[Any]:
+    """Return an iterable of tuples as a list of them, each part of the kind that it should be."""
+    wanted = f"({', '.join('a number' if kind is float else 'a string' for kind in kinds)})"
+    try:
+        rows = [tuple(row) for row in given]
+    except Exception as error:  # whatever the iterable raises
+        raise TypeError(f"{name} must hold tuples {wanted}, got {shown(given)}.") from error
+    for row in rows:
+        if len(row) != len(kinds):
+            raise ValueError(f"{name} must hold tuples {wanted}, got {shown(row)} among them.")
+    checked = {float: finite, str: text}
+    return [
+        tuple(checked[kind](name, part) for kind, part in zip(kinds, row, strict=True))
+        for row in rows
+    ]

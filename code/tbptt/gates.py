@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tbptt._checks import numeric_array
+from tbptt._checks import finite, numeric_array
 
 Array = NDArray[Any]
 
@@ -65,9 +65,9 @@ def lstm_graph_to_keras(
     both, row = _arrays(kernel=kernel, bias=bias)
     units = _units(row, 4, "bias", dims=1)
     _shape("kernel", both, (None, 4 * units))
-    features = _features(both, units)
+    features = _features("kernel", both, units)
     row = row.astype(np.result_type(row, np.float32))
-    row[2 * units : 3 * units] += forget_bias
+    row[2 * units : 3 * units] += finite("forget_bias", forget_bias)
     both, row = (_reorder(array, units, (0, 2, 1, 3)) for array in (both, row))
     return both[:features], both[features:], row
 
@@ -170,7 +170,7 @@ def gru_graph_to_keras(
     _shape("gates_bias", row, (2 * units,))
     _shape("gates_kernel", gates, (None, 2 * units))
     _shape("candidate_kernel", candidate, (len(gates), units))
-    features = _features(gates, units)
+    features = _features("gates_kernel", gates, units)
     both = np.concatenate([_reorder(gates, units, (1, 0)), candidate], axis=1)
     bias = np.concatenate([_reorder(row, units, (1, 0)), last])
     return both[:features], both[features:], bias
@@ -239,10 +239,10 @@ def _units(bias: Array, gates: int, name: str, *, dims: int) -> int:
     return int(bias.shape[-1]) // gates
 
 
-def _features(kernel: Array, units: int) -> int:
+def _features(name: str, kernel: Array, units: int) -> int:
     if len(kernel) <= units:
         raise ValueError(
-            f"The kernel has {len(kernel)} rows, but the state alone has {units}: pass the rows of "
+            f"{name} has {len(kernel)} rows, but the state alone has {units}: pass the rows of "
             "the input first, then those of the state."
         )
     return len(kernel) - units

@@ -10,6 +10,7 @@ from tbptt.schedule import BackwardPass, Truncation
 _WIDTH, _LEFT, _RIGHT = 360.0, 34.0, 54.0
 _LANES_TOP, _LANES_HEIGHT, _ROW = 24.0, 64.0, 14.0
 _SHADES = 5
+MOST_STEPS = 1000
 
 
 def one_picture(window: int, stride: int, *, steps: int = 16) -> str:
@@ -23,7 +24,7 @@ def one_picture(window: int, stride: int, *, steps: int = 16) -> str:
         Steps between windows, which is `k1`. More than `window` leaves losses that no pass
         owns; the picture shows them, where :class:`tbptt.Truncation` would refuse.
     steps : int
-        Length of the sequence.
+        Length of the sequence, at most 1000.
 
     Returns
     -------
@@ -33,7 +34,7 @@ def one_picture(window: int, stride: int, *, steps: int = 16) -> str:
     Raises
     ------
     TypeError, ValueError
-        If an argument is not an integer of at least 1.
+        If an argument is not an integer of at least 1, or there are too many steps to see.
 
     Examples
     --------
@@ -45,6 +46,11 @@ def one_picture(window: int, stride: int, *, steps: int = 16) -> str:
     """
     window, stride = positive_int("window", window), positive_int("stride", stride)
     steps = positive_int("steps", steps)
+    if steps > MOST_STEPS:
+        raise ValueError(
+            f"steps must be at most {MOST_STEPS}, got {steps}: the picture has a row for each, and "
+            "nobody could see more."
+        )
     passes = _passes_with_gaps(window, stride, steps)
     travelled = _travelled_with_gaps(window, stride, steps)
     headline, detail = _summary(window, stride, steps, travelled, passes)

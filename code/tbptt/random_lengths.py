@@ -18,7 +18,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tbptt._checks import numeric_array, positive_int
+from tbptt._checks import flag, length, natural, real, real_array
 
 
 def draw_factors(
@@ -68,12 +68,13 @@ def draw_factors(
     >>> draw_factors(4, chance=0, seed=0)  # full backpropagation
     array([0., 1., 1., 1.])
     """
-    steps = positive_int("steps", steps)
-    rng = np.random.default_rng(seed)
+    steps, compensate = length("steps", steps), flag("compensate", compensate)
+    given = isinstance(seed, np.random.Generator)
+    rng = np.random.default_rng(seed if given else natural("seed", seed))
     factors = np.zeros(steps)
-    length = 1
+    so_far = 1
     for t, drawn in enumerate(rng.random(steps)):
-        c = float(chance(length)) if callable(chance) else float(chance)
+        c = real("chance", chance(so_far) if callable(chance) else chance)
         if not 0 <= c < 1:
             raise ValueError(
                 f"chance must be at least 0 and below 1, got {c}: with 1 no error would ever "
@@ -81,9 +82,9 @@ def draw_factors(
             )
         if t and drawn >= c:
             factors[t] = 1 / (1 - c) if compensate else 1.0
-            length += 1
+            so_far += 1
         else:
-            length = 1
+            so_far = 1
     return factors
 
 
@@ -116,7 +117,7 @@ def weighting(factors: ArrayLike) -> NDArray[np.float64]:
            [0., 0., 0., 1., 0.],
            [0., 0., 0., 2., 1.]])
     """
-    row = numeric_array("factors", factors, min_ndim=1).astype(np.float64)
+    row = real_array("factors", factors, min_ndim=1)
     if row.ndim != 1:
         raise ValueError(f"factors must be (steps,), one a step, got shape {row.shape}.")
     weights = np.eye(len(row))

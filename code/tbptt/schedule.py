@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tbptt._checks import positive_int
+from tbptt._checks import length, positive_int
 
 
 class BackwardPass(NamedTuple):
@@ -115,6 +115,7 @@ class Truncation:
         >>> Truncation.epochwise(4).travelled(8)  # steps that each error travels
         array([1, 2, 3, 4, 1, 2, 3, 4])
         """
+        k = positive_int("k", k)
         return cls(k, k)
 
     def passes(self, steps: int) -> list[BackwardPass]:
@@ -245,6 +246,7 @@ class Truncation:
         >>> Truncation.epochwise(4).lag_counts(16)  # a quarter of the errors travel as far
         array([16, 12,  8,  4])
         """
+        length("k2", self.k2)  # an entry for each lag, whatever the steps
         exactly = np.bincount(self.travelled(steps), minlength=self.k2 + 1)[1:]
         # Whoever covers more steps is among those that travel less far, too.
         at_least: NDArray[np.int64] = exactly[::-1].cumsum()[::-1]
@@ -252,7 +254,7 @@ class Truncation:
 
     def _bounds(self, steps: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """Return `start`, `first_loss` and `stop` of every pass, each ``(passes,)``."""
-        steps = positive_int("steps", steps)
+        steps = length("steps", steps)
         # Beyond the length of the sequence k1 and k2 make no difference, whatever their size.
         k1, k2 = min(self.k1, steps), min(self.k2, steps)
         first_loss = np.arange(0, steps, k1, dtype=np.int64)

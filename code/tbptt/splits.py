@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tbptt._checks import positive_int
+from tbptt._checks import index_array, length, positive_int
 
 Fold = tuple[NDArray[np.int64], NDArray[np.int64]]
 
@@ -38,8 +38,10 @@ def shared_steps(
 
     Raises
     ------
-    TypeError, ValueError
-        If `span` is not an integer of at least 1.
+    TypeError
+        If `span` or what an array holds is no integer; a mask of bools is none.
+    ValueError
+        If `span` is below 1, a start is negative, or an index names no window.
 
     Examples
     --------
@@ -47,12 +49,15 @@ def shared_steps(
     >>> shared_steps(starts=[0, 2, 4, 6], span=4, train=[0, 2], test=[1, 3])
     array([4, 2])
     """
-    span = positive_int("span", span)
-    first = np.asarray(starts, dtype=np.int64)
-    in_training = np.zeros(first.max() + span, dtype=np.int64)
+    span = length("span", span)
+    first = index_array("starts", starts)
+    last = len(first) - 1
+    train_rows = index_array("train", train, most=last)
+    test_rows = index_array("test", test, most=last)
+    in_training = np.zeros(length("starts + span", int(first.max(initial=0)) + span), np.int64)
     steps = first[:, None] + np.arange(span)  # (n_windows, span)
-    in_training[steps[np.asarray(train, dtype=np.int64)]] = 1
-    counts: NDArray[np.int64] = in_training[steps[np.asarray(test, dtype=np.int64)]].sum(axis=1)
+    in_training[steps[train_rows]] = 1
+    counts: NDArray[np.int64] = in_training[steps[test_rows]].sum(axis=1)
     return counts
 
 
@@ -81,8 +86,8 @@ def block_folds(starts: Sequence[int] | NDArray[np.int64], span: int, n_folds: i
     TypeError
         If a size is not an integer.
     ValueError
-        If `n_folds` is below 2 or above the number of windows, or a block leaves nothing to
-        train on.
+        If `n_folds` is below 2 or above the number of windows, the starts are not in order, or a
+        block leaves nothing to train on.
 
     Examples
     --------
@@ -94,8 +99,10 @@ def block_folds(starts: Sequence[int] | NDArray[np.int64], span: int, n_folds: i
     [0 5] [2 3] [0 0]
     [0 1 2] [4 5] [0 0]
     """
-    span, n_folds = positive_int("span", span), positive_int("n_folds", n_folds)
-    first = np.asarray(starts, dtype=np.int64)
+    span, n_folds = length("span", span), positive_int("n_folds", n_folds)
+    first = index_array("starts", starts)
+    if (np.diff(first) < 0).any():
+        raise ValueError("starts must be in order of time; sort the windows by their starts first.")
     if not 2 <= n_folds <= len(first):
         raise ValueError(
             f"n_folds must lie between 2 and the number of windows, {len(first)}; got {n_folds}."
@@ -106,9 +113,9 @@ def block_folds(starts: Sequence[int] | NDArray[np.int64], span: int, n_folds: i
         train = np.flatnonzero(before | after)
         if not train.size:
             raise ValueError(
-                f"The block of windows {test[0]} to {test[-1]} leaves nothing to train on: every "
-                f"other window shares a step with it (span {span}). Take shorter windows or more "
-                "folds."
+                f"n_folds {n_folds} leaves nothing to train on beside the block of windows "
+                f"{test[0]} to {test[-1]}: every other window shares a step with it (span {span}). "
+                "Take shorter windows or more folds."
             )
         folds.append((train, test))
     return folds

@@ -100,12 +100,21 @@ def test_bad_input():
         gradients(cell, weights, x, state, errors[:2], Truncation(1, 2))
     with pytest.raises(ValueError, match=r"state must be one .* batch 2.*got \[\(1, 2\)\]"):
         run(cell, weights, x, (state[0][:1],))
-    with pytest.raises(ValueError, match=r"resets must be bool .* \(3, 2\), got float64"):
+    with pytest.raises(TypeError, match=r"resets must hold bools, got dtype float64"):
         run(cell, weights, x, state, resets=np.zeros((3, 2)))
-    with pytest.raises(ValueError, match=r"mask must be bool .* \(3, 2\), got bool \(2, 2\)"):
+    with pytest.raises(ValueError, match=r"mask must be bool .* \(3, 2\), got \(2, 2\)"):
         run(cell, weights, x, state, mask=np.zeros((2, 2), dtype=bool))
     with pytest.raises(ValueError, match="inputs must have at least 3"):
         run(cell, weights, x[0], state)
+
+    with pytest.raises(TypeError, match="inputs must hold real numbers, got complex128"):
+        run(cell, weights, x + 1j, state)
+    with pytest.raises(ValueError, match=r"inputs must be finite.* first at inputs\[1, 0, 1\]"):
+        run(cell, weights, np.where(np.arange(12).reshape(3, 2, 2) == 5, np.nan, x), state)
+    with pytest.raises(TypeError, match=r"w, the weights of RNN, must have \['weight_ih'"):
+        run(cell, {"weight_hh": np.ones((2, 2))}, x, state)
+    with pytest.raises(TypeError, match="cell must have a step and an adjoint"):
+        gradients(RNN, weights, x, state, errors, Truncation(1, 2))
 
 
 class Pair(NamedTuple):
@@ -153,3 +162,78 @@ def test_an_array_alone_is_a_state():
         np.testing.assert_array_equal(
             function(cell, weights, x, state, errors), function(cell, weights, x, (state,), errors)
         )
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("name", CELLS)
+def test_what_padding_holds_gets_into_no_gradient(name, value):
+    cell, weights, x, state, errors = problem(name, 6, 3, 2, 2, 0)
+    mask = np.random.default_rng(1).random((6, 3)) < 0.6
+    mask[:, 2] = False  # a row without any step
+    truncation = Truncation(2, 4)
+    wanted = gradients(cell, weights, x, state, errors, truncation, mask=mask)
+    states = run(cell, weights, x, state, mask=mask)
+    assert all(weight.any() for weight in wanted.weights.values())
+    bad, wrong = (np.where(mask[..., None], array, value) for array in (x, errors))
+    found = gradients(cell, weights, bad, state, wrong, truncation, mask=mask)
+    for key in weights:
+        np.testing.assert_array_equal(found.weights[key], wanted.weights[key])
+    np.testing.assert_array_equal(found.inputs, wanted.inputs)
+    np.testing.assert_array_equal(run(cell, weights, bad, state, mask=mask), states)
+
+
+@pytest.mark.parametrize("which", ["inputs", "state", "errors"])
+def test_what_is_used_must_be_finite(which):
+    cell, weights, x, state, errors = problem("lstm", 3, 2, 2, 2, 0)
+    {"inputs": x, "state": state[1], "errors": errors}[which][-1, -1] = np.nan
+    with pytest.raises(ValueError, match=f"{which} must be finite"):
+        gradients(cell, weights, x, state, errors, Truncation(1, 2))
+    if which != "errors":
+        with pytest.raises(ValueError, match=f"{which} must be finite"):
+            run(cell, weights, x, state)
+    with pytest.raises(ValueError, match=f"{which} must be finite"):
+        pairs(cell, weights, x, state, errors)
+
+
+def test_a_weight_that_the_cell_does_not_use_has_no_gradient():
+    cell, weights, x, state, errors = problem("rnn", 3, 2, 2, 2, 0)
+    more = {**weights, "more": np.ones(4)}
+    plain = pairs(cell, weights, x, state, errors)
+    np.testing.assert_array_equal(pairs(cell, more, x, state, errors)[..., :-4], plain)
+    assert not pairs(cell, more, x, state, errors)[..., -4:].any()
+    assert not gradients(cell, more, x, state, errors, Truncation(1, 2)).weights["more"].any()
+
+
+@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize(
+    ("changed", "error", "words"),
+    [
+        ({"x": [[1.0, 2.0]]}, TypeError, "x must be a NumPy array of real numbers, got"),
+        ({"x": np.ma.masked_all((2, 2))}, TypeError, "x must be a NumPy array"),
+        ({"x": np.ones(2)}, ValueError, r"x must have 2 dimension\(s\), got shape \(2,\)"),
+        ({"state": np.ones((2, 2))}, TypeError, "state of .* must be a tuple of"),
+        ({"w": {}}, TypeError, r"w, the weights of .*, must have \['weight_ih'"),
+        ({"error": None}, TypeError, "error of .* must be a tuple of"),
+    ],
+)
+def test_a_step_says_what_it_cannot_be_taken_with(name, changed, error, words):
+    cell, w, x, state, _ = problem(name, 1, 2, 2, 2, 0)
+    arguments = {"w": w, "x": x[0], "state": state, "error": state, **changed}
+    with pytest.raises(error, match=words):
+        cell.adjoint(**arguments)
+    if "error" not in changed:
+        del arguments["error"]
+        with pytest.raises(error, match=words):
+            cell.step(**arguments)
+
+
+def test_shapes_of_a_step_have_to_fit_one_another():
+    cell, w, x, state, _ = problem("lstm", 1, 2, 2, 2, 0)
+    with pytest.raises(
+        ValueError, match=r"weight_hh'\], one of the weights, must have shape \(8, 2"
+    ):
+        cell.step({**w, "weight_hh": np.ones((8, 3))}, x[0], state)
+    with pytest.raises(ValueError, match=r"state of LSTM must be \(batch, hidden\) with 2 rows"):
+        cell.step(w, x[0], (state[0], state[1][:1]))
+    with pytest.raises(ValueError, match=r"error must be shaped as the state, \(2, 2\)"):
+        cell.adjoint(w, x[0], state, (np.ones((2, 3)),) * 2)

@@ -43,3 +43,36 @@ def test_bad_input():
         shared_steps([0, 1], 0, [0], [1])
     with pytest.raises(TypeError, match="n_folds must be an integer"):
         block_folds(np.arange(5), 1, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("changed", "error", "words"),
+    [
+        # A mask would be taken for the windows 0 and 1, and a float for the integer below it.
+        ({"train": [True, False, True]}, TypeError, r"train .* bool; pass numpy.flatnonzero"),
+        ({"test": [0.5]}, TypeError, r"test must hold integers, got dtype float64"),
+        ({"starts": [0.0, 1.5, 3.0]}, TypeError, r"starts must hold integers"),
+        ({"starts": [[0, 1, 2]]}, ValueError, r"starts must be a row of integers"),
+        # Counted from the end, these are windows and steps that nobody means.
+        ({"test": [-1]}, ValueError, "test must lie between 0 and 2, got -1"),
+        ({"train": [3]}, ValueError, "train must lie between 0 and 2, got 3"),
+        ({"starts": [-2, 0, 2]}, ValueError, "starts must lie between 0 and"),
+        ({"span": 2**63}, ValueError, "span must be at most 2"),
+        ({"starts": np.ma.masked_equal([0, 1, 2], 1)}, ValueError, "starts has 1 value .*masked"),
+    ],
+)
+def test_indices_are_what_they_are_taken_for(changed, error, words):
+    arguments = {"starts": [0, 2, 4], "span": 3, "train": [0], "test": [2], **changed}
+    with pytest.raises(error, match=words):
+        shared_steps(**arguments)
+
+
+def test_windows_out_of_order_are_no_blocks_of_time():
+    with pytest.raises(ValueError, match="starts must be in order of time"):
+        block_folds([4, 2, 0, 6], 1, 2)
+    assert len(block_folds([0, 0, 4, 4], 2, 2)) == 2
+
+
+def test_nothing_on_either_side_is_nothing_shared():
+    assert shared_steps([0, 2], 3, [], [0, 1]).tolist() == [0, 0]
+    assert shared_steps([0, 2], 3, [0], []).tolist() == []

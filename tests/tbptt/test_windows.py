@@ -4,6 +4,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tbptt.windows import (
+    Cut,
     DroppedStepsWarning,
     cut,
     describe_dropped,
@@ -76,6 +77,27 @@ def test_dropped_steps_are_named_once_and_for_all():
     assert describe_dropped(cut(20, 10, 10)) == "Every one of the 20 steps is in a window."
 
 
+def test_a_stride_beyond_the_sequence_leaves_one_window_whatever_its_size():
+    for increment in (10, 2**63, np.uint64(2**63)):
+        where = cut(np.int8(10), np.int8(4), increment)
+        np.testing.assert_array_equal(where.starts, [0])
+        np.testing.assert_array_equal(where.dropped, [4, 5, 6, 7, 8, 9])
+        windows, labels = prepare_sequences(np.ones((2, 10)), [0, 1], 4, increment)
+        assert (windows.shape, labels.shape) == ((2, 4), (2,))
+
+
+def test_a_cut_made_by_hand_is_checked_as_any_other():
+    with pytest.raises(ValueError, match="increment must be at least 1"):
+        Cut(5, 2, 0)
+    with pytest.raises(TypeError, match="where must be a Cut"):
+        describe_dropped((5, 2, 1))
+
+
+def test_no_sequences_are_no_windows():
+    windows, labels = prepare_sequences(np.ones((0, 10, 3)), np.ones((0, 2)), 4, 2)
+    assert (windows.shape, labels.shape) == ((0, 4, 3), (0, 2))
+
+
 @pytest.mark.filterwarnings("error")
 def test_nothing_is_said_when_nothing_is_dropped():
     prepare_sequences(np.zeros((3, 20)), np.zeros(3), 10, 5)
@@ -124,7 +146,12 @@ def test_rows_of_stateful_batches_continue(groups, n_windows, batch_size, length
         ((np.zeros(5), [0], 2, 1), ValueError, r"at least 2 dimension.*\(5,\).*x\[None\]"),
         (([[1, 2], [3]], [0, 1], 1, 1), ValueError, "x is ragged"),
         (([["a", "b"]], [0], 1, 1), TypeError, "x must hold numbers, got dtype <U1"),
-        ((np.zeros((1, 5)), [None], 2, 1), TypeError, "y must hold numbers, got dtype object"),
+        ((np.zeros((1, 5)), [object()], 2, 1), TypeError, "y.0. must hold numbers, got dtype obj"),
+        ((np.zeros((1, 5)), [0], [2], 1), TypeError, "window_length .*pass a single number"),
+        ((np.zeros((1, 5)), [0], 2.5, 1), TypeError, "window_length .*2.5 .*round it yourself"),
+        ((np.zeros((1, 5)), [0], np.array([2]), 1), TypeError, "window_length .*a single number"),
+        ((np.zeros((1, 5)), [0], True, 1), TypeError, "window_length .*got the bool True"),
+        ((np.zeros((1, 5)), [0], 2**63, 1), ValueError, "window_length 9223.* is longer"),
         ((np.zeros((1, 5)), 3, 2, 1), ValueError, "y must have at least 1 dimension"),
     ],
 )
@@ -147,7 +174,10 @@ def test_forecast_windows_refuses():
         ((10, 2, 20), ValueError, "batch_size 20 does not divide 10"),
         ((0, 2, 1), ValueError, "n_sequences must be at least 1"),
         ((10, 0, 1), ValueError, "n_windows must be at least 1"),
-        ((10, 2, "5"), TypeError, "batch_size must be an integer"),
+        ((10, 2, "5"), TypeError, "batch_size must be an integer, .*int()"),
+        ((2**63, 2, 1), ValueError, r"n_sequences must be at most 2\*\*47"),
+        ((2**40, 2**40, 1), ValueError, r"n_sequences \* n_windows must be at most 2\*\*47"),
+        ((2**40, 2, 3), ValueError, "Sizes that fit: 1, 2, 4"),
     ],
 )
 def test_stateful_batches_refuses(arguments, error, words):

@@ -14,6 +14,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from tbptt.reference.checks import check_adjoint, check_step
+
 Array = NDArray[np.float64]
 Parts = tuple[Array, ...]
 State = Sequence[Array]
@@ -68,12 +70,14 @@ class RNN:
 
     def step(self, w: Weights, x: Array, state: State) -> Parts:
         """Return the state after a step."""
+        check_step("RNN", 1, 1, w, x, state)
         return (np.tanh(_affine(w, "ih", x) + _affine(w, "hh", state[0])),)
 
     def adjoint(
         self, w: Weights, x: Array, state: State, error: State
     ) -> tuple[dict[str, Array], Array, Parts]:
         """Turn the error after a step into those of weights, input and state."""
+        check_adjoint("RNN", 1, 1, w, x, state, error)
         (after,) = self.step(w, x, state)
         before_tanh = error[0] * (1 - after**2)
         grads, d_x, d_h = _affine_adjoints(w, x, state[0], before_tanh, before_tanh)
@@ -106,6 +110,7 @@ class GRU:
 
     def step(self, w: Weights, x: Array, state: State) -> Parts:
         """Return the state after a step."""
+        check_step("GRU", 3, 1, w, x, state)
         _, z, n, _ = self._gates(w, x, state[0])
         return ((1 - z) * n + z * state[0],)
 
@@ -113,6 +118,7 @@ class GRU:
         self, w: Weights, x: Array, state: State, error: State
     ) -> tuple[dict[str, Array], Array, Parts]:
         """Turn the error after a step into those of weights, input and state."""
+        check_adjoint("GRU", 3, 1, w, x, state, error)
         (h,), (d_after,) = state, error
         r, z, n, h_n = self._gates(w, x, h)
         d_n = d_after * (1 - z) * (1 - n**2)
@@ -150,6 +156,7 @@ class LSTM:
 
     def step(self, w: Weights, x: Array, state: State) -> Parts:
         """Return the state after a step: output and cell."""
+        check_step("LSTM", 4, 2, w, x, state)
         i, f, g, o = self._gates(w, x, state[0])
         c = f * state[1] + i * g
         return o * np.tanh(c), c
@@ -158,6 +165,7 @@ class LSTM:
         self, w: Weights, x: Array, state: State, error: State
     ) -> tuple[dict[str, Array], Array, Parts]:
         """Turn the error after a step into those of weights, input and state."""
+        check_adjoint("LSTM", 4, 2, w, x, state, error)
         (h, c), (d_h_after, d_c_after) = state, error
         i, f, g, o = self._gates(w, x, h)
         t = np.tanh(f * c + i * g)

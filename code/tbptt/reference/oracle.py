@@ -13,14 +13,15 @@ References
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import NamedTuple, TypeVar, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tbptt import _states
-from tbptt._checks import numeric_array
+from tbptt._checks import instance
 from tbptt.reference.cells import Array, Cell, Parts, State, Weights
+from tbptt.reference.checks import check_cell, checked, checked_errors
 from tbptt.schedule import Truncation
 
 S = TypeVar("S", bound=Array | Sequence[Array])
@@ -80,7 +81,8 @@ def run(
     resets : array_like of bool, shape (steps, batch), optional
         Where True, the row's state is zero before the step.
     mask : array_like of bool, shape (steps, batch), optional
-        False where the row has no step: its state waits.
+        False where the row has no step: its state waits, whatever the inputs are. The cell is
+        handed the rows that have one.
 
     Returns
     -------
@@ -91,7 +93,8 @@ def run(
     Raises
     ------
     TypeError, ValueError
-        If an array does not hold numbers, or shapes do not fit.
+        If an array does not hold finite numbers, or shapes do not fit. What inputs and errors hold
+        where the mask says that there is no step does not matter.
 
     Examples
     --------
@@ -103,12 +106,16 @@ def run(
     >>> len(states), states[-1][0].shape  # one more than steps
     (4, (2, 1))
     """
-    x, begins, has = _checked(inputs, state, resets, mask)
-    now, states = _states.flatten(state), []
+    check_cell(cell, weights)
+    x, first, begins, has = checked(inputs, state, resets, mask)
+    now, states = first, []
     for t in range(len(x)):
         now = _where(begins[t], _zeros(now), now)
         states.append(now)
-        now = _where(has[t], cell.step(weights, x[t], handed(now, state)), now)
+        rows = has[t]
+        if rows.any():
+            after = cell.step(weights, x[t, rows], handed(_take(rows, now), state))
+            now = _put(rows, after, now)
     return [cast("S", _states.pack(parts, state)) for parts in (*states, now)]
 
 
@@ -143,7 +150,8 @@ def gradients(
     Raises
     ------
     TypeError, ValueError
-        If an array does not hold numbers, or shapes do not fit.
+        If an array does not hold finite numbers, or shapes do not fit. What inputs and errors hold
+        where the mask says that there is no step does not matter.
 
     Examples
     --------
@@ -157,14 +165,10 @@ def gradients(
     >>> gradients(RNN(), weights, x, state, errors, Truncation.true(3)).inputs.ravel()
     array([0.  , 0.  , 0.25, 0.5 , 1.  ])
     """
-    x, begins, has = _checked(inputs, state, resets, mask)
-    out = numeric_array("errors", errors, min_ndim=3).astype(np.float64)
-    first = _states.flatten(state)
-    if out.shape != (*x.shape[:2], first[0].shape[1]):
-        raise ValueError(
-            f"errors must be (steps, batch, hidden) = {(*x.shape[:2], first[0].shape[1])}, got "
-            f"{out.shape}: the derivative of the loss by each step's output."
-        )
+    check_cell(cell, weights)
+    instance("truncation", truncation, Truncation, "pass Truncation(k1, k2)")
+    x, first, begins, has = checked(inputs, state, resets, mask)
+    out = checked_errors(errors, first, has)
     states = run(cell, weights, x, state, resets=begins, mask=has)
     reach = truncation.reach(len(x))
     grads = {name: np.zeros_like(weight, dtype=np.float64) for name, weight in weights.items()}
@@ -172,13 +176,16 @@ def gradients(
     for t in range(len(x)):
         error = _where(has[t], (out[t], *_zeros(first[1:])), _zeros(first))
         for s in np.flatnonzero(reach[t])[::-1]:
-            at_step = _where(has[s], error, _zeros(first))
-            used = handed(_states.flatten(states[s]), state)
-            shares, d_x, back = cell.adjoint(weights, x[s], used, handed(at_step, state))
-            for name, share in shares.items():
-                grads[name] += share
-            d_inputs[s] += d_x
-            error = _where(begins[s], _zeros(first), _where(has[s], back, error))
+            rows = has[s]  # the others have no step, whatever stands there: errors pass it
+            if rows.any():
+                used = handed(_take(rows, _states.flatten(states[s])), state)
+                arriving = handed(_take(rows, error), state)
+                shares, d_x, back = cell.adjoint(weights, x[s, rows], used, arriving)
+                for name, share in shares.items():
+                    grads[name] += share
+                d_inputs[s, rows] += d_x
+                error = _put(rows, back, error)
+            error = _where(begins[s], _zeros(first), error)
     return Gradients(grads, d_inputs)
 
 
@@ -187,26 +194,15 @@ def handed(parts: Parts, like: Array | State) -> State:
     return cast("State", _states.pack(parts, like)) if isinstance(like, tuple | list) else parts
 
 
-def _checked(
-    inputs: ArrayLike, state: Any, resets: ArrayLike | None, mask: ArrayLike | None
-) -> tuple[Array, NDArray[np.bool_], NDArray[np.bool_]]:
-    x = numeric_array("inputs", inputs, min_ndim=3).astype(np.float64)
-    parts = _states.flatten(state)
-    if not parts or any(np.ndim(part) != 2 or len(part) != x.shape[1] for part in parts):
-        raise ValueError(
-            f"state must be one or several (batch, hidden) arrays with batch {x.shape[1]}, the "
-            f"second axis of inputs (steps, batch, features); got {[np.shape(p) for p in parts]}."
-        )
-    flags = []
-    for name, given, default in (("resets", resets, False), ("mask", mask, True)):
-        flag = np.full(x.shape[:2], default) if given is None else np.asarray(given)
-        if flag.shape != x.shape[:2] or flag.dtype != bool:
-            raise ValueError(
-                f"{name} must be bool (steps, batch) = {x.shape[:2]}, got {flag.dtype} "
-                f"{flag.shape}."
-            )
-        flags.append(flag)
-    return x, flags[0], flags[1]
+def _take(rows: NDArray[np.bool_], parts: State) -> Parts:
+    return tuple(part[rows] for part in parts)
+
+
+def _put(rows: NDArray[np.bool_], values: State, parts: State) -> Parts:
+    changed = tuple(part.copy() for part in parts)
+    for part, value in zip(changed, values, strict=True):
+        part[rows] = value
+    return changed
 
 
 def _where(rows: NDArray[np.bool_], yes: State, no: State) -> Parts:

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tbptt import _states
-from tbptt._checks import numeric_array
 from tbptt.reference.cells import Array, Cell, Parts, State, Weights
+from tbptt.reference.checks import check_cell, checked, checked_errors
 from tbptt.reference.oracle import handed, run
 
 
@@ -40,7 +40,7 @@ def pairs(
     Raises
     ------
     TypeError, ValueError
-        If an array does not hold numbers, or shapes do not fit.
+        If an array does not hold finite numbers, or shapes do not fit.
 
     Examples
     --------
@@ -56,15 +56,10 @@ def pairs(
            [0.25 , 0.5  , 1.   , 0.   ],
            [0.125, 0.25 , 0.5  , 1.   ]])
     """
-    first = _states.flatten(state)
-    states = run(cell, weights, inputs, state)
-    x = np.asarray(inputs, dtype=np.float64)
-    out = numeric_array("errors", errors, min_ndim=3).astype(np.float64)
-    if out.shape != (*x.shape[:2], first[0].shape[1]):
-        raise ValueError(
-            f"errors must be (steps, batch, hidden) = {(*x.shape[:2], first[0].shape[1])}, got "
-            f"{out.shape}: the derivative of the loss by each step's output."
-        )
+    check_cell(cell, weights)
+    x, first, _, has = checked(inputs, state, None, None)
+    out = checked_errors(errors, first, has)
+    states = run(cell, weights, x, state)
     steps, size = len(x), sum(np.size(weight) for weight in weights.values())
     gradient = np.zeros((steps, steps, size))
     for t in range(steps):
@@ -72,5 +67,7 @@ def pairs(
         for s in range(t, -1, -1):
             used = handed(_states.flatten(states[s]), state)
             shares, _, error = cell.adjoint(weights, x[s], used, handed(error, state))
-            gradient[t, s] = np.concatenate([shares[name].ravel() for name in weights])
+            # A weight that the cell does not use has no share.
+            parts = [shares.get(name, np.zeros(np.size(w))) for name, w in weights.items()]
+            gradient[t, s] = np.concatenate([np.ravel(part) for part in parts])
     return gradient

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tbptt._checks import numeric_array, positive_int
+from tbptt._checks import Missing, check_missing, length, numeric_array, positive_int
 
 
 def stateful_batches(
@@ -54,12 +55,12 @@ def stateful_batches(
     >>> resets
     array([ True, False, False,  True, False, False])
     """
-    n_sequences = positive_int("n_sequences", n_sequences)
-    n_windows = positive_int("n_windows", n_windows)
+    n_sequences = length("n_sequences", n_sequences)
+    n_windows = length("n_windows", n_windows)
     batch_size = positive_int("batch_size", batch_size)
+    length("n_sequences * n_windows", n_sequences * n_windows)
     if n_sequences % batch_size:
-        fitting = [b for b in range(1, n_sequences + 1) if n_sequences % b == 0]
-        near = sorted(fitting, key=lambda b: abs(b - batch_size))[:3]
+        near = sorted(_divisors(n_sequences), key=lambda b: abs(b - batch_size))[:3]
         raise ValueError(
             f"batch_size {batch_size} does not divide {n_sequences} sequences: "
             f"{n_sequences % batch_size} of them would be left without a full batch. "
@@ -70,8 +71,17 @@ def stateful_batches(
     return indices, np.arange(len(indices)) % n_windows == 0
 
 
+def _divisors(number: int) -> set[int]:
+    small = [each for each in range(1, math.isqrt(number) + 1) if number % each == 0]
+    return {*small, *(number // each for each in small)}
+
+
 def in_lanes(
-    windows: ArrayLike, *others: ArrayLike, n_windows: int, batch_size: int
+    windows: ArrayLike,
+    *others: ArrayLike,
+    n_windows: int,
+    batch_size: int,
+    missing: Missing = "refuse",
 ) -> tuple[NDArray[Any], ...]:
     """Order windows for ``fit(..., batch_size=batch_size, shuffle=False)``.
 
@@ -88,20 +98,23 @@ def in_lanes(
         Windows in a sequence.
     batch_size : int
         Sequences side by side.
+    missing : {"refuse", "keep"}
+        As for :func:`prepare_sequences`, for every array.
 
     Returns
     -------
     tuple of ndarray
-        The same arrays, reordered. To undo it: ``result[numpy.argsort(order)]`` with the order of
-        :func:`tbptt.windows.stateful_batches`.
+        The same arrays, reordered; always copies, since rows change places. To undo it:
+        ``result[numpy.argsort(order)]`` with the order of :func:`tbptt.windows.stateful_batches`.
 
     Raises
     ------
     TypeError
-        If an array does not hold numbers, or a size is not an integer.
+        If an array does not hold numbers or has to be converted first, or a size is not an
+        integer.
     ValueError
-        If lengths differ, `n_windows` does not divide them, or `batch_size` does not divide the
-        number of sequences.
+        If lengths differ, `n_windows` does not divide them, `batch_size` does not divide the
+        number of sequences, there are none, or values are missing.
 
     Examples
     --------
@@ -113,16 +126,19 @@ def in_lanes(
            [ 1, 11]]), array([[0, 1],
            [0, 1]]))
     """
-    arrays = [numeric_array("windows", windows, min_ndim=1)]
-    arrays += [numeric_array("others", other, min_ndim=1) for other in others]
+    missing = check_missing(missing)
+    named = [("windows", windows), *((f"others[{i}]", other) for i, other in enumerate(others))]
+    arrays = [numeric_array(name, each, min_ndim=1, missing=missing) for name, each in named]
     n_windows = positive_int("n_windows", n_windows)
     lengths = [len(array) for array in arrays]
     if len(set(lengths)) > 1:
-        raise ValueError(f"The arrays have lengths {lengths}: pass one row a window in each.")
+        raise ValueError(f"windows and others have lengths {lengths}: pass a row for each window.")
     if lengths[0] % n_windows:
         raise ValueError(
             f"{lengths[0]} windows are not whole sequences of {n_windows}: "
             f"{lengths[0] % n_windows} are left over. Cut all sequences alike."
         )
+    if not lengths[0]:
+        raise ValueError("windows is empty: there is no sequence to put into a lane.")
     order, _ = stateful_batches(lengths[0] // n_windows, n_windows, batch_size)
     return tuple(array[order.ravel()] for array in arrays)

@@ -1,0 +1,99 @@
+"""Sensible calls of what cuts, orders and splits windows."""
+
+from fractions import Fraction
+
+import numpy as np
+from hypothesis import strategies as st
+
+from fuzz.recipes import numbers, recipe, size
+from tbptt.windows import cut
+
+COPY = st.sampled_from([True, False, None])
+MISSING = st.sampled_from(["refuse", "keep"])
+
+
+def sizes(draw):
+    steps = size(draw, 12)
+    return {
+        "steps": steps,
+        "window_length": size(draw, steps),
+        "increment": size(draw, 14),
+    }
+
+
+@recipe("tbptt.windows.Cut")
+@recipe("tbptt.windows.cut")
+def cut_alone(draw):
+    return sizes(draw)
+
+
+@recipe("tbptt.windows.describe_dropped")
+def describe(draw):
+    return {"where": cut(**sizes(draw))}
+
+
+@recipe("tbptt.windows.prepare_sequences")
+def prepare(draw):
+    chosen = sizes(draw)
+    rows = size(draw, 4, least=0)
+    features = draw(st.sampled_from([(), (1,), (2, 3)]))
+    return {
+        "x": numbers(rows, chosen.pop("steps"), *features), "y": np.arange(rows), **chosen,
+        "missing": draw(MISSING), "copy": draw(COPY),
+    }  # fmt: skip
+
+
+@recipe("tbptt.windows.forecast_windows")
+def forecast(draw):
+    length, horizon = size(draw), size(draw)
+    features = draw(st.sampled_from([(), (1,), (2, 3)]))
+    return {
+        "series": numbers(length + horizon + size(draw), *features), "window_length": length,
+        "increment": size(draw), "horizon": horizon, "missing": draw(MISSING), "copy": draw(COPY),
+    }  # fmt: skip
+
+
+@recipe("tbptt.windows.stateful_batches")
+def batches(draw):
+    rows = size(draw, 4)
+    return {"n_sequences": rows * size(draw, 4), "n_windows": size(draw), "batch_size": rows}
+
+
+@recipe("tbptt.windows.in_lanes")
+def lanes(draw):
+    rows, count = size(draw, 3), size(draw, 3)
+    total = rows * count * size(draw, 3)
+    others = tuple(np.arange(total) for _ in range(draw(st.integers(0, 2))))
+    return {
+        "windows": numbers(total, 2), "others": others, "n_windows": count, "batch_size": rows,
+        "missing": draw(MISSING),
+    }  # fmt: skip
+
+
+@recipe("tbptt.splits.shared_steps")
+def shared(draw):
+    count = size(draw, 8, least=2)
+    half = count // 2
+    return {
+        "starts": np.arange(count) * size(draw, 3), "span": size(draw),
+        "train": np.arange(half), "test": np.arange(half, count),
+    }  # fmt: skip
+
+
+@recipe("tbptt.splits.block_folds")
+def folds(draw):
+    count = size(draw, 12, least=6)
+    return {"starts": np.arange(count), "span": size(draw, 2), "n_folds": size(draw, 3, least=2)}
+
+
+@recipe("tbptt.ceilings.informative_share")
+def informative(draw):
+    chosen = sizes(draw)
+    return {**chosen, "position": size(draw, chosen["steps"] - 1, least=0)}
+
+
+@recipe("tbptt.ceilings.stateless_accuracy")
+@recipe("tbptt.ceilings.stateless_loss")
+def stateless(draw):
+    shares = st.sampled_from([0, 1, 0.25, Fraction(1, 3), np.float32(0.5)])
+    return {**informative(draw), "positives": draw(shares)}
