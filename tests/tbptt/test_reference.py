@@ -153,3 +153,34 @@ def test_an_array_alone_is_a_state():
         np.testing.assert_array_equal(
             function(cell, weights, x, state, errors), function(cell, weights, x, (state,), errors)
         )
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("name", CELLS)
+def test_what_padding_holds_gets_into_no_gradient(name, value):
+    cell, weights, x, state, errors = problem(name, 6, 3, 2, 2, 0)
+    mask = np.random.default_rng(1).random((6, 3)) < 0.6
+    mask[:, 2] = False  # a row without any step
+    truncation = Truncation(2, 4)
+    wanted = gradients(cell, weights, x, state, errors, truncation, mask=mask)
+    states = run(cell, weights, x, state, mask=mask)
+    assert all(weight.any() for weight in wanted.weights.values())
+    bad, wrong = (np.where(mask[..., None], array, value) for array in (x, errors))
+    found = gradients(cell, weights, bad, state, wrong, truncation, mask=mask)
+    for key in weights:
+        np.testing.assert_array_equal(found.weights[key], wanted.weights[key])
+    np.testing.assert_array_equal(found.inputs, wanted.inputs)
+    np.testing.assert_array_equal(run(cell, weights, bad, state, mask=mask), states)
+
+
+@pytest.mark.parametrize("which", ["inputs", "state", "errors"])
+def test_what_is_used_must_be_finite(which):
+    cell, weights, x, state, errors = problem("lstm", 3, 2, 2, 2, 0)
+    {"inputs": x, "state": state[1], "errors": errors}[which][-1, -1] = np.nan
+    with pytest.raises(ValueError, match=f"{which} must be finite"):
+        gradients(cell, weights, x, state, errors, Truncation(1, 2))
+    if which != "errors":
+        with pytest.raises(ValueError, match=f"{which} must be finite"):
+            run(cell, weights, x, state)
+    with pytest.raises(ValueError, match=f"{which} must be finite"):
+        pairs(cell, weights, x, state, errors)

@@ -80,7 +80,8 @@ def run(
     resets : array_like of bool, shape (steps, batch), optional
         Where True, the row's state is zero before the step.
     mask : array_like of bool, shape (steps, batch), optional
-        False where the row has no step: its state waits.
+        False where the row has no step: its state waits, whatever the inputs are. The cell is
+        handed the rows that have one.
 
     Returns
     -------
@@ -91,7 +92,8 @@ def run(
     Raises
     ------
     TypeError, ValueError
-        If an array does not hold numbers, or shapes do not fit.
+        If an array does not hold numbers, shapes do not fit, or a value that is used is NaN or
+        infinite.
 
     Examples
     --------
@@ -103,12 +105,15 @@ def run(
     >>> len(states), states[-1][0].shape  # one more than steps
     (4, (2, 1))
     """
-    x, begins, has = _checked(inputs, state, resets, mask)
-    now, states = _states.flatten(state), []
+    x, first, begins, has = _checked(inputs, state, resets, mask)
+    now, states = first, []
     for t in range(len(x)):
         now = _where(begins[t], _zeros(now), now)
         states.append(now)
-        now = _where(has[t], cell.step(weights, x[t], handed(now, state)), now)
+        rows = has[t]
+        if rows.any():
+            after = cell.step(weights, x[t, rows], handed(_take(rows, now), state))
+            now = _put(rows, after, now)
     return [cast("S", _states.pack(parts, state)) for parts in (*states, now)]
 
 
@@ -143,7 +148,8 @@ def gradients(
     Raises
     ------
     TypeError, ValueError
-        If an array does not hold numbers, or shapes do not fit.
+        If an array does not hold numbers, shapes do not fit, or a value that is used is NaN or
+        infinite.
 
     Examples
     --------
@@ -157,14 +163,14 @@ def gradients(
     >>> gradients(RNN(), weights, x, state, errors, Truncation.true(3)).inputs.ravel()
     array([0.  , 0.  , 0.25, 0.5 , 1.  ])
     """
-    x, begins, has = _checked(inputs, state, resets, mask)
+    x, first, begins, has = _checked(inputs, state, resets, mask)
     out = numeric_array("errors", errors, min_ndim=3).astype(np.float64)
-    first = _states.flatten(state)
     if out.shape != (*x.shape[:2], first[0].shape[1]):
         raise ValueError(
             f"errors must be (steps, batch, hidden) = {(*x.shape[:2], first[0].shape[1])}, got "
             f"{out.shape}: the derivative of the loss by each step's output."
         )
+    check_finite("errors", out[has])
     states = run(cell, weights, x, state, resets=begins, mask=has)
     reach = truncation.reach(len(x))
     grads = {name: np.zeros_like(weight, dtype=np.float64) for name, weight in weights.items()}
@@ -172,13 +178,16 @@ def gradients(
     for t in range(len(x)):
         error = _where(has[t], (out[t], *_zeros(first[1:])), _zeros(first))
         for s in np.flatnonzero(reach[t])[::-1]:
-            at_step = _where(has[s], error, _zeros(first))
-            used = handed(_states.flatten(states[s]), state)
-            shares, d_x, back = cell.adjoint(weights, x[s], used, handed(at_step, state))
-            for name, share in shares.items():
-                grads[name] += share
-            d_inputs[s] += d_x
-            error = _where(begins[s], _zeros(first), _where(has[s], back, error))
+            rows = has[s]  # the others have no step, whatever stands there: errors pass it
+            if rows.any():
+                used = handed(_take(rows, _states.flatten(states[s])), state)
+                arriving = handed(_take(rows, error), state)
+                shares, d_x, back = cell.adjoint(weights, x[s, rows], used, arriving)
+                for name, share in shares.items():
+                    grads[name] += share
+                d_inputs[s, rows] += d_x
+                error = _put(rows, back, error)
+            error = _where(begins[s], _zeros(first), error)
     return Gradients(grads, d_inputs)
 
 
@@ -189,7 +198,7 @@ def handed(parts: Parts, like: Array | State) -> State:
 
 def _checked(
     inputs: ArrayLike, state: Any, resets: ArrayLike | None, mask: ArrayLike | None
-) -> tuple[Array, NDArray[np.bool_], NDArray[np.bool_]]:
+) -> tuple[Array, Parts, NDArray[np.bool_], NDArray[np.bool_]]:
     x = numeric_array("inputs", inputs, min_ndim=3).astype(np.float64)
     parts = _states.flatten(state)
     if not parts or any(np.ndim(part) != 2 or len(part) != x.shape[1] for part in parts):
@@ -206,7 +215,29 @@ def _checked(
                 f"{flag.shape}."
             )
         flags.append(flag)
-    return x, flags[0], flags[1]
+    begins, has = flags
+    check_finite("inputs", x[has])
+    first = tuple(numeric_array("state", part, min_ndim=2).astype(np.float64) for part in parts)
+    for part in first:
+        check_finite("state", part)
+    return x, first, begins, has
+
+
+def check_finite(name: str, values: Array) -> None:
+    """Refuse NaN and infinity in the words of the engines."""
+    if not np.isfinite(values).all():
+        raise ValueError(f"{name} must be finite, but NaN or infinity is among the values.")
+
+
+def _take(rows: NDArray[np.bool_], parts: State) -> Parts:
+    return tuple(part[rows] for part in parts)
+
+
+def _put(rows: NDArray[np.bool_], values: State, parts: State) -> Parts:
+    changed = tuple(part.copy() for part in parts)
+    for part, value in zip(changed, values, strict=True):
+        part[rows] = value
+    return changed
 
 
 def _where(rows: NDArray[np.bool_], yes: State, no: State) -> Parts:

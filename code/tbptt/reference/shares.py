@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 from tbptt import _states
 from tbptt._checks import numeric_array
 from tbptt.reference.cells import Array, Cell, Parts, State, Weights
-from tbptt.reference.oracle import handed, run
+from tbptt.reference.oracle import check_finite, handed, run
 
 
 def pairs(
@@ -40,7 +40,7 @@ def pairs(
     Raises
     ------
     TypeError, ValueError
-        If an array does not hold numbers, or shapes do not fit.
+        If an array does not hold numbers, shapes do not fit, or a value is NaN or infinite.
 
     Examples
     --------
@@ -65,6 +65,7 @@ def pairs(
             f"errors must be (steps, batch, hidden) = {(*x.shape[:2], first[0].shape[1])}, got "
             f"{out.shape}: the derivative of the loss by each step's output."
         )
+    check_finite("errors", out)
     steps, size = len(x), sum(np.size(weight) for weight in weights.values())
     gradient = np.zeros((steps, steps, size))
     for t in range(steps):

@@ -44,6 +44,11 @@ def check_cell(cell: Any) -> None:
             f"cell must be a cell, got the whole layer {type(cell).__name__}: pass layer.cell."
         )
     for layer in layers_of(cell):
+        if isinstance(layer, keras.layers.RNN):
+            raise TypeError(
+                f"cell must be one step, but {type(cell).__name__} holds the layer "
+                f"{type(layer).__name__}, which runs over whole sequences: use its cell there."
+            )
         is_dropout = isinstance(layer, keras.layers.Dropout)
         for name in ("rate",) if is_dropout else ("dropout", "recurrent_dropout"):
             rate = getattr(layer, name, 0)

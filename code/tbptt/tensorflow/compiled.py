@@ -64,9 +64,10 @@ class Compiled:
         self, inputs: Tensor, state: State, resets: Tensor | None, mask: Tensor | None
     ) -> tuple[Tensor, Parts, Parts, Tensor, Tensor]:
         """Return outputs, all states, the last ones, and whether inputs and state are finite."""
-        outputs, after = run(self._cell(), inputs, state, RowFlags(resets, mask), self._output_size)
+        flags = RowFlags(resets, mask)
+        outputs, after = run(self._cell(), inputs, state, flags, self._output_size)
         last = tuple(part[-1] for part in after)
-        return outputs, after, last, _finite([inputs]), _finite(tf.nest.flatten(state))
+        return outputs, after, last, _finite([flags.own(inputs)]), _finite(tf.nest.flatten(state))
 
 
 def _backward(
