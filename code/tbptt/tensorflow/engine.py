@@ -84,11 +84,10 @@ def gradients(
 
     The run and the way back are compiled once for a cell and used again; `loss_fn` is called as
     it stands, so that it sees the targets of the moment. Decorate it with ``tf.function`` if it is
-    slow. All this may also be called inside a ``tf.function`` of your own, and is then part of
-    that graph, with ``jit_compile`` as well; values cannot be looked at there, so that NaN, infinity
-    and cells that do not repeat themselves go unnoticed. What padding holds does no harm there
-    either. Call it outside of your own tapes, which would record all of it for
-    nothing.
+    slow. All this may also be called inside a ``tf.function`` of your own, and is then part of that
+    graph, with ``jit_compile`` as well; values cannot be looked at there, so that NaN, infinity and
+    cells that do not repeat themselves go unnoticed. What padding holds does no harm there either.
+    Call it outside of your own tapes, which would record all of it for nothing.
 
     Parameters
     ----------

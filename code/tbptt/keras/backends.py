@@ -1,0 +1,87 @@
+"""What Keras's own backend cannot do with a carried state: tried out, and said by name.
+
+Keras runs a model in ``fit``, ``evaluate`` and ``predict`` as its backend wants it, and not every
+backend keeps what a stateful layer writes into its state there. A small model shows it.
+"""
+
+from __future__ import annotations
+
+import random
+from functools import cache
+from typing import Any
+
+import keras
+import numpy as np
+
+
+def check_carries() -> None:
+    """Refuse a backend on which no state is carried from batch to batch in ``fit`` and the like.
+
+    Raises
+    ------
+    ValueError
+        If this is one.
+    """
+    if not _carries():
+        raise ValueError(
+            f"Keras on the {keras.backend.backend()} backend carries no state in fit, evaluate and "
+            "predict: what a stateful layer writes there is dropped, and every batch begins at the "
+            "same state. Call the model itself, model(x), batch by batch, or set KERAS_BACKEND to "
+            "another backend before Keras is imported."
+        )
+
+
+def check_trains(layers: list[Any]) -> None:
+    """Refuse to train layers whose fused step cannot be trained with a carried state.
+
+    Raises
+    ------
+    ValueError
+        If one of them is of that kind.
+    """
+    fused = [
+        layer
+        for layer in layers
+        if isinstance(layer, keras.layers.LSTM | keras.layers.GRU) and layer.use_cudnn
+    ]
+    if fused and not _trains_fused():
+        names = ", ".join(repr(layer.name) for layer in fused)
+        raise ValueError(
+            f"Keras on the {keras.backend.backend()} backend cannot train a stateful LSTM or GRU "
+            f"in its fused form, as it writes over a state that the gradient needs: make {names} "
+            "with use_cudnn=False."
+        )
+
+
+@cache
+def _carries() -> bool:
+    model = _small(keras.layers.SimpleRNN)
+    first, second = (model.predict_on_batch(np.ones((1, 1, 1))) for _ in range(2))
+    return not np.array_equal(first, second)
+
+
+@cache
+def _trains_fused() -> bool:
+    model = _small(keras.layers.LSTM)
+    try:
+        model.train_on_batch(np.ones((1, 1, 1)), np.zeros((1, 1)))
+    except Exception:
+        return False
+    return True
+
+
+def _small(kind: Any) -> Any:
+    """Return a stateful model of one unit; nothing is drawn that the caller would have drawn."""
+    drawn = random.getstate()  # Keras takes the seeds of its layers from here
+    try:
+        layer = kind(
+            1, stateful=True, name="tried", kernel_initializer="ones",
+            recurrent_initializer="ones", bias_initializer="zeros",
+        )  # fmt: skip
+        model = keras.Sequential(
+            [keras.Input(batch_shape=(1, 1, 1), name="tried_input"), layer], name="tried_model"
+        )
+        model.compile(keras.optimizers.SGD(name="tried_sgd"), "mse", run_eagerly=True)
+    finally:
+        random.setstate(drawn)
+    return model
