@@ -100,7 +100,9 @@ class Cloning:
             inside = within_steps(copy)
             # Before it is built: that is when a layer makes its state.
             for each in layers_within(copy):
-                if id(each) not in inside and isinstance(each, keras.layers.RNN | keras.layers.Bidirectional):
+                if id(each) not in inside and isinstance(
+                    each, keras.layers.RNN | keras.layers.Bidirectional
+                ):
                     each.stateful = self._stateful
         return copy
 

@@ -148,7 +148,9 @@ def restore(model: keras.Layer, states: list[Any]) -> None:
     """
     variables = state_variables(model)
     if not isinstance(states, list | tuple):
-        raise TypeError(f"states must be a list, as of snapshot(model), got {type(states).__name__}.")
+        raise TypeError(
+            f"states must be a list, as of snapshot(model), got {type(states).__name__}."
+        )
     new = [numeric_array("states", np.asarray(state), min_ndim=0) for state in states]
     have, want = ([tuple(each.shape) for each in group] for group in (new, variables))
     if have != want:

@@ -1,0 +1,85 @@
+"""What Keras's backends cannot do, found by trying; and the room's tests on another one."""
+
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from tbptt.keras import KeepState, ResetState, snapshot
+from tbptt.keras.backends import _carries, _trains_fused, check_carries, check_trains
+
+HERE = Path(__file__)
+BACKEND = keras.backend.backend()
+
+
+def test_what_is_tried_out_is_what_keras_does():
+    assert _carries() == (BACKEND != "jax")
+    assert _trains_fused() == (BACKEND != "torch")
+
+
+def test_what_cannot_be_done_is_said_by_name(monkeypatch):
+    monkeypatch.setattr("tbptt.keras.backends._carries", lambda: False)
+    with pytest.raises(ValueError, match=f"Keras on the {BACKEND} backend carries no state in fit"):
+        check_carries()
+    monkeypatch.setattr("tbptt.keras.backends._trains_fused", lambda: False)
+    layers = [
+        keras.layers.LSTM(2, name="first"), keras.layers.GRU(2, name="second", use_cudnn=False),
+        keras.layers.SimpleRNN(2, name="third"),
+    ]  # fmt: skip
+    with pytest.raises(ValueError, match="make 'first' with use_cudnn=False"):
+        check_trains(layers)
+    check_trains(layers[1:])
+
+
+@pytest.mark.carries
+@pytest.mark.parametrize("kind", [ResetState, KeepState])
+@pytest.mark.parametrize("fused", [True, False])
+def test_training_with_a_state_works_or_is_refused_before_it_begins(kind, fused):
+    layer = keras.layers.LSTM(2, stateful=True, use_cudnn="auto" if fused else False, name="top")
+    model = keras.Sequential([keras.Input(batch_shape=(1, 2, 1)), layer])
+    model.compile("sgd", "mse")
+    x, y = np.ones((4, 2, 1)), np.ones((4, 2))
+    if fused and BACKEND == "torch":
+        with pytest.raises(ValueError, match="cannot train a stateful LSTM .*'top' with use_cudnn"):
+            model.fit(x, y, 1, verbose=0, callbacks=[kind()])
+        assert not snapshot(model)[0].any()
+    else:
+        model.fit(x, y, 1, verbose=0, callbacks=[kind()])
+        assert snapshot(model)[0].any()
+
+
+def test_nothing_is_drawn_that_the_caller_would_have_drawn():
+    for trial in (_carries, _trains_fused):
+        trial.cache_clear()
+        keras.utils.set_random_seed(0)
+        wanted = random.random(), np.random.random(), keras.ops.convert_to_numpy(draw())  # noqa: NPY002
+        keras.utils.set_random_seed(0)
+        trial()
+        ours = random.random(), np.random.random(), keras.ops.convert_to_numpy(draw())  # noqa: NPY002
+        assert ours[:2] == wanted[:2]
+        np.testing.assert_array_equal(ours[2], wanted[2])
+
+
+def draw():
+    return keras.random.normal((3,))
+
+
+@pytest.mark.slow
+def test_all_this_holds_on_pytorch_too():
+    if BACKEND == "torch":
+        return  # this is that run
+    options = ["-q", "--import-mode=importlib", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    # Keras converts tensors in a way that NumPy 2 warns of.
+    options += ["-W", "ignore:__array__ implementation:DeprecationWarning"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *options, str(HERE.parent)],
+        env=os.environ | {"KERAS_BACKEND": "torch"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
