@@ -4,6 +4,7 @@ A test that fails names the hook, who uses it, and the release that had it.
 """
 
 import keras
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -67,3 +68,19 @@ def test_pytorchs_own_derivatives_of_gates_are_there():
         told = moved(hook, "PyTorch", "2.13", "tbptt.pytorch.derived")
         derivative = getattr(torch.ops.aten, f"{name}_backward")
         assert torch.allclose(derivative(torch.ones_like(x), value.detach()), wanted), told
+
+
+def test_keras_fit_asks_the_model_itself_to_validate_and_says_so():
+    told = moved("the keyword _use_cached_eval_dataset", "Keras", "3.15", "tbptt.keras.KeepState")
+    model, options = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)]), []
+    model.compile("sgd", "mse")
+    x = np.ones((2, 1))
+    plain = model.evaluate
+
+    def evaluate(*arguments, **given):
+        options.append(given)
+        return plain(*arguments, **given)
+
+    vars(model)["evaluate"] = evaluate
+    model.fit(x, x, validation_data=(x, x), verbose=0)
+    assert [given.get("_use_cached_eval_dataset") for given in options] == [True], told

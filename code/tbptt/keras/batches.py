@@ -117,7 +117,8 @@ def _counts(given: Any, name: str) -> Iterator[tuple[str, int]]:
             "where it is made, or hand over arrays."
         )
     else:
-        shape = np.shape(given) if isinstance(given, list | tuple) else getattr(given, "shape", ())
+        nested = isinstance(given, list | tuple)
+        shape: Any = np.shape(given) if nested else getattr(given, "shape", ())
         if not len(shape):
             raise TypeError(
                 f"{name} must be an array with rows, got {type(given).__name__}: pass what goes "

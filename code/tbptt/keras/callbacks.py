@@ -189,7 +189,7 @@ class _GuardedEvaluate:
     def __init__(self, model: Any) -> None:
         own = vars(model).get("evaluate")
         # One that was left behind by a `fit` that raised is not wrapped again.
-        self._own = own._own if isinstance(own, _GuardedEvaluate) else own
+        self._own: Any = own._own if isinstance(own, _GuardedEvaluate) else own
         self._model = model
         vars(model)["evaluate"] = self
 

@@ -104,8 +104,8 @@ class Steps:
         wants_inputs: bool,
     ) -> None:
         self._flags = flags
-        inputs, *used = flags.stand_in(inputs, *used)
-        self._cell, self._inputs, self._states, self._like = cell, inputs, tuple(used), like
+        inputs, *states = flags.stand_in(inputs, *used)
+        self._cell, self._inputs, self._states, self._like = cell, inputs, tuple(states), like
         x, self._used = _flat(inputs), tuple(_flat(part) for part in self._states)
         self._wants_inputs = wants_inputs
         self._sources = [*variables, x] if wants_inputs else [*variables]
