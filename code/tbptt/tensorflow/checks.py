@@ -17,6 +17,10 @@ Parts = tuple[Tensor, ...]
 State = Any  # A tensor, or a list, tuple or NamedTuple of states.
 
 _KERAS = (keras.layers.SimpleRNNCell, keras.layers.GRUCell, keras.layers.LSTMCell)
+_NOISE = (
+    keras.layers.Dropout, keras.layers.AlphaDropout, keras.layers.GaussianDropout,
+    keras.layers.GaussianNoise,
+)  # fmt: skip
 
 
 def check_cell(cell: Any) -> None:
@@ -49,8 +53,10 @@ def check_cell(cell: Any) -> None:
                 f"cell must be one step, but {type(cell).__name__} holds the layer "
                 f"{type(layer).__name__}, which runs over whole sequences: use its cell there."
             )
-        is_dropout = isinstance(layer, keras.layers.Dropout)
-        for name in ("rate",) if is_dropout else ("dropout", "recurrent_dropout"):
+        names = (
+            ("rate", "stddev") if isinstance(layer, _NOISE) else ("dropout", "recurrent_dropout")
+        )
+        for name in names:
             rate = getattr(layer, name, 0)
             if isinstance(rate, int | float) and rate > 0:
                 raise ValueError(
@@ -144,6 +150,21 @@ def check_flags(name: str, flags: Any, inputs: Tensor) -> None:
         raise ValueError(
             f"{name} must be (steps, batch) = {inputs.shape[:2]}, got shape {flags.shape}."
         )
+
+
+def check_sizes_met(inputs: Tensor, parts: Parts, resets: Any, mask: Any) -> None:
+    """Check, as a part of a graph, sizes that were not known while it was traced.
+
+    One row of state or of flags would be broadcast to all rows without a word.
+    """
+    steps_and_batch = tf.shape(inputs)[:2]
+    for name, flags in (("resets", resets), ("mask", mask)):
+        if flags is not None:
+            words = f"{name} must be (steps, batch), the first two axes of inputs."
+            tf.debugging.assert_equal(tf.shape(flags), steps_and_batch, message=words)
+    for part in parts:
+        words = "state must be (batch, hidden) with the batch of inputs (steps, batch, features)."
+        tf.debugging.assert_equal(tf.shape(part)[0], steps_and_batch[1], message=words)
 
 
 def check_variables(variables: Any, inputs: Any) -> None:

@@ -620,6 +620,11 @@ DOUBLE = {"dtype": "float64"}
             "LSTMCell has recurrent_dropout=1",
         ),
         ({"cell": Dropping()}, ValueError, "Dropout has rate=0.5"),
+        (
+            {"cell": keras.Sequential([keras.layers.GaussianNoise(0.1)])},
+            ValueError,
+            "GaussianNoise has stddev=0.1",
+        ),
         ({"cell": keras.layers.GRUCell(3)}, TypeError, "but the cell computes in float32"),
         ({"cell": kept("lstm")}, TypeError, r"LSTMCell must have 2 tensor\(s\), got 1"),
         ({"inputs": tf.zeros((3, 2, 5), tf.float64)}, ValueError, r"2 features, .*\(3, 2, 5\)"),

@@ -168,3 +168,41 @@ def test_a_truncation_beyond_the_length_and_beyond_any_integer_of_the_graph(size
         )
         for mine, other in zip(ours, theirs, strict=True):
             np.testing.assert_allclose(mine, other, 1e-12)
+
+
+@pytest.mark.parametrize("which", ["state", "mask", "resets"])
+def test_one_row_for_many_is_refused_in_a_graph_that_does_not_know_its_sizes(which):
+    cell, x, state = problem("gru")
+    flags = tf.TensorSpec([None, None], tf.bool)
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec([None, None, FEATURES], tf.float64),
+            tf.TensorSpec([None, HIDDEN], tf.float64), flags, flags,
+        ]
+    )  # fmt: skip
+    def run(x, state, mask, resets):
+        variables = cell.trainable_variables
+        return gradients(
+            cell, tf.reduce_sum, x, state, Truncation(1, 2), variables, mask=mask, resets=resets
+        ).gradients
+
+    given = {"state": tf.nest.flatten(state)[0], "mask": tf.constant(MASK), "resets": ~MASK}
+    run(tf.constant(x), *given.values())
+    given[which] = given[which][:1] if which == "state" else given[which][:, :1]
+    with pytest.raises(tf.errors.InvalidArgumentError, match=f"{which} must be"):
+        run(tf.constant(x), *given.values())
+
+
+def test_inputs_that_are_a_variable_get_the_gradient_of_cell_and_loss():
+    cell, x, state = problem("gru")
+    inputs = tf.Variable(x)
+
+    def run(inputs, first):
+        return gradients(
+            cell, lambda out: tf.reduce_sum(out) + tf.reduce_sum(first**3), inputs, state,
+            Truncation(2, 3), [inputs],
+        ).gradients[0]  # fmt: skip
+
+    constant = tf.constant(x)
+    np.testing.assert_allclose(run(inputs, inputs), run(constant, constant), 1e-12)
