@@ -16,6 +16,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import tensorflow as tf
 
 from tbptt.schedule import Truncation
+from tbptt.tensorflow.answers import scalar_loss
 from tbptt.tensorflow.checks import (
     Tensor,
     check_cell,
@@ -23,7 +24,6 @@ from tbptt.tensorflow.checks import (
     check_inputs,
     check_variables,
     parts_of,
-    scalar_loss,
 )
 from tbptt.tensorflow.compiled import compiled
 from tbptt.tensorflow.rollback import all_or_nothing, bare

@@ -7,7 +7,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from tbptt.tensorflow.checks import Parts, State, Tensor, check_returned
+from tbptt.tensorflow.answers import check_returned
+from tbptt.tensorflow.checks import Parts, State, Tensor
 from tbptt.tensorflow.row_flags import RowFlags
 
 
