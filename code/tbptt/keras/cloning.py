@@ -42,7 +42,7 @@ class Cloning:
         self._old_batch = inputs[0].shape[0]
         timed = [x.shape[1] for x in inputs if self._has_steps(x, alone=len(inputs) == 1)]
         self._old_steps = timed[0] if timed else None
-        self._copies: dict[int, Any] = {}  # a layer may be used in several places
+        self._copies: dict[int, tuple[Any, Any]] = {}  # a layer may be used in several places
         # Classes of the caller's own, which need not be registered.
         self._own = {type(layer).__name__: type(layer) for layer in layers_within(model)}
 
@@ -82,12 +82,30 @@ class Cloning:
             bare,
             input_tensors=keras.tree.map_structure(new_input, model.input),
             clone_function=self._copied,
+            call_function=self._call,
         )
+
+    def pairs(self) -> list[tuple[Any, Any]]:
+        """Return every layer of the graph, models apart, and its copy."""
+        return [
+            (layer, copy)
+            for layer, copy in self._copies.values()
+            if isinstance(layer, keras.Layer) and not isinstance(layer, keras.Model)
+        ]
+
+    def _call(self, layer: Any, *arguments: Any, **options: Any) -> Any:
+        recurrent = isinstance(layer, keras.layers.RNN | keras.layers.Bidirectional)
+        begins = len(arguments) > 1 or options.get("initial_state") is not None
+        if self._stateful and recurrent and begins:
+            raise ValueError(
+                f"{layer.name!r} is given the state that it begins with, and so carries none on"
+            )
+        return layer(*arguments, **options)
 
     def _copied(self, layer: Any) -> Any:
         if id(layer) not in self._copies:
-            self._copies[id(layer)] = self._copy_layer(layer)
-        return self._copies[id(layer)]
+            self._copies[id(layer)] = layer, self._copy_layer(layer)
+        return self._copies[id(layer)][1]
 
     def _copy_layer(self, layer: Any) -> Any:
         if isinstance(layer, keras.Model):
@@ -109,11 +127,11 @@ class Cloning:
     def _rows(self, model: Any, x: Any, outermost: bool) -> int | None:
         """Return the batch size of an input, which inside the model may be a multiple of it."""
         rows = x.shape[0]
+        if rows is None and not outermost:
+            carries = any(self._carries(each) for each in recurrent_layers(model))
+            return self._batch_size if carries else None
         if outermost or rows == self._old_batch:
-            carries = outermost or any(self._carries(each) for each in recurrent_layers(model))
-            return self._batch_size if carries or rows is not None else None
-        if rows is None:
-            return None
+            return self._batch_size
         if self._old_batch is None or rows % self._old_batch:
             raise ValueError(f"{model.name!r} in it takes {rows} rows for {self._old_batch}.")
         return int(rows // self._old_batch * self._batch_size)

@@ -64,29 +64,36 @@ def twin(
     steps = None if steps is None else positive_int("steps", steps)
     if not isinstance(stateful, bool | None):
         raise TypeError(f"stateful must be True, False or left out, got {stateful!r}.")
-    copy = Cloning(model, batch_size, steps, stateful).copy()
-    _check_same(model, copy, stateful)
-    copy.set_weights(model.get_weights())
+    cloning = Cloning(model, batch_size, steps, stateful)
+    copy, inside = cloning.copy(), within_steps(model)
+    for old, new in cloning.pairs():
+        _check_weights(old, new)
+        _check_states(old, new, stateful, inside)
+    for old, new in cloning.pairs():
+        new.set_weights(old.get_weights())
     return copy
 
 
-def _check_same(model: Any, copy: Any, stateful: bool | None) -> None:
-    """Check that weights fit, and that layers carry their state as they should.
+def _check_weights(old: Any, new: Any) -> None:
+    shapes, others = ([tuple(w.shape) for w in each.weights] for each in (old, new))
+    if shapes != others:
+        raise ValueError(
+            f"The weights of {old.name!r} depend on its batch size or its steps: {shapes}, but "
+            f"{others} in the twin. Build the other one by hand and use set_weights."
+        )
+
+
+def _check_states(old: Any, new: Any, stateful: bool | None, inside: set[int]) -> None:
+    """Check that layers carry their state as they should.
 
     A layer of the caller's own may make others out of sight of its configuration.
     """
-    shapes, others = ([tuple(w.shape) for w in each.weights] for each in (model, copy))
-    if shapes != others:
+    before, after = (recurrent_layers(each) for each in (old, new))
+    wanted = [
+        each.stateful if stateful is None or id(each) in inside else stateful for each in before
+    ]
+    if [each.stateful for each in after] != wanted:
         raise ValueError(
-            f"The weights of {model.name!r} depend on its batch size or its steps: {shapes}, but "
-            f"{others} in its twin. Build the other one by hand and use set_weights."
+            f"What is inside {old.name!r} cannot be made to carry its state from outside, "
+            f"stateful={stateful}. Build the twin by hand, and use set_weights."
         )
-    inside = within_steps(model)
-    for old, new in zip(recurrent_layers(model), recurrent_layers(copy), strict=True):
-        as_before = stateful is None or id(old) in inside
-        if new.stateful != (old.stateful if as_before else stateful):
-            raise ValueError(
-                f"{old.name!r} cannot be made to carry its state from outside, stateful="
-                f"{stateful}: a layer around it makes it. Build the twin by hand, and use "
-                "set_weights."
-            )

@@ -248,6 +248,22 @@ def test_a_twin_of_a_stateful_model_carries_as_it_does(kind):
     assert model.get_weights()[0].any()  # a copy
 
 
+def test_an_encoder_and_a_decoder_have_a_twin_of_another_size():
+    keras.utils.set_random_seed(0)
+    model, x = encoder_and_decoder(), numbers(3, STEPS, 2)
+    assert_allclose(answer(twin(model, 2), x[1:]), answer(model, x)[1:], rtol=0, atol=1e-6)
+
+
+def test_layers_of_one_shape_are_not_exchanged():
+    keras.utils.set_random_seed(0)
+    x = Input((STEPS, 2))
+    many = {"units": 2, "return_sequences": True}
+    last, first = layers.GRU(**many, name="last"), layers.GRU(**many, name="first")
+    model = Model(x, layers.Add()([last(first(x)), layers.GRU(**many, name="beside")(x)]))
+    data = numbers(3, STEPS, 2)
+    assert_allclose(answer(twin(model, 3), data), answer(model, data), rtol=0, atol=1e-6)
+
+
 def test_a_twin_draws_nothing_and_changes_nothing():
     model = stateful("stack")
     answer(model, numbers(3, STEPS, 2))
@@ -261,6 +277,12 @@ def test_a_twin_draws_nothing_and_changes_nothing():
 
 def of_layers(*stack, shape=(STEPS, 2)):
     return Sequential([Input(shape), *stack])
+
+
+def encoder_and_decoder():
+    x = Input((STEPS, 2))
+    _, state = layers.GRU(3, return_state=True)(x)
+    return Model(x, layers.GRU(3, name="decoder")(x, initial_state=state))
 
 
 def doubled():
@@ -286,6 +308,10 @@ def doubled():
         (
             ValueError, "reads backwards",
             lambda: twin(of_layers(layers.Bidirectional(layers.GRU(2))), 1, stateful=True),
+        ),
+        (
+            ValueError, "'decoder' is given the state that it begins with",
+            lambda: twin(encoder_and_decoder(), 1, stateful=True),
         ),
         (
             ValueError, "reads backwards",
