@@ -32,24 +32,28 @@ def check_carries() -> None:
 
 
 def check_trains(layers: list[Any]) -> None:
-    """Refuse to train layers whose fused step cannot be trained with a carried state.
+    """Refuse to train layers that cannot be trained with a carried state.
 
     Raises
     ------
     ValueError
         If one of them is of that kind.
     """
-    fused = [
-        layer
-        for layer in layers
-        if isinstance(layer, keras.layers.LSTM | keras.layers.GRU) and layer.use_cudnn
-    ]
-    if fused and not _trains_fused():
-        names = ", ".join(repr(layer.name) for layer in fused)
+    fused, plain = [], []
+    for layer in layers:
+        is_fused = isinstance(layer, keras.layers.LSTM | keras.layers.GRU) and layer.use_cudnn
+        (fused if is_fused else plain).append(repr(layer.name))
+    where = f"Keras {keras.__version__} on the {keras.backend.backend()} backend"
+    why = "as it writes over a state that the gradient needs"
+    if plain and not _trains(keras.layers.SimpleRNN):
         raise ValueError(
-            f"Keras on the {keras.backend.backend()} backend cannot train a stateful LSTM or GRU "
-            f"in its fused form, as it writes over a state that the gradient needs: make {names} "
-            "with use_cudnn=False."
+            f"{where} cannot train {', '.join(plain)} with a carried state, {why}: take a newer "
+            "Keras or another backend."
+        )
+    if fused and not _trains(keras.layers.LSTM):
+        raise ValueError(
+            f"{where} cannot train a stateful LSTM or GRU in its fused form, {why}: make "
+            f"{', '.join(fused)} with use_cudnn=False."
         )
 
 
@@ -61,8 +65,8 @@ def _carries() -> bool:
 
 
 @cache
-def _trains_fused() -> bool:
-    model = _small(keras.layers.LSTM)
+def _trains(kind: Any) -> bool:
+    model = _small(kind)
     try:
         model.train_on_batch(np.ones((1, 1, 1)), np.zeros((1, 1)))
     except Exception:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tbptt.keras import KeepState, ResetState, snapshot
-from tbptt.keras.backends import _carries, _trains_fused, check_carries, check_trains
+from tbptt.keras.backends import _carries, _trains, check_carries, check_trains
 
 HERE = Path(__file__)
 BACKEND = keras.backend.backend()
@@ -19,14 +19,17 @@ BACKEND = keras.backend.backend()
 
 def test_what_is_tried_out_is_what_keras_does():
     assert _carries() == (BACKEND != "jax")
-    assert _trains_fused() == (BACKEND != "torch")
+    assert _trains(keras.layers.LSTM) == (BACKEND != "torch")
+    old = tuple(map(int, keras.__version__.split(".")[:2])) < (3, 9)
+    assert _trains(keras.layers.SimpleRNN) == (BACKEND != "torch" or not old)
 
 
 def test_what_cannot_be_done_is_said_by_name(monkeypatch):
     monkeypatch.setattr("tbptt.keras.backends._carries", lambda: False)
     with pytest.raises(ValueError, match=f"Keras on the {BACKEND} backend carries no state in fit"):
         check_carries()
-    monkeypatch.setattr("tbptt.keras.backends._trains_fused", lambda: False)
+    trains = {keras.layers.LSTM: False, keras.layers.SimpleRNN: True}
+    monkeypatch.setattr("tbptt.keras.backends._trains", trains.get)
     layers = [
         keras.layers.LSTM(2, name="first"), keras.layers.GRU(2, name="second", use_cudnn=False),
         keras.layers.SimpleRNN(2, name="third"),
@@ -34,11 +37,17 @@ def test_what_cannot_be_done_is_said_by_name(monkeypatch):
     with pytest.raises(ValueError, match="make 'first' with use_cudnn=False"):
         check_trains(layers)
     check_trains(layers[1:])
+    trains[keras.layers.SimpleRNN] = False
+    words = (
+        f"Keras {keras.__version__} on the {BACKEND} backend cannot train 'second', 'third' with"
+    )
+    with pytest.raises(ValueError, match=words):
+        check_trains(layers)
 
 
 @pytest.mark.carries
 @pytest.mark.parametrize("kind", [ResetState, KeepState])
-@pytest.mark.parametrize("fused", [True, False])
+@pytest.mark.parametrize("fused", [True, pytest.param(False, marks=pytest.mark.trains)])
 def test_training_with_a_state_works_or_is_refused_before_it_begins(kind, fused):
     layer = keras.layers.LSTM(2, stateful=True, use_cudnn="auto" if fused else False, name="top")
     model = keras.Sequential([keras.Input(batch_shape=(1, 2, 1)), layer])
@@ -54,19 +63,18 @@ def test_training_with_a_state_works_or_is_refused_before_it_begins(kind, fused)
 
 
 def test_nothing_is_drawn_that_the_caller_would_have_drawn():
-    for trial in (_carries, _trains_fused):
-        trial.cache_clear()
+    drawn = []
+    for tried in (False, True):
         keras.utils.set_random_seed(0)
-        wanted = random.random(), np.random.random(), keras.ops.convert_to_numpy(draw())  # noqa: NPY002
-        keras.utils.set_random_seed(0)
-        trial()
-        ours = random.random(), np.random.random(), keras.ops.convert_to_numpy(draw())  # noqa: NPY002
-        assert ours[:2] == wanted[:2]
-        np.testing.assert_array_equal(ours[2], wanted[2])
-
-
-def draw():
-    return keras.random.normal((3,))
+        for trial, arguments in ((_carries, ()), (_trains, (keras.layers.LSTM,))):
+            trial.cache_clear()
+            if tried:
+                trial(*arguments)
+        dense = keras.layers.Dense(3)
+        dense.build((2,))
+        numbers = random.random(), np.random.random(), *dense.get_weights()[0].ravel()  # noqa: NPY002
+        drawn.append(numbers)
+    assert drawn[0] == drawn[1]
 
 
 @pytest.mark.slow
