@@ -39,7 +39,8 @@ def check_trains(layers: list[Any]) -> None:
     ValueError
         If one of them is of that kind.
     """
-    fused, plain = [], []
+    fused: list[str] = []
+    plain: list[str] = []
     for layer in layers:
         is_fused = isinstance(layer, keras.layers.LSTM | keras.layers.GRU) and layer.use_cudnn
         (fused if is_fused else plain).append(repr(layer.name))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterable
 from functools import partial
+from numbers import Integral
 from typing import Any
 
 import keras
@@ -59,7 +60,12 @@ class ResetState(keras.callbacks.Callback):  # type: ignore[misc]
         if every is not None and at is not None:
             raise ValueError(f"Pass every={every} or at={at}, not both: each says all there is.")
         self.every = None if every is None else positive_int("every", every)
-        self.at = {0} | {operator.index(batch) for batch in at or ()}
+        try:
+            self.at = {0} | {operator.index(batch) for batch in at or ()}
+        except TypeError:
+            raise TypeError(
+                f"at must be a list of batches, counted from 0, such as [4, 6], got {at!r}."
+            ) from None
         if min(self.at) < 0:
             raise ValueError(f"at must count batches from 0, got {min(self.at)}.")
         self._training: Any = None
@@ -70,7 +76,7 @@ class ResetState(keras.callbacks.Callback):  # type: ignore[misc]
         stateful_layers(self.model)
         at_once = self.model.steps_per_execution
         between = self.every is not None or self.at != {0}
-        if not isinstance(at_once, int):
+        if not isinstance(at_once, Integral):
             missed = between
         else:
             missed = any(batch % at_once for batch in (*self.at, self.every or 0))

@@ -102,6 +102,11 @@ def check_inputs(cell: Any, inputs: Any, parts: Parts) -> None:
     ValueError
         If a shape does not fit.
     """
+    if isinstance(inputs, tf.RaggedTensor | tf.SparseTensor):
+        raise TypeError(
+            f"inputs must be dense, got a {type(inputs).__name__}: pad rows of several lengths "
+            "(to_tensor), and say by mask which steps they have."
+        )
     if not tf.is_tensor(inputs) or not inputs.dtype.is_floating:
         kind = inputs.dtype.name if tf.is_tensor(inputs) else type(inputs).__name__
         raise TypeError(

@@ -160,6 +160,11 @@ def gradients(
         raise TypeError(
             f"truncation must be a Truncation, got {truncation!r}; Truncation.true(20), say."
         )
+    if not callable(loss_fn):
+        raise TypeError(
+            f"loss_fn must be a function of the outputs, got {type(loss_fn).__name__}: "
+            "lambda outputs: ..., say."
+        )
     parts = parts_of(state)
     check_inputs(cell, inputs, parts)
     check_flags("resets", resets, inputs)

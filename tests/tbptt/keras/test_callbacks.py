@@ -341,6 +341,8 @@ def test_a_fit_that_raised_leaves_evaluate_as_it_is_without():
         (ValueError, "every must be", lambda: ResetState(every=0)),
         (TypeError, "integer", lambda: ResetState(every=2.0)),
         (ValueError, "got -1", lambda: ResetState(at=[3, -1])),
+        (TypeError, r"at must be a list of batches.*got 3", lambda: ResetState(at=3)),
+        (TypeError, r"at must be a list.*got \[1.5\]", lambda: ResetState(at=[1.5])),
     ],
 )
 def test_bad_input_is_named(error, words, call):

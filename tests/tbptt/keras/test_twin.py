@@ -264,7 +264,7 @@ def test_layers_of_one_shape_are_not_exchanged():
     assert_allclose(answer(twin(model, 3), data), answer(model, data), rtol=0, atol=1e-6)
 
 
-def test_a_twin_draws_nothing_and_changes_nothing():
+def test_a_twin_changes_nothing():
     model = stateful("stack")
     answer(model, numbers(3, STEPS, 2))
     before, names = snapshot(model), {*vars(model)}

@@ -663,6 +663,17 @@ DOUBLE = {"dtype": "float64"}
         ({"resets": np.zeros((3, 2), bool)}, TypeError, "resets must be .* got ndarray"),
         ({"resets": tf.zeros((2, 2), tf.bool)}, ValueError, r"= \(3, 2\), got shape \(2, 2\)"),
         ({"mask": tf.zeros((3, 2), tf.int32)}, TypeError, "mask must be a tensor of bool"),
+        ({"loss_fn": tf.constant(1.0)}, TypeError, "loss_fn must be a function .*EagerTensor"),
+        (
+            {"inputs": tf.RaggedTensor.from_tensor(tf.ones((3, 2, 2), tf.float64))},
+            TypeError,
+            "Ragged",
+        ),
+        (
+            {"inputs": tf.sparse.from_dense(tf.ones((3, 2, 2)))},
+            TypeError,
+            "got a SparseTensor: pad",
+        ),
         ({"loss_fn": lambda out: out}, ValueError, "must return a scalar, got shape"),
         ({"loss_fn": lambda out: 1.0}, TypeError, "scalar tensor of floating point, got float"),
         ({"loss_fn": lambda out: tf.constant(1)}, TypeError, "floating point, got int32"),
