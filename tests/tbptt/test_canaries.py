@@ -20,7 +20,7 @@ def moved(hook, package, release, user):
 def test_keras_lists_the_layers_inside_a_layer():
     inner = keras.layers.LSTM(2)
     model = keras.Sequential([keras.Input((3, 1)), keras.Sequential([inner])])
-    told = moved("Layer._flatten_layers", "Keras", "3.15", "tbptt.keras.state")
+    told = moved("Layer._flatten_layers", "Keras", "3.15", "tbptt.keras.layers")
     assert inner in list(getattr(model, "_flatten_layers", list)()), told
     stacked = keras.layers.StackedRNNCells([keras.layers.GRUCell(2), keras.layers.LSTMCell(2)])
     cells = list(getattr(stacked, "_flatten_layers", list)())

@@ -7,6 +7,7 @@ backend keeps what a stateful layer writes into its state there. A small model s
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
@@ -14,21 +15,38 @@ import keras
 import numpy as np
 
 
-def check_carries() -> None:
-    """Refuse a backend on which no state is carried from batch to batch in ``fit`` and the like.
+def check_carries(layers: Iterable[Any], *, in_fit: bool) -> None:
+    """Refuse layers whose state Keras's backend does not keep.
+
+    Parameters
+    ----------
+    layers : iterable of keras.layers.RNN
+        Layers that carry their state.
+    in_fit : bool
+        Whether they have to in ``fit`` and the like, or in calls of the model itself.
 
     Raises
     ------
     ValueError
-        If this is one.
+        If it drops what one of them writes.
     """
-    if not _carries():
-        raise ValueError(
-            f"Keras on the {keras.backend.backend()} backend carries no state in fit, evaluate and "
-            "predict: what a stateful layer writes there is dropped, and every batch begins at the "
-            "same state. Call the model itself, model(x), batch by batch, or set KERAS_BACKEND to "
-            "another backend before Keras is imported."
-        )
+    where = f"Keras on the {keras.backend.backend()} backend carries no state"
+    for layer in layers:
+        policy = layer.dtype_policy
+        if policy.compute_dtype != policy.variable_dtype and not _carries(
+            policy.name, in_fit=False
+        ):
+            raise ValueError(
+                f"{where} in {layer.name!r}, whose dtype policy is {policy.name!r}: what it writes "
+                "there is dropped. Make it with one dtype, dtype='float32' for instance."
+            )
+        if in_fit and not _carries(policy.name, in_fit=True):
+            raise ValueError(
+                f"{where} in fit, evaluate and predict: what a stateful layer writes there is "
+                "dropped, and every batch begins at the same state. Call the model itself, "
+                "model(x), batch by batch, or set KERAS_BACKEND to another backend before Keras is "
+                "imported."
+            )
 
 
 def check_trains(layers: list[Any]) -> None:
@@ -59,9 +77,10 @@ def check_trains(layers: list[Any]) -> None:
 
 
 @cache
-def _carries() -> bool:
-    model = _small(keras.layers.SimpleRNN)
-    first, second = (model.predict_on_batch(np.ones((1, 1, 1))) for _ in range(2))
+def _carries(policy: str, *, in_fit: bool) -> bool:
+    model, x = _small(keras.layers.SimpleRNN, policy), np.ones((1, 1, 1))
+    run = model.predict_on_batch if in_fit else model
+    first, second = (np.asarray(keras.ops.convert_to_numpy(run(x))) for _ in range(2))
     return not np.array_equal(first, second)
 
 
@@ -75,13 +94,13 @@ def _trains(kind: Any) -> bool:
     return True
 
 
-def _small(kind: Any) -> Any:
+def _small(kind: Any, policy: str = "float32") -> Any:
     """Return a stateful model of one unit; nothing is drawn that the caller would have drawn."""
     drawn = random.getstate()  # Keras takes the seeds of its layers from here
     try:
         layer = kind(
             1, stateful=True, name="tried", kernel_initializer="ones",
-            recurrent_initializer="ones", bias_initializer="zeros",
+            recurrent_initializer="ones", bias_initializer="zeros", dtype=policy,
         )  # fmt: skip
         model = keras.Sequential(
             [keras.Input(batch_shape=(1, 1, 1), name="tried_input"), layer], name="tried_model"

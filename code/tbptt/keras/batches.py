@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from tbptt.keras.backends import check_carries
-from tbptt.keras.state import state_variables
+from tbptt.keras.state import state_variables, stateful_layers
 
 T = TypeVar("T")
 
@@ -58,7 +58,7 @@ def check_batches(model: keras.Layer, *arrays: T) -> tuple[T, ...]:
     ValueError: 5 rows do not fill batches of 2: 1 would be left for the last one, ...
     """
     batch = _batch_size(model)
-    check_carries()
+    check_carries(stateful_layers(model), in_fit=True)
     for place, given in enumerate(arrays):
         made = _made_batches(given)
         if made is None:

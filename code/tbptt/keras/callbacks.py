@@ -72,8 +72,7 @@ class ResetState(keras.callbacks.Callback):  # type: ignore[misc]
 
     def _begin(self) -> None:
         """Refuse what would miss a reset, before anything is changed."""
-        check_carries()
-        stateful_layers(self.model)
+        check_carries(stateful_layers(self.model), in_fit=True)
         at_once = self.model.steps_per_execution
         between = self.every is not None or self.at != {0}
         if not isinstance(at_once, Integral):
@@ -160,8 +159,9 @@ class KeepState(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Have the state put back when validation raises, too."""
-        check_carries()
-        check_trains(stateful_layers(self.model))
+        layers = stateful_layers(self.model)
+        check_carries(layers, in_fit=True)
+        check_trains(layers)
         self._aside.clear()
         self._guard = _GuardedEvaluate(self.model)
 
@@ -171,8 +171,8 @@ class KeepState(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_test_begin(self, logs: Any = None) -> None:
         """Copy the state."""
-        check_carries()
         layers = stateful_layers(self.model)
+        check_carries(layers, in_fit=True)
         begun = all(layer.built for layer in layers)
         self._aside.append(snapshot(self.model) if begun else None)
 

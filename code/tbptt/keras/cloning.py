@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from tbptt.keras.state import layers_within, recurrent_layers
+from tbptt.keras.layers import layers_within, recurrent_layers
 
 
 class Cloning:

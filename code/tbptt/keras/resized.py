@@ -7,8 +7,9 @@ from typing import Any
 import keras
 
 from tbptt._checks import positive_int
+from tbptt.keras.backends import check_carries
 from tbptt.keras.cloning import Cloning, within_steps
-from tbptt.keras.state import recurrent_layers
+from tbptt.keras.layers import recurrent_layers
 
 
 def twin(
@@ -69,6 +70,7 @@ def twin(
     for old, new in cloning.pairs():
         _check_weights(old, new)
         _check_states(old, new, stateful, inside)
+    check_carries((each for each in recurrent_layers(copy) if each.stateful), in_fit=False)
     for old, new in cloning.pairs():
         new.set_weights(old.get_weights())
     return copy

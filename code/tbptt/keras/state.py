@@ -14,20 +14,10 @@ import keras
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tbptt._checks import numeric_array
+from tbptt.keras.backends import check_carries
+from tbptt.keras.layers import recurrent_layers
 
 Snapshot = list[NDArray[Any]]
-
-
-def layers_within(layer: keras.Layer) -> list[Any]:
-    """Return a layer and the layers inside it, in their order, each once."""
-    # Keras has no public way to list them.
-    return list(layer._flatten_layers())
-
-
-def recurrent_layers(model: keras.Layer) -> list[Any]:
-    """Return the recurrent layers of a model; ConvLSTM is one, too."""
-    return [layer for layer in layers_within(model) if isinstance(layer, keras.layers.RNN)]
 
 
 def stateful_layers(model: keras.Layer) -> list[Any]:
@@ -77,7 +67,9 @@ def stateful_layers(model: keras.Layer) -> list[Any]:
 
 def state_variables(model: keras.Layer) -> list[Any]:
     """List the variables that hold the state, each of shape ``(batch, ...)``."""
-    return _variables(stateful_layers(model))
+    layers = stateful_layers(model)
+    check_carries(layers, in_fit=False)
+    return _variables(layers)
 
 
 def _variables(layers: list[Any]) -> list[Any]:
@@ -111,7 +103,8 @@ def snapshot(model: keras.Layer) -> Snapshot:
     Raises
     ------
     TypeError, ValueError
-        As :func:`stateful_layers`, or if a layer has no fixed batch size.
+        As :func:`stateful_layers`, or if a layer has no fixed batch size, or Keras's backend does
+        not keep what it writes.
 
     Examples
     --------
@@ -151,7 +144,10 @@ def restore(model: keras.Layer, states: list[Any]) -> None:
         raise TypeError(
             f"states must be a list, as of snapshot(model), got {type(states).__name__}."
         )
-    new = [numeric_array("states", np.asarray(state), min_ndim=0) for state in states]
+    new = [np.asarray(state) for state in states]
+    for state in new:
+        if state.dtype.kind in "OSUMm":  # bfloat16 is of none of NumPy's kinds of number
+            raise TypeError(f"states must hold numbers, got dtype {state.dtype}.")
     have, want = ([tuple(each.shape) for each in group] for group in (new, variables))
     if have != want:
         raise ValueError(
@@ -224,8 +220,10 @@ def reset_rows(model: keras.Layer, rows: ArrayLike | None = None) -> None:
     array([0., 2.], dtype=float32)
     """
     if rows is None:
+        layers = stateful_layers(model)
+        check_carries(layers, in_fit=False)
         # A layer that is not built has no state yet, and begins at zero.
-        for variable in _variables([each for each in stateful_layers(model) if each.built]):
+        for variable in _variables([layer for layer in layers if layer.built]):
             variable.assign(keras.ops.zeros_like(variable.value))
         return
     begins = np.asarray(rows)

@@ -18,16 +18,26 @@ BACKEND = keras.backend.backend()
 
 
 def test_what_is_tried_out_is_what_keras_does():
-    assert _carries() == (BACKEND != "jax")
+    for policy in ("float32", "mixed_float16"):
+        kept = BACKEND != "torch" or policy == "float32"
+        assert _carries(policy, in_fit=False) == kept
+        assert _carries(policy, in_fit=True) == (kept and BACKEND != "jax")
     assert _trains(keras.layers.LSTM) == (BACKEND != "torch")
     old = tuple(map(int, keras.__version__.split(".")[:2])) < (3, 9)
     assert _trains(keras.layers.SimpleRNN) == (BACKEND != "torch" or not old)
 
 
 def test_what_cannot_be_done_is_said_by_name(monkeypatch):
-    monkeypatch.setattr("tbptt.keras.backends._carries", lambda: False)
-    with pytest.raises(ValueError, match=f"Keras on the {BACKEND} backend carries no state in fit"):
-        check_carries()
+    layer = keras.layers.SimpleRNN(2, stateful=True, name="half", dtype="mixed_bfloat16")
+    where = f"Keras on the {BACKEND} backend carries no state in"
+    monkeypatch.setattr("tbptt.keras.backends._carries", lambda policy, in_fit: not in_fit)
+    check_carries([layer], in_fit=False)
+    with pytest.raises(ValueError, match=f"{where} fit, evaluate and predict"):
+        check_carries([layer], in_fit=True)
+    monkeypatch.setattr("tbptt.keras.backends._carries", lambda policy, in_fit: False)
+    for in_fit in (False, True):
+        with pytest.raises(ValueError, match=f"{where} 'half', whose dtype policy is 'mixed_bf"):
+            check_carries([layer], in_fit=in_fit)
     trains = {keras.layers.LSTM: False, keras.layers.SimpleRNN: True}
     monkeypatch.setattr("tbptt.keras.backends._trains", trains.get)
     layers = [
@@ -66,10 +76,11 @@ def test_nothing_is_drawn_that_the_caller_would_have_drawn():
     drawn = []
     for tried in (False, True):
         keras.utils.set_random_seed(0)
-        for trial, arguments in ((_carries, ()), (_trains, (keras.layers.LSTM,))):
+        for trial in (_carries, _trains):
             trial.cache_clear()
-            if tried:
-                trial(*arguments)
+        if tried:
+            _carries("float32", in_fit=True)
+            _trains(keras.layers.LSTM)
         dense = keras.layers.Dense(3)
         dense.build((2,))
         numbers = random.random(), np.random.random(), *dense.get_weights()[0].ravel()  # noqa: NPY002

@@ -350,7 +350,6 @@ def test_bad_input_is_named(error, words, call):
         call()
 
 
-@pytest.mark.carries
 @pytest.mark.parametrize("kind", [ResetState, KeepState])
 def test_a_model_without_state_is_refused_before_anything_is_changed(kind):
     model = model_of(layer=keras.layers.SimpleRNN(3))

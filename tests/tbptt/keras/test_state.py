@@ -11,6 +11,7 @@ from tbptt.keras import (
     restore,
     snapshot,
     stateful_layers,
+    twin,
 )
 
 
@@ -95,6 +96,33 @@ def test_rows_are_reset_alone(kind):
     assert_allclose(answer(model, x)[1], answer(model_of(kind), x)[1], rtol=0, atol=1e-6)
     reset_rows(model)
     assert not any(state.any() for state in snapshot(model))
+
+
+@pytest.mark.parametrize("policy", ["float16", "bfloat16", "mixed_float16", "mixed_bfloat16"])
+def test_a_state_of_any_dtype(policy):
+    keras.utils.set_random_seed(0)
+    options = {"stateful": True, "dtype": policy, "recurrent_initializer": "glorot_uniform"}
+    layer = keras.layers.GRU(3, **options)
+    model = keras.Sequential([keras.Input(batch_shape=(3, 4, 2)), layer])
+    if keras.backend.backend() == "torch" and "mixed" in policy:
+        model(inputs())
+        plain = keras.Sequential([keras.Input((4, 2)), keras.layers.GRU(3, dtype=policy)])
+        for call in (snapshot, reset_rows, lambda model: twin(plain, 3, stateful=True)):
+            with pytest.raises(ValueError, match=f"torch backend carries no .* is '{policy}'"):
+                call(model)
+        return
+    model(inputs())
+    before = snapshot(model)
+    answers = [model(inputs())]
+    restore(model, before)
+    answers.append(model(inputs()))
+    reset_rows(model, [True, False, False])
+    rows = np.asarray(snapshot(model)[0], "float32").any(axis=1)
+    assert_array_equal(rows, [False, True, True])
+    first, second = (
+        keras.ops.convert_to_numpy(keras.ops.cast(answer, "float32")) for answer in answers
+    )
+    assert_allclose(first, second, rtol=0, atol=1e-2)
 
 
 class Subclassed(keras.Model):
