@@ -15,16 +15,17 @@ from tbptt.keras.backends import _carries, _trains, check_carries, check_trains
 
 HERE = Path(__file__)
 BACKEND = keras.backend.backend()
+OLD = tuple(map(int, keras.__version__.split(".")[:2])) < (3, 9)
 
 
 def test_what_is_tried_out_is_what_keras_does():
-    for policy in ("float32", "mixed_float16"):
+    # Before 3.8 Keras makes no stateful layer of two dtypes on TensorFlow.
+    for policy in ("float32",) if OLD else ("float32", "mixed_float16"):
         kept = BACKEND != "torch" or policy == "float32"
         assert _carries(policy, in_fit=False) == kept
         assert _carries(policy, in_fit=True) == (kept and BACKEND != "jax")
     assert _trains(keras.layers.LSTM) == (BACKEND != "torch")
-    old = tuple(map(int, keras.__version__.split(".")[:2])) < (3, 9)
-    assert _trains(keras.layers.SimpleRNN) == (BACKEND != "torch" or not old)
+    assert _trains(keras.layers.SimpleRNN) == (BACKEND != "torch" or not OLD)
 
 
 def test_what_cannot_be_done_is_said_by_name(monkeypatch):
