@@ -22,7 +22,7 @@ EXTRAS := torch tensorflow pictures series experiments
 comma := ,
 space := $() $()
 
-.PHONY: book notebooks branch serve test lint lock links browser clean pdf notes release wheel lowest \
+.PHONY: book notebooks branch serve test lint lock links browser clean pdf notes release wheel lowest jax \
 	audit launch library sliders \
 	check \
 	_build/wheel
@@ -136,6 +136,12 @@ lowest: _build/wheel  ## the package's tests with the oldest versions that it de
 	@$(call environment,_build/lowest) --requirement _build/lowest.txt pytest hypothesis polars
 	@$(call environment,_build/lowest) --no-deps _build/wheel/*.whl
 	$(call outside,_build/lowest)
+
+jax: _build/wheel  ## the tests of carried state in Keras on JAX, where there is no TensorFlow
+	rm -rf _build/jax
+	@$(call environment,_build/jax) --constraint requirements.lock --group jax pytest hypothesis \
+		"$$(ls _build/wheel/*.whl)[torch,series]"
+	export KERAS_BACKEND=jax; $(call outside,_build/jax)/tbptt/keras
 
 WITH ?= $(PYTHON)
 library: _build/wheel  ## the package's tests on another Python, with PyTorch: WITH=python3.14

@@ -4,6 +4,7 @@ A test that fails names the hook, who uses it, and the release that had it.
 """
 
 import keras
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -19,7 +20,7 @@ def moved(hook, package, release, user):
 def test_keras_lists_the_layers_inside_a_layer():
     inner = keras.layers.LSTM(2)
     model = keras.Sequential([keras.Input((3, 1)), keras.Sequential([inner])])
-    told = moved("Layer._flatten_layers", "Keras", "3.15", "tbptt.keras.state")
+    told = moved("Layer._flatten_layers", "Keras", "3.15", "tbptt.keras.layers")
     assert inner in list(getattr(model, "_flatten_layers", list)()), told
     stacked = keras.layers.StackedRNNCells([keras.layers.GRUCell(2), keras.layers.LSTMCell(2)])
     cells = list(getattr(stacked, "_flatten_layers", list)())
@@ -67,3 +68,19 @@ def test_pytorchs_own_derivatives_of_gates_are_there():
         told = moved(hook, "PyTorch", "2.13", "tbptt.pytorch.derived")
         derivative = getattr(torch.ops.aten, f"{name}_backward")
         assert torch.allclose(derivative(torch.ones_like(x), value.detach()), wanted), told
+
+
+def test_keras_fit_asks_the_model_itself_to_validate_and_says_so():
+    told = moved("the keyword _use_cached_eval_dataset", "Keras", "3.15", "tbptt.keras.KeepState")
+    model, options = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)]), []
+    model.compile("sgd", "mse")
+    x = np.ones((2, 1))
+    plain = model.evaluate
+
+    def evaluate(*arguments, **given):
+        options.append(given)
+        return plain(*arguments, **given)
+
+    vars(model)["evaluate"] = evaluate
+    model.fit(x, x, validation_data=(x, x), verbose=0)
+    assert [given.get("_use_cached_eval_dataset") for given in options] == [True], told

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable
+from functools import partial
+from numbers import Integral
 from typing import Any
 
 import keras
 
 from tbptt._checks import positive_int
-from tbptt.keras.state import Snapshot, reset_rows, restore, snapshot
+from tbptt.keras.backends import check_carries, check_trains
+from tbptt.keras.state import Snapshot, kept_state, reset_rows, restore, snapshot, stateful_layers
 
 
 class ResetState(keras.callbacks.Callback):  # type: ignore[misc]
@@ -32,7 +35,11 @@ class ResetState(keras.callbacks.Callback):  # type: ignore[misc]
     TypeError
         If a number is not an integer.
     ValueError
-        If both are given, or a number is below 1 (`every`) or negative (`at`).
+        If both are given, or a number is below 1 (`every`) or negative (`at`). When ``fit`` and the
+        like begin: if the model carries no state, or Keras's backend none in there; if the model
+        was compiled with ``steps_per_execution`` and a reset would fall inside of an execution,
+        where Keras calls no callback. While they run: if this callback was given to another model
+        in the meantime.
 
     Examples
     --------
@@ -53,16 +60,58 @@ class ResetState(keras.callbacks.Callback):  # type: ignore[misc]
         if every is not None and at is not None:
             raise ValueError(f"Pass every={every} or at={at}, not both: each says all there is.")
         self.every = None if every is None else positive_int("every", every)
-        self.at = {0} | {operator.index(batch) for batch in at or ()}
+        try:
+            self.at = {0} | {operator.index(batch) for batch in at or ()}
+        except TypeError:
+            raise TypeError(
+                f"at must be a list of batches, counted from 0, such as [4, 6], got {at!r}."
+            ) from None
         if min(self.at) < 0:
             raise ValueError(f"at must count batches from 0, got {min(self.at)}.")
+        self._training: Any = None
+
+    def _begin(self) -> None:
+        """Refuse what would miss a reset, before anything is changed."""
+        check_carries(stateful_layers(self.model), in_fit=True)
+        at_once = self.model.steps_per_execution
+        between = self.every is not None or self.at != {0}
+        if not isinstance(at_once, Integral):
+            missed = between
+        else:
+            missed = any(batch % at_once for batch in (*self.at, self.every or 0))
+        if missed:
+            raise ValueError(
+                f"The model was compiled with steps_per_execution={at_once!r}: Keras calls a "
+                "callback once for so many batches, and a reset between two of them would be "
+                "missed. Compile it with steps_per_execution=1, or let sequences begin at "
+                "multiples of that number."
+            )
 
     def _before(self, batch: int) -> None:
         if batch in self.at or (self.every is not None and batch % self.every == 0):
             reset_rows(self.model)
 
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Refuse what cannot be right."""
+        self._begin()
+        check_trains(stateful_layers(self.model))
+        self._training = self.model
+
+    def on_test_begin(self, logs: Any = None) -> None:
+        """Refuse what cannot be right."""
+        self._begin()
+
+    def on_predict_begin(self, logs: Any = None) -> None:
+        """Refuse what cannot be right."""
+        self._begin()
+
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Reset if a sequence begins here."""
+        if self.model is not self._training:
+            raise ValueError(
+                f"This ResetState is with {self._training.name!r} in fit, and has been given to "
+                f"{self.model.name!r} in between: make one for each model."
+            )
         self._before(batch)
 
     def on_test_batch_begin(self, batch: int, logs: Any = None) -> None:
@@ -80,6 +129,15 @@ class KeepState(keras.callbacks.Callback):  # type: ignore[misc]
     Without it the next training epoch starts from the state that the validation data left behind.
     Validation itself starts from the training state; add :class:`ResetState` to start from zero.
 
+    In ``fit`` the state is put back even when validation raises. An ``evaluate`` that is called
+    with it by itself puts it back when it ends; around one that may raise, use :func:`kept_state`.
+
+    Raises
+    ------
+    ValueError
+        When ``fit`` or ``evaluate`` begin: if the model carries no state, or Keras's backend none
+        in there.
+
     Examples
     --------
     >>> import keras, numpy as np
@@ -95,12 +153,66 @@ class KeepState(keras.callbacks.Callback):  # type: ignore[misc]
 
     def __init__(self) -> None:
         super().__init__()
-        self._aside: Snapshot = []
+        # Those of an evaluation, and of another one that is called while it runs.
+        self._aside: list[Snapshot | None] = []
+        self._guard: _GuardedEvaluate
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Have the state put back when validation raises, too."""
+        layers = stateful_layers(self.model)
+        check_carries(layers, in_fit=True)
+        check_trains(layers)
+        self._aside.clear()
+        self._guard = _GuardedEvaluate(self.model)
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Leave the model as it was."""
+        self._guard.undo()
 
     def on_test_begin(self, logs: Any = None) -> None:
         """Copy the state."""
-        self._aside = snapshot(self.model)
+        layers = stateful_layers(self.model)
+        check_carries(layers, in_fit=True)
+        begun = all(layer.built for layer in layers)
+        self._aside.append(snapshot(self.model) if begun else None)
 
     def on_test_end(self, logs: Any = None) -> None:
         """Put it back."""
-        restore(self.model, self._aside)
+        states = self._aside.pop()
+        if states is None:
+            reset_rows(self.model)  # a model that was not built begins at zero
+        else:
+            restore(self.model, states)
+
+
+class _GuardedEvaluate:
+    """The `evaluate` of a model in ``fit``, which puts the state back when validation raises.
+
+    Keras tells callbacks nothing of an exception, but ``fit`` asks the model for `evaluate`, and
+    says by a keyword that it is `fit` who asks. Other calls go through as they are.
+    """
+
+    def __init__(self, model: Any) -> None:
+        own = vars(model).get("evaluate")
+        # One that was left behind by a `fit` that raised is not wrapped again.
+        self._own: Any = own._own if isinstance(own, _GuardedEvaluate) else own
+        self._model = model
+        vars(model)["evaluate"] = self
+
+    def undo(self) -> None:
+        """Leave the model as it was."""
+        if self._own is None:
+            vars(self._model).pop("evaluate", None)
+        else:
+            vars(self._model)["evaluate"] = self._own
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        plain = self._own or partial(type(self._model).evaluate, self._model)
+        if not options.get("_use_cached_eval_dataset"):
+            return plain(*args, **options)
+        try:
+            with kept_state(self._model):
+                return plain(*args, **options)
+        except BaseException:
+            self.undo()  # `fit` ends here, too
+            raise

@@ -7,6 +7,9 @@ from typing import Any
 import keras
 
 from tbptt._checks import positive_int
+from tbptt.keras.backends import check_carries
+from tbptt.keras.cloning import Cloning, within_steps
+from tbptt.keras.layers import recurrent_layers
 
 
 def twin(
@@ -20,14 +23,16 @@ def twin(
     Parameters
     ----------
     model : keras.Model
-        A Sequential or functional model with one input ``(batch, steps, ...)``. It is not changed.
+        A Sequential or functional model, with models, wrappers and stacked cells inside as you
+        like. It is not changed. Its inputs are ``(batch, steps, ...)``; beside others, an input
+        of floats ``(batch, features)`` has no steps.
     batch_size : int
         Rows of the new model.
     steps : int, optional
         Steps of the new model; without it, any number.
     stateful : bool, optional
         Whether the recurrent layers of the new model carry their state; without it, those of
-        `model` that do. A wrapped layer, such as a Bidirectional one, stays as it is.
+        `model` that do. What is inside a ``TimeDistributed`` runs within a step and stays as it is.
 
     Returns
     -------
@@ -38,9 +43,11 @@ def twin(
     Raises
     ------
     TypeError
-        If `model` is not such a model, a size is not an integer, or `stateful` is not a bool.
+        If `model` is not such a model, or holds one that is not, a size is not an integer, or
+        `stateful` is not a bool.
     ValueError
-        If a size is below 1, or the model has several inputs.
+        If a size is below 1, the model has no inputs, a layer that is to carry its state reads
+        backwards, or the model cannot be built at this size.
 
     Examples
     --------
@@ -54,33 +61,41 @@ def twin(
     >>> np.allclose(single(np.ones((1, 3, 1))), model(np.ones((2, 3, 1)))[:1])
     True
     """
-    if not isinstance(model, keras.Sequential | keras.Model) or not hasattr(model, "inputs"):
-        raise TypeError(
-            f"model must be a Sequential or functional Keras model, got {type(model).__name__}. "
-            "Build a subclassed one anew and move its weights with set_weights."
-        )
-    if not model.inputs or len(model.inputs) != 1:
-        raise ValueError(
-            f"model has {len(model.inputs or [])} inputs; twin knows what to do with one. Begin "
-            "the model with keras.Input, or build the other one by hand and use set_weights."
-        )
     batch_size = positive_int("batch_size", batch_size)
     steps = None if steps is None else positive_int("steps", steps)
     if not isinstance(stateful, bool | None):
         raise TypeError(f"stateful must be True, False or left out, got {stateful!r}.")
-
-    def copied(layer: Any) -> Any:
-        config = layer.get_config()
-        if stateful is not None and isinstance(layer, keras.layers.RNN):
-            config["stateful"] = stateful
-        return type(layer).from_config(config)
-
-    (old,) = model.inputs
-    shape = (batch_size, steps, *old.shape[2:])
-    copy = keras.models.clone_model(
-        model,
-        input_tensors=keras.Input(batch_shape=shape, dtype=old.dtype),
-        clone_function=copied,
-    )
-    copy.set_weights(model.get_weights())
+    cloning = Cloning(model, batch_size, steps, stateful)
+    copy, inside = cloning.copy(), within_steps(model)
+    for old, new in cloning.pairs():
+        _check_weights(old, new)
+        _check_states(old, new, stateful, inside)
+    check_carries((each for each in recurrent_layers(copy) if each.stateful), in_fit=False)
+    for old, new in cloning.pairs():
+        new.set_weights(old.get_weights())
     return copy
+
+
+def _check_weights(old: Any, new: Any) -> None:
+    shapes, others = ([tuple(w.shape) for w in each.weights] for each in (old, new))
+    if shapes != others:
+        raise ValueError(
+            f"The weights of {old.name!r} depend on its batch size or its steps: {shapes}, but "
+            f"{others} in the twin. Build the other one by hand and use set_weights."
+        )
+
+
+def _check_states(old: Any, new: Any, stateful: bool | None, inside: set[int]) -> None:
+    """Check that layers carry their state as they should.
+
+    A layer of the caller's own may make others out of sight of its configuration.
+    """
+    before, after = (recurrent_layers(each) for each in (old, new))
+    wanted = [
+        each.stateful if stateful is None or id(each) in inside else stateful for each in before
+    ]
+    if [each.stateful for each in after] != wanted:
+        raise ValueError(
+            f"What is inside {old.name!r} cannot be made to carry its state from outside, "
+            f"stateful={stateful}. Build the twin by hand, and use set_weights."
+        )

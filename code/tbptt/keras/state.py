@@ -14,6 +14,9 @@ import keras
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tbptt.keras.backends import check_carries
+from tbptt.keras.layers import recurrent_layers
+
 Snapshot = list[NDArray[Any]]
 
 
@@ -51,28 +54,33 @@ def stateful_layers(model: keras.Layer) -> list[Any]:
     """
     if not isinstance(model, keras.Layer):
         raise TypeError(f"model must be a Keras model or layer, got {type(model).__name__}.")
-    # Keras has no public way to list the layers within a layer. ConvLSTM is an RNN, too.
-    layers = [
-        layer
-        for layer in model._flatten_layers()
-        if isinstance(layer, keras.layers.RNN) and layer.stateful
-    ]
+    layers = [layer for layer in recurrent_layers(model) if layer.stateful]
     if not layers:
+        built = "" if model.built else " It is not built yet: call it on one batch first, model(x)."
         raise ValueError(
             f"{model.name!r} has no layer that carries state. Give its recurrent layers "
-            "stateful=True, and the model keras.Input(batch_shape=(batch, steps, features))."
+            "stateful=True, and the model a fixed batch size, as by "
+            f"keras.Input(batch_shape=(batch, steps, features)).{built}"
         )
     return layers
 
 
 def state_variables(model: keras.Layer) -> list[Any]:
     """List the variables that hold the state, each of shape ``(batch, ...)``."""
+    layers = stateful_layers(model)
+    check_carries(layers, in_fit=False)
+    return _variables(layers)
+
+
+def _variables(layers: list[Any]) -> list[Any]:
     variables: list[Any] = []
-    for layer in stateful_layers(model):
+    for layer in layers:
         if layer.states is None:
             raise ValueError(
-                f"{layer.name!r} has no state yet, because it has no fixed batch size. Begin the "
-                "model with keras.Input(batch_shape=(batch, steps, features))."
+                f"{layer.name!r} has no state yet, because it has not seen a batch. Call the model "
+                "on one of the size that it will have, model(x[:batch_size]), or begin a "
+                "Sequential or functional one with keras.Input(batch_shape=(batch, steps, "
+                "features))."
             )
         variables.extend(keras.tree.flatten(layer.states))
     return variables
@@ -95,7 +103,8 @@ def snapshot(model: keras.Layer) -> Snapshot:
     Raises
     ------
     TypeError, ValueError
-        As :func:`stateful_layers`, or if a layer has no fixed batch size.
+        As :func:`stateful_layers`, or if a layer has no fixed batch size, or Keras's backend does
+        not keep what it writes.
 
     Examples
     --------
@@ -116,7 +125,7 @@ def restore(model: keras.Layer, states: list[Any]) -> None:
     Raises
     ------
     TypeError
-        If `model` is no Keras layer.
+        If `model` is no Keras layer, or the states are no numbers; nothing is changed then.
     ValueError
         If number or shapes of the states differ from the model's; nothing is changed then.
 
@@ -131,13 +140,21 @@ def restore(model: keras.Layer, states: list[Any]) -> None:
     array([2., 2.], dtype=float32)
     """
     variables = state_variables(model)
-    have, want = ([tuple(np.shape(s)) for s in group] for group in (states, variables))
+    if not isinstance(states, list | tuple):
+        raise TypeError(
+            f"states must be a list, as of snapshot(model), got {type(states).__name__}."
+        )
+    new = [np.asarray(state) for state in states]
+    for state in new:
+        if state.dtype.kind in "OSUMm":  # bfloat16 is of none of NumPy's kinds of number
+            raise TypeError(f"states must hold numbers, got dtype {state.dtype}.")
+    have, want = ([tuple(each.shape) for each in group] for group in (new, variables))
     if have != want:
         raise ValueError(
             f"The snapshot has states of shapes {have}, but {model.name!r} carries {want}. "
             "Batch size, layers and their order must be the same."
         )
-    for variable, state in zip(variables, states, strict=True):
+    for variable, state in zip(variables, new, strict=True):
         variable.assign(state)
 
 
@@ -181,7 +198,8 @@ def reset_rows(model: keras.Layer, rows: ArrayLike | None = None) -> None:
     model : keras.Layer
         A model with stateful layers.
     rows : array_like of bool, shape (batch,), optional
-        True for the rows in which a new sequence begins. Without it, every row.
+        True for the rows in which a new sequence begins. Without it, every row; a model that has
+        not seen a batch has nothing to reset then.
 
     Raises
     ------
@@ -202,8 +220,11 @@ def reset_rows(model: keras.Layer, rows: ArrayLike | None = None) -> None:
     array([0., 2.], dtype=float32)
     """
     if rows is None:
-        for variable in state_variables(model):
-            variable.assign(keras.ops.zeros_like(variable))
+        layers = stateful_layers(model)
+        check_carries(layers, in_fit=False)
+        # A layer that is not built has no state yet, and begins at zero.
+        for variable in _variables([layer for layer in layers if layer.built]):
+            variable.assign(keras.ops.zeros_like(variable.value))
         return
     begins = np.asarray(rows)
     if begins.dtype != bool:
@@ -221,6 +242,5 @@ def reset_rows(model: keras.Layer, rows: ArrayLike | None = None) -> None:
     for variable in variables:
         shape = (-1,) + (1,) * (len(variable.shape) - 1)
         # where, not a product: a state that is not finite is reset as well.
-        variable.assign(
-            keras.ops.where(begins.reshape(shape), keras.ops.zeros_like(variable), variable)
-        )
+        old = variable.value
+        variable.assign(keras.ops.where(begins.reshape(shape), keras.ops.zeros_like(old), old))

@@ -1,4 +1,4 @@
-"""What the engine asks of cells, states, inputs and losses, and what it says if it is missing.
+"""What the engine asks of cells, states and inputs, and what it says if it is missing.
 
 Ranks, dtypes and the sizes that are known are checked in every call; values only when the call is
 eager, because a graph that is being traced has none.
@@ -6,7 +6,6 @@ eager, because a graph that is being traced has none.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -17,6 +16,10 @@ Parts = tuple[Tensor, ...]
 State = Any  # A tensor, or a list, tuple or NamedTuple of states.
 
 _KERAS = (keras.layers.SimpleRNNCell, keras.layers.GRUCell, keras.layers.LSTMCell)
+_NOISE = (
+    keras.layers.Dropout, keras.layers.AlphaDropout, keras.layers.GaussianDropout,
+    keras.layers.GaussianNoise,
+)  # fmt: skip
 
 
 def check_cell(cell: Any) -> None:
@@ -44,8 +47,15 @@ def check_cell(cell: Any) -> None:
             f"cell must be a cell, got the whole layer {type(cell).__name__}: pass layer.cell."
         )
     for layer in layers_of(cell):
-        is_dropout = isinstance(layer, keras.layers.Dropout)
-        for name in ("rate",) if is_dropout else ("dropout", "recurrent_dropout"):
+        if isinstance(layer, keras.layers.RNN):
+            raise TypeError(
+                f"cell must be one step, but {type(cell).__name__} holds the layer "
+                f"{type(layer).__name__}, which runs over whole sequences: use its cell there."
+            )
+        names = (
+            ("rate", "stddev") if isinstance(layer, _NOISE) else ("dropout", "recurrent_dropout")
+        )
+        for name in names:
             rate = getattr(layer, name, 0)
             if isinstance(rate, int | float) and rate > 0:
                 raise ValueError(
@@ -92,6 +102,11 @@ def check_inputs(cell: Any, inputs: Any, parts: Parts) -> None:
     ValueError
         If a shape does not fit.
     """
+    if isinstance(inputs, tf.RaggedTensor | tf.SparseTensor):
+        raise TypeError(
+            f"inputs must be dense, got a {type(inputs).__name__}: pad rows of several lengths "
+            "(to_tensor), and say by mask which steps they have."
+        )
     if not tf.is_tensor(inputs) or not inputs.dtype.is_floating:
         kind = inputs.dtype.name if tf.is_tensor(inputs) else type(inputs).__name__
         raise TypeError(
@@ -141,6 +156,21 @@ def check_flags(name: str, flags: Any, inputs: Tensor) -> None:
         )
 
 
+def check_sizes_met(inputs: Tensor, parts: Parts, resets: Any, mask: Any) -> None:
+    """Check, as a part of a graph, sizes that were not known while it was traced.
+
+    One row of state or of flags would be broadcast to all rows without a word.
+    """
+    steps_and_batch = tf.shape(inputs)[:2]
+    for name, flags in (("resets", resets), ("mask", mask)):
+        if flags is not None:
+            words = f"{name} must be (steps, batch), the first two axes of inputs."
+            tf.debugging.assert_equal(tf.shape(flags), steps_and_batch, message=words)
+    for part in parts:
+        words = "state must be (batch, hidden) with the batch of inputs (steps, batch, features)."
+        tf.debugging.assert_equal(tf.shape(part)[0], steps_and_batch[1], message=words)
+
+
 def check_variables(variables: Any, inputs: Any) -> None:
     """Check the list of what gradients are wanted of.
 
@@ -165,64 +195,6 @@ def check_variables(variables: Any, inputs: Any) -> None:
             raise TypeError(
                 f"variables[{place}] must be a variable, or the inputs themselves; got "
                 f"{type(variable).__name__}."
-            )
-
-
-def scalar_loss(loss: Any) -> Tensor:
-    """Check the value of a `loss_fn`.
-
-    Raises
-    ------
-    TypeError
-        If it is no floating-point tensor.
-    ValueError
-        If it is no scalar, or, in an eager call, not finite.
-    """
-    if not tf.is_tensor(loss) or not loss.dtype.is_floating:
-        kind = loss.dtype.name if tf.is_tensor(loss) else type(loss).__name__
-        raise TypeError(f"loss_fn must return a scalar tensor of floating point, got {kind}.")
-    if loss.shape.rank:
-        raise ValueError(
-            f"loss_fn must return a scalar, got shape {loss.shape}: sum over the steps."
-        )
-    if tf.executing_eagerly() and not tf.math.is_finite(loss):
-        raise ValueError(
-            f"loss_fn returned {float(loss)}. Look for a learning rate that is too high, or for a "
-            "logarithm of zero."
-        )
-    return loss
-
-
-def check_returned(output: Any, after: Sequence[Any], x: Tensor, used: Parts) -> None:
-    """Check what a cell returned, given the input and the state it was given.
-
-    Raises
-    ------
-    TypeError
-        If the output is no tensor, or the state's parts differ in kind, number or dtype.
-    ValueError
-        If a shape differs.
-    """
-    if not tf.is_tensor(output) or output.shape.rank != 2 or output.dtype != x.dtype:
-        kind = f"{output.dtype.name} {output.shape}" if tf.is_tensor(output) else repr(output)
-        raise TypeError(
-            f"The cell's output must be a tensor {x.dtype.name} (batch, hidden), got {kind}."
-        )
-    if len(after) != len(used) or not all(tf.is_tensor(part) for part in after):
-        kinds = ", ".join(type(part).__name__ for part in after)
-        raise TypeError(
-            f"The cell must return a state of {len(used)} tensor(s), like the one it is given; it "
-            f"returned {len(after)}: {kinds}."
-        )
-    for part, like in zip(after, used, strict=True):
-        if part.dtype != like.dtype:
-            raise TypeError(
-                f"The cell was given a state of {like.dtype.name}, and returned {part.dtype.name}."
-            )
-        if not part.shape.is_compatible_with(like.shape):
-            raise ValueError(
-                f"The cell must return a state like the one it is given, {like.shape}; it returned "
-                f"{part.shape}."
             )
 
 

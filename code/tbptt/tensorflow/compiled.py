@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tbptt.tensorflow.checks import Parts, State, Tensor
+from tbptt.tensorflow.checks import Parts, State, Tensor, check_sizes_met
 from tbptt.tensorflow.fingerprint import fingerprint
 from tbptt.tensorflow.lags import sums_of_passes, sums_of_true
 from tbptt.tensorflow.row_flags import RowFlags
@@ -64,9 +64,11 @@ class Compiled:
         self, inputs: Tensor, state: State, resets: Tensor | None, mask: Tensor | None
     ) -> tuple[Tensor, Parts, Parts, Tensor, Tensor]:
         """Return outputs, all states, the last ones, and whether inputs and state are finite."""
-        outputs, after = run(self._cell(), inputs, state, RowFlags(resets, mask), self._output_size)
+        check_sizes_met(inputs, tuple(tf.nest.flatten(state)), resets, mask)
+        flags = RowFlags(resets, mask)
+        outputs, after = run(self._cell(), inputs, state, flags, self._output_size)
         last = tuple(part[-1] for part in after)
-        return outputs, after, last, _finite([inputs]), _finite(tf.nest.flatten(state))
+        return outputs, after, last, _finite([flags.own(inputs)]), _finite(tf.nest.flatten(state))
 
 
 def _backward(

@@ -13,10 +13,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
-import keras
 import tensorflow as tf
 
 from tbptt.schedule import Truncation
+from tbptt.tensorflow.answers import scalar_loss
 from tbptt.tensorflow.checks import (
     Tensor,
     check_cell,
@@ -24,9 +24,10 @@ from tbptt.tensorflow.checks import (
     check_inputs,
     check_variables,
     parts_of,
-    scalar_loss,
 )
 from tbptt.tensorflow.compiled import compiled
+from tbptt.tensorflow.rollback import all_or_nothing, bare
+from tbptt.tensorflow.row_flags import RowFlags
 
 S = TypeVar("S")
 
@@ -83,10 +84,10 @@ def gradients(
 
     The run and the way back are compiled once for a cell and used again; `loss_fn` is called as
     it stands, so that it sees the targets of the moment. Decorate it with ``tf.function`` if it is
-    slow. All this may also be called inside a ``tf.function`` of your own, and is then part of
-    that graph; values cannot be looked at there, so that NaN, infinity and cells that do not repeat
-    themselves go unnoticed. Call it outside of your own tapes, which would record all of it for
-    nothing.
+    slow. All this may also be called inside a ``tf.function`` of your own, and is then part of that
+    graph, with ``jit_compile`` as well; values cannot be looked at there, so that NaN, infinity and
+    cells that do not repeat themselves go unnoticed. What padding holds does no harm there either.
+    Call it outside of your own tapes, which would record all of it for nothing.
 
     Parameters
     ----------
@@ -129,9 +130,10 @@ def gradients(
         If `cell` is no cell, or if `inputs`, `state`, `resets`, `mask`, `variables`, what the cell
         returns, or the loss are not of the right kind or dtype.
     ValueError
-        If shapes do not fit, the cell has dropout, or the loss is not a scalar; in an eager call
-        also if `inputs`, `state` or the loss are NaN or infinite, or the cell does not repeat
-        itself.
+        If shapes do not fit, the cell has dropout, the loss is not a scalar, or no gradient reaches
+        any of `variables`; in an eager call also if `inputs` at a step that a row has, `state` or
+        the loss are NaN or infinite, or the cell does not repeat itself. The variables of the cell
+        and those listed are as they were then.
 
     References
     ----------
@@ -155,16 +157,37 @@ def gradients(
     """
     check_cell(cell)
     if not isinstance(truncation, Truncation):
-        raise TypeError(f"truncation must be a Truncation, got {type(truncation).__name__}.")
+        raise TypeError(
+            f"truncation must be a Truncation, got {truncation!r}; Truncation.true(20), say."
+        )
+    if not callable(loss_fn):
+        raise TypeError(
+            f"loss_fn must be a function of the outputs, got {type(loss_fn).__name__}: "
+            "lambda outputs: ..., say."
+        )
     parts = parts_of(state)
     check_inputs(cell, inputs, parts)
     check_flags("resets", resets, inputs)
     check_flags("mask", mask, inputs)
     check_variables(variables, inputs)
-    x = tf.convert_to_tensor(inputs)
-    given = (x, tf.nest.pack_sequence_as(state, parts), resets, mask)
-    graphs = compiled(cell, *given[:2])
+    with all_or_nothing([*cell.variables, *(each for each in variables if each is not inputs)]):
+        state = tf.nest.pack_sequence_as(state, parts)
+        return _pass(cell, loss_fn, inputs, state, truncation, variables, RowFlags(resets, mask))
 
+
+def _pass(
+    cell: Any,
+    loss_fn: Callable[[Tensor], Tensor],
+    inputs: Tensor,
+    state: S,
+    truncation: Truncation,
+    variables: Sequence[Any],
+    flags: RowFlags,
+) -> PassResult[S]:
+    """Do what :func:`gradients` says, with arguments that have been checked."""
+    x = tf.convert_to_tensor(inputs)
+    given = (x, state, *flags)
+    graphs = compiled(cell, x, state)
     outputs, after, last, *finite = graphs.forward(*given)
     # Constants, also for a tape of the caller's own around this call.
     outputs, last = tf.nest.map_structure(tf.stop_gradient, (outputs, last))
@@ -173,20 +196,21 @@ def gradients(
             if not fine:
                 raise ValueError(f"{name} must be finite, but NaN or infinity is among the values.")
 
-    sources = [x if variable is inputs else _bare(variable) for variable in variables]
+    sources = [bare(variable) for variable in variables]
     # What the loss itself makes of its outputs and of the variables it uses: the errors, and the
     # readout's gradients.
     with tf.GradientTape() as tape:
-        tape.watch([outputs, x])
+        tape.watch([outputs, inputs])
         loss = scalar_loss(loss_fn(outputs))
     errors, *grads = tape.gradient(loss, [outputs, *sources])
 
     if errors is not None:
         # And what the errors become on their way back through the cell.
-        wanted = [source for source in sources if source is not x and source.trainable]
-        wants_inputs = any(source is x for source in sources)
+        wanted = [source for source in sources if source is not inputs and source.trainable]
+        wants_inputs = any(source is inputs for source in sources)
         back = graphs.backward(wanted, wants_inputs=wants_inputs)
-        k1, k2 = (tf.constant(k) for k in (truncation.k1, truncation.k2))
+        # Beyond the length they make no difference, and a larger one is no int32.
+        k1, k2 = (tf.constant(min(k, tf.int32.max)) for k in (truncation.k1, truncation.k2))
         shares, repeats = back(
             *given, outputs, after, tf.convert_to_tensor(errors), k1, k2, truncation.k1 == 1
         )
@@ -199,20 +223,20 @@ def gradients(
         # The inputs' share comes last, and only where it was wanted. A variable may be listed
         # twice, or be used by cell and loss alike: its gradient is the sum of both.
         through_cell = {
-            id(source): share for source, share in zip([*wanted, x], shares, strict=False)
+            id(source): share for source, share in zip([*wanted, inputs], shares, strict=False)
         }
         grads = [
             _sum(grad, through_cell.get(id(source)))
             for grad, source in zip(grads, sources, strict=True)
         ]
+    if all(grad is None for grad in grads):
+        raise ValueError(
+            "No gradient reaches any of the variables, as far as the tape can tell: they have no "
+            "part in the loss, or loss_fn cuts it off. Take tf.stop_gradient and .numpy() out of "
+            "loss_fn, and list the variables that cell and loss_fn use."
+        )
     graphs.note(cell)
-    last = tf.nest.pack_sequence_as(state, last)
-    return PassResult(tf.stop_gradient(loss), grads, outputs, last)
-
-
-def _bare(variable: Any) -> Any:
-    """Return TensorFlow's variable behind one of Keras's."""
-    return variable.value if isinstance(variable, keras.Variable) else variable
+    return PassResult(tf.stop_gradient(loss), grads, outputs, tf.nest.pack_sequence_as(state, last))
 
 
 def _sum(a: Tensor | None, b: Tensor | None) -> Tensor | None:

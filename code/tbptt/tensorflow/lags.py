@@ -59,6 +59,7 @@ def sums_of_passes(steps: Steps, errors: Tensor, zeros: Parts, k1: Tensor, k2: T
         Of the states after the steps, summed over all losses.
     """
     n = tf.shape(errors)[0]
+    k1 = tf.minimum(k1, n)  # so that sums below stay within int32
     first_loss = tf.range(0, n, k1)
     stops = tf.minimum(first_loss + k1, n)
     # Zeros, as many as there are passes: the first error enters with lag 1, at `stops - 1`.
@@ -78,7 +79,8 @@ def sums_of_passes(steps: Steps, errors: Tensor, zeros: Parts, k1: Tensor, k2: T
         )
         return lag + 1, moving, sums
 
-    reach = tf.minimum(k2, n)
+    # Of no rows there is nothing to move, and nothing could be added to an empty tensor.
+    reach = tf.where(tf.size(errors) > 0, tf.minimum(k2, n), 0)
     return tuple(tf.while_loop(lambda lag, *_: lag < reach, body, (1, moving, zeros))[2])
 
 

@@ -56,6 +56,30 @@ class RowFlags(NamedTuple):
             return errors
         return tf.where(self.mask[..., None], errors, tf.zeros_like(errors))
 
+    def stand_in(self, *parts: Tensor) -> Parts:
+        """Put what another row has at a step it does have where a row has no step.
+
+        Steps of all rows are worked out together, and those that a row does not have get no error.
+        Yet zero times NaN or infinity is NaN, whether the padding holds such a value or the cell
+        makes one of the zeros in it, as a division by a norm does.
+
+        Parameters
+        ----------
+        *parts : Tensor, each (steps, batch, size)
+            Inputs and states.
+        """
+        if self.mask is None:
+            return parts
+        # The first of the steps that are there; where there are none, a row of zeros at the end.
+        flat = tf.concat([tf.reshape(self.mask, (-1,)), [True]], axis=0)
+        first = tf.argmax(tf.cast(flat, tf.int8))
+        filled = []
+        for part in parts:
+            rows = tf.reshape(part, (-1, part.shape[-1]))
+            there = tf.gather(tf.pad(rows, [[0, 1], [0, 0]]), first)
+            filled.append(tf.where(self.mask[..., None], part, there))
+        return tuple(filled)
+
     def used(self, first: Parts, after: Parts) -> Parts:
         """Return the states that all steps used, given the first and those after all steps."""
         return self.enter(

@@ -7,7 +7,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from tbptt.tensorflow.checks import Parts, State, Tensor, check_returned
+from tbptt.tensorflow.answers import check_returned
+from tbptt.tensorflow.checks import Parts, State, Tensor
 from tbptt.tensorflow.row_flags import RowFlags
 
 
@@ -104,8 +105,9 @@ class Steps:
         wants_inputs: bool,
     ) -> None:
         self._flags = flags
-        self._cell, self._inputs, self._states, self._like = cell, inputs, used, like
-        x, self._used = _flat(inputs), tuple(_flat(part) for part in used)
+        inputs, *states = flags.stand_in(inputs, *used)
+        self._cell, self._inputs, self._states, self._like = cell, inputs, tuple(states), like
+        x, self._used = _flat(inputs), tuple(_flat(part) for part in self._states)
         self._wants_inputs = wants_inputs
         self._sources = [*variables, x] if wants_inputs else [*variables]
         # Two tapes over the same call: the first goes back to the states, once for every lag, the
