@@ -1,0 +1,126 @@
+"""Which way gradients are worked out: by what the cell does, not by what it looks like."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from tbptt.pytorch.adjoints import Adjoint, GenericAdjoint
+from tbptt.pytorch.alike import are_alike
+from tbptt.pytorch.checks import check_cell
+from tbptt.pytorch.derived import DERIVED
+from tbptt.pytorch.row_flags import RowFlags
+from tbptt.pytorch.states import Cell, Parts, S, State, flatten, pack
+
+# What a step of each calls; an RNN's name goes on with its nonlinearity.
+_KERNELS = {nn.RNNCell: "rnn_", nn.GRUCell: "gru_cell", nn.LSTMCell: "lstm_cell"}
+
+
+def run_adjoint(
+    cell: Cell[S],
+    inputs: Tensor,
+    first: Parts,
+    flags: RowFlags,
+    *,
+    stride: int,
+    like: S,
+    derived: bool | None,
+) -> Adjoint:
+    """Run a cell forward; return the adjoint by hand where it is this cell's, else the generic one.
+
+    Parameters
+    ----------
+    cell, inputs, first, flags, stride, like
+        As for :class:`tbptt.pytorch.adjoints.GenericAdjoint`.
+    derived : bool or None
+        True or False where the caller has chosen.
+
+    Raises
+    ------
+    ValueError
+        If the caller asks for the adjoint by hand, and the cell does something else.
+    """
+    if derived is not False:
+        found = _by_hand(cell, inputs, first, flags, like=like, asked=bool(derived))
+        if not isinstance(found, str):
+            return found
+        if derived:
+            raise ValueError(
+                f"derived=True, but {found}. With derived=None the generic route would run."
+            )
+    return GenericAdjoint(cell, inputs, first, flags, stride=stride, like=like)
+
+
+def _by_hand(
+    cell: Any, inputs: Tensor, first: Parts, flags: RowFlags, *, like: State, asked: bool
+) -> Adjoint | str:
+    """Return the adjoint by hand, or the reason why it is not this cell's."""
+    # A class made of one of these may do in a step to come what it does not do in a trial.
+    kinds = [kind for kind in DERIVED if type(cell) is kind or (asked and isinstance(cell, kind))]
+    if not kinds:
+        return f"a {type(cell).__name__} is none of nn.RNNCell, nn.GRUCell and nn.LSTMCell"
+    if torch.is_autocast_enabled(inputs.device.type):
+        return "autocast is on"
+    try:
+        check_cell(cell, inputs, like)
+    except (AttributeError, TypeError, ValueError) as error:
+        # What is hooked or patched may take more; else a step of the generic route says the same.
+        return f"inputs or state do not fit: {error}"
+    adjoint = DERIVED[kinds[0]](cell, inputs, first, flags, like=like)
+    at = _spread(inputs)
+    x, used = inputs.detach()[at], tuple(part[at] for part in flags.used(first, adjoint.after))
+    with _Calls() as calls:
+        returned = flatten(cell(x, pack(used, like)))
+    # The weights are all sources but the first, the inputs.
+    handed = [x, *used, *adjoint.sources()[1:]]
+    name = _KERNELS[kinds[0]]
+    if not calls.are_one(name, handed, returned):
+        return f"a step of the cell is more than torch.{name} of its weights, as with a hook"
+    after = tuple(part[at] for part in adjoint.after)
+    rows = slice(None) if flags.mask is None else flags.mask[at]
+    if not are_alike(tuple(p[rows] for p in after), tuple(p[rows] for p in returned)):
+        return "the cell answers otherwise than its weights say"
+    return adjoint
+
+
+def _spread(inputs: Tensor) -> tuple[Tensor, Tensor]:
+    """Return steps and rows, one step of each row, from all over the sequence.
+
+    The last step is among them: at the first, from a state of zeros, recurrent weights count for
+    nothing.
+    """
+    steps, batch = inputs.shape[:2]
+    rows = torch.arange(batch, device=inputs.device)
+    return steps - 1 - rows * steps // max(batch, 1), rows
+
+
+class _Calls(TorchFunctionMode):
+    """What is called of PyTorch while this is active."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._calls: list[tuple[Any, tuple[Any, ...], Any]] = []
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        # How many axes a tensor has changes nothing, whoever asks.
+        if func is not Tensor.dim:
+            self._calls.append((func, args, result))
+        return result
+
+    def are_one(self, name: str, handed: list[Any], returned: Parts) -> bool:
+        """Say whether it was this function alone, of these tensors, and what it gave returned."""
+        if len(self._calls) != 1:
+            return False
+        ((func, args, result),) = self._calls
+        given = [part for argument in args for part in flatten(argument) if part is not None]
+        return (
+            func.__name__.startswith(name)
+            and [id(part) for part in given] == [id(part) for part in handed]
+            and [id(part) for part in flatten(result)] == [id(part) for part in returned]
+        )
