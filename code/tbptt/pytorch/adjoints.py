@@ -80,8 +80,7 @@ class GenericAdjoint:
         with self._autocast, torch.enable_grad():
             # Before anything else: what a cell makes once and keeps must have its graph.
             self._lasts = self._try(inputs[0], first)
-            with torch.no_grad():
-                self.after = run_cell(cell, inputs.detach(), first, flags, like=like)
+            self.after = run_cell(cell, inputs.detach(), first, flags, like=like)
             check_run(self.after)
             used = flags.used(first, self.after)
             for remainder, x in enumerate(_interleaved(inputs, self._stride)):
@@ -96,10 +95,7 @@ class GenericAdjoint:
     def back(self, errors: Parts, at: slice) -> Parts:
         """Run one vector-Jacobian product; the graph's other steps get no error."""
         remainder, begin = at.start % self._stride, at.start // self._stride
-        leaves, returned = self._leaves[remainder], self._returned[remainder]
-        if not self._lasts:
-            with self._autocast, torch.enable_grad():
-                returned = self._call(self._x[remainder].detach(), leaves)
+        returned = self._returned[remainder]
         n, batch = errors[0].shape[:2]
         # Steps are rows of the graph: `n` of them from step number `begin` of this remainder on.
         inside = slice(begin * batch, (begin + n) * batch)
@@ -108,8 +104,21 @@ class GenericAdjoint:
             whole = torch.zeros_like(part)
             whole[inside] = error.flatten(0, 1)
             padded.append(whole)
-        shares = _product(returned, leaves, tuple(padded), keep=self._lasts)
+        shares = self._product(remainder, tuple(padded))
         return tuple(share[inside].reshape(n, batch, share.shape[1]) for share in shares)
+
+    def _product(self, remainder: int, errors: Parts) -> Parts:
+        """Take errors back through a graph, or through another like it if it does not last."""
+        leaves = self._leaves[remainder]
+        if self._lasts:
+            try:
+                return _product(self._returned[remainder], leaves, errors, keep=True)
+            except RuntimeError:
+                # Of other sizes it may be compiled in another way than in the trial.
+                self._lasts = False
+        with self._autocast, torch.enable_grad():
+            returned = self._call(self._x[remainder].detach(), leaves)
+        return _product(returned, leaves, errors, keep=False)
 
     def sources(self) -> tuple[Tensor, ...]:
         """Return the states that the cell returned: their graph leads to all that it uses."""

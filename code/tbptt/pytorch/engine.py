@@ -18,8 +18,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from tbptt.pytorch.adjoints import Adjoint
+from tbptt.pytorch.all_or_nothing import all_or_nothing
 from tbptt.pytorch.checks import check_call, check_gradients_on, check_truncation
-from tbptt.pytorch.graphs import all_or_nothing
 from tbptt.pytorch.routes import run_adjoint
 from tbptt.pytorch.row_flags import RowFlags
 from tbptt.pytorch.sequences import prepared, send_back
@@ -64,6 +64,12 @@ def backward(
     mask : Tensor of bool, shape (steps, batch), optional
         False where a row has no step, as where it is padded: its state waits there, whatever the
         inputs are, and errors of such a step are left out. `k2` counts these steps too.
+    derived : bool, optional
+        Whether derivatives worked out by hand are used, which exist for ``nn.RNNCell``,
+        ``nn.GRUCell`` and ``nn.LSTMCell``; otherwise autograd makes them, for any cell. The result
+        is the same. By default they are used where one call of the cell shows that it is nothing
+        but PyTorch's function of its weights: a cell that is hooked, patched or wrapped is not.
+        True insists, False forbids.
 
     Returns
     -------
@@ -80,8 +86,19 @@ def backward(
     RuntimeError
         If gradients are switched off.
     ValueError
-        If shapes do not fit, a value is NaN or infinite, the loss is not a scalar, or the cell
-        does not repeat itself. No gradient has been accumulated then.
+        If shapes do not fit, a value is NaN or infinite, the loss is not a scalar or does not
+        depend on the outputs, nothing requires a gradient, the cell does not repeat itself or
+        clips the errors that go back through it, or `derived` is True and cannot be.
+
+    Notes
+    -----
+    After any error, be it one of the cell's, the loss's or a hook's, ``.grad``, the random state
+    and the cell's buffers are as they were.
+
+    Derivatives by hand call the cell once, and with `resets` or `mask` once more for each step.
+    Otherwise it is called once for a trial, once for each step without a graph, and ``k1`` times
+    for many steps at once: hooks of the cell see these calls. Hooks of weights see the whole
+    gradient, once.
 
     References
     ----------
@@ -105,13 +122,13 @@ def backward(
     check_gradients_on()
     check_call(cell, loss_fn)
     check_truncation(truncation)
-    inputs, first, flags = prepared(inputs, state, resets, mask)
-    with all_or_nothing(inputs.device) as keep:
+    filled, first, flags = prepared(inputs, state, resets, mask)
+    with all_or_nothing(inputs.device, cell) as keep:
         adjoint = run_adjoint(
-            cell, inputs, first, flags, stride=truncation.k1, like=state, derived=derived
+            cell, filled, first, flags, stride=truncation.k1, like=state, derived=derived
         )
         outputs = _outputs(adjoint, truncation, flags, *adjoint.sources())
-        loss = send_back(loss_fn, outputs, keep, own=adjoint.leaves())
+        loss = send_back(loss_fn, outputs, keep, inputs=inputs, own=adjoint.leaves())
     last = tuple(part[-1].clone() for part in adjoint.after)
     return PassResult(loss, adjoint.after[0], pack(last, state))
 

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from tbptt.pytorch.all_or_nothing import all_or_nothing
 from tbptt.pytorch.checks import check_call, check_gradients_on, check_run
-from tbptt.pytorch.graphs import all_or_nothing
 from tbptt.pytorch.influence import RTRL, UORO, Carried, Method, SnAp, pattern
 from tbptt.pytorch.jacobians import StepJacobians
 from tbptt.pytorch.row_flags import RowFlags
@@ -114,13 +114,13 @@ def accumulate(
     """
     check_gradients_on()
     check_call(cell, loss_fn)
-    given, first, flags = prepared(inputs, state, resets, mask)
+    filled, first, flags = prepared(inputs, state, resets, mask)
     if inputs.requires_grad:
         raise ValueError("inputs get no gradient here: pass inputs.detach(), or use backward.")
     jacobians = StepJacobians(cell, inputs.shape[2], state)
     generator = getattr(method, "generator", None)
-    with all_or_nothing(inputs.device, *([] if generator is None else [generator])) as keep:
-        run = _Run(jacobians, method, given, torch.cat(first, dim=1), flags, carried)
+    with all_or_nothing(inputs.device, cell, generator=generator) as keep:
+        run = _Run(jacobians, method, filled, torch.cat(first, dim=1), flags, carried)
         check_run((run.after,))
         outputs = run.after[:, :, : first[0].shape[1]]
         loss = send_back(loss_fn, _outputs(run, outputs, *jacobians.learned.values()), keep)

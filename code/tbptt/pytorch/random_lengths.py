@@ -9,8 +9,8 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from tbptt.pytorch.all_or_nothing import all_or_nothing
 from tbptt.pytorch.checks import check_call, check_gradients_on, check_run
-from tbptt.pytorch.graphs import all_or_nothing
 from tbptt.pytorch.sequences import prepared, send_back
 from tbptt.pytorch.states import Cell, Parts, PassResult, S, pack
 from tbptt.pytorch.steps import run_in_graph
@@ -78,7 +78,7 @@ def reweighted(
     """
     check_gradients_on()
     check_call(cell, loss_fn)
-    inputs, first, flags = prepared(inputs, state, resets, mask)
+    filled, first, flags = prepared(inputs, state, resets, mask)
     row = np.asarray(factors, dtype=np.float64)
     if row.shape != (len(inputs),) or not np.isfinite(row).all():
         raise ValueError(
@@ -88,12 +88,12 @@ def reweighted(
     def enter(t: int, now: Parts) -> Parts:
         return tuple(_scaled(part, float(row[t])) for part in now)
 
-    with all_or_nothing(inputs.device) as keep:
-        _, after = run_in_graph(cell, inputs, first, flags, like=state, enter=enter)
+    with all_or_nothing(inputs.device, cell) as keep:
+        _, after = run_in_graph(cell, filled, first, flags, like=state, enter=enter)
         outputs = torch.stack([now[0] for now in after])
         check_run((outputs, *after[-1]))
         # A copy: the loss may work in place.
-        loss = send_back(loss_fn, flags.own_outputs(outputs).clone(), keep)
+        loss = send_back(loss_fn, flags.own_outputs(outputs).clone(), keep, inputs=inputs)
     last = tuple(part.detach() for part in after[-1])
     return PassResult(loss, outputs.detach(), pack(last, state))
 

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from tbptt._checks import positive_int
+from tbptt.pytorch.all_or_nothing import all_or_nothing
 from tbptt.pytorch.checks import NO_ERROR
-from tbptt.pytorch.graphs import all_or_nothing
 from tbptt.pytorch.slots import Slots
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -108,7 +108,7 @@ def chunked_loss(
         # At every call: what is frozen may change between two.
         slots = Slots(readout)
         wanted = torch.is_grad_enabled()
-        with all_or_nothing(outputs.device):
+        with all_or_nothing(outputs.device, readout):
             return _chunked(
                 outputs, partial(part, slots), chunk, wanted, tuple(slots.weights),
                 *slots.weights.values(),

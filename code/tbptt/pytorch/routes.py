@@ -40,9 +40,13 @@ def run_adjoint(
 
     Raises
     ------
+    TypeError
+        If `derived` is something else.
     ValueError
         If the caller asks for the adjoint by hand, and the cell does something else.
     """
+    if derived not in (None, True, False):
+        raise TypeError(f"derived must be True, False or None, got {derived!r}.")
     if derived is not False:
         found = _by_hand(cell, inputs, first, flags, like=like, asked=bool(derived))
         if not isinstance(found, str):
@@ -69,32 +73,18 @@ def _by_hand(
     except (AttributeError, TypeError, ValueError) as error:
         # What is hooked or patched may take more; else a step of the generic route says the same.
         return f"inputs or state do not fit: {error}"
-    adjoint = DERIVED[kinds[0]](cell, inputs, first, flags, like=like)
-    at = _spread(inputs)
-    x, used = inputs.detach()[at], tuple(part[at] for part in flags.used(first, adjoint.after))
+    x, used = inputs.detach()[0].clone(), flags.at(0).enter(first)
     with _Calls() as calls:
         returned = flatten(cell(x, pack(used, like)))
-    # The weights are all sources but the first, the inputs.
-    handed = [x, *used, *adjoint.sources()[1:]]
     name = _KERNELS[kinds[0]]
-    if not calls.are_one(name, handed, returned):
+    weights = [cell.weight_ih, cell.weight_hh, *((cell.bias_ih, cell.bias_hh) if cell.bias else ())]
+    if not calls.are_one(name, [x, *used, *weights], returned):
         return f"a step of the cell is more than torch.{name} of its weights, as with a hook"
-    after = tuple(part[at] for part in adjoint.after)
-    rows = slice(None) if flags.mask is None else flags.mask[at]
-    if not are_alike(tuple(p[rows] for p in after), tuple(p[rows] for p in returned)):
+    adjoint = DERIVED[kinds[0]](cell, inputs, first, flags, like=like)
+    after = tuple(part[0] for part in adjoint.after)
+    if not are_alike(after, flags.at(0).leave(used, returned)):
         return "the cell answers otherwise than its weights say"
     return adjoint
-
-
-def _spread(inputs: Tensor) -> tuple[Tensor, Tensor]:
-    """Return steps and rows, one step of each row, from all over the sequence.
-
-    The last step is among them: at the first, from a state of zeros, recurrent weights count for
-    nothing.
-    """
-    steps, batch = inputs.shape[:2]
-    rows = torch.arange(batch, device=inputs.device)
-    return steps - 1 - rows * steps // max(batch, 1), rows
 
 
 class _Calls(TorchFunctionMode):

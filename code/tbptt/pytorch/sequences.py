@@ -64,6 +64,7 @@ def send_back(
     outputs: Tensor,
     keep: Callable[[Iterable[Tensor]], None],
     *,
+    inputs: Tensor | None = None,
     own: Iterable[Tensor] = (),
 ) -> Tensor:
     """Call a loss, and backpropagate it; return its value.
@@ -75,7 +76,9 @@ def send_back(
     outputs : Tensor, shape (steps, batch, hidden)
         With their graph.
     keep : callable
-        From :func:`tbptt.pytorch.graphs.all_or_nothing`.
+        From :func:`tbptt.pytorch.all_or_nothing.all_or_nothing`.
+    inputs : Tensor, optional
+        What the caller passed: if they are no leaf, and keep their gradient, it counts as well.
     own : iterable of Tensor
         Leaves of the graph that are none of the caller's.
 
@@ -86,7 +89,7 @@ def send_back(
     """
     node = outputs.grad_fn
     loss = scalar_loss(loss_fn(outputs))
-    graph = graph_of([loss])
+    graph = graph_of(loss)
     if node is not None and node not in graph.nodes:
         raise ValueError(NO_ERROR)
     ours = {id(leaf) for leaf in own}
@@ -96,5 +99,7 @@ def send_back(
             "that loss_fn uses."
         )
     keep(graph.leaves)
+    if inputs is not None and inputs.retains_grad:
+        keep([inputs])
     loss.backward()
     return loss.detach()

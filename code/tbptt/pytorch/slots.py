@@ -61,6 +61,6 @@ class Slots:
         names = {id(weight): name for name, weight in self.weights.items()}
         return [
             names.get(id(leaf), f"a tensor of shape {tuple(leaf.shape)}")
-            for leaf in graph_of([value]).leaves
+            for leaf in graph_of(value).leaves
             if id(leaf) not in ours
         ]

@@ -56,16 +56,17 @@ def _widened(state: State, other: State) -> Parts:
 
 
 def run_cell(cell: Cell[S], inputs: Tensor, first: Parts, flags: RowFlags, *, like: S) -> Parts:
-    """Run a cell over a sequence; return the states after every step.
+    """Run a cell over a sequence; return the states after every step, without a graph.
 
     The cell is handed states of the kind of `like`, and copies of everything: it may work in place.
+    Unless gradients are switched off, they require one, because hooks may count on it.
     """
-    now, after = first, []
-    for t, x in enumerate(inputs.clone()):
+    now, after, wanted = first, [], torch.is_grad_enabled()
+    for t, x in enumerate(inputs):
         here = flags.at(t)
         used = here.enter(now)
-        returned = step(cell, x, tuple(part.clone() for part in used), like)
-        now = here.leave(used, returned)
+        handed = tuple(part.detach().requires_grad_(wanted).clone() for part in used)
+        now = here.leave(used, tuple(part.detach() for part in step(cell, x.clone(), handed, like)))
         after.append(now)
     return tuple(torch.stack(part) for part in zip(*after, strict=True))
 
@@ -94,10 +95,11 @@ def run_in_graph(
         For every step the state before it, detached, and the state after it.
     """
     now, all_used, after = first, [], []
-    for t, x in enumerate(inputs.clone()):
+    for t, x in enumerate(inputs):
         here = flags.at(t)
         used = here.enter(now if enter is None else enter(t, now))
-        returned = step(cell, x, tuple(part.clone() for part in used), like)
+        # Copies: the cell may work in place.
+        returned = step(cell, x.clone(), tuple(part.clone() for part in used), like)
         now = here.leave(used, returned)
         all_used.append(tuple(part.detach() for part in used))
         after.append(now)

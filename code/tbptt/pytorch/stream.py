@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from tbptt.pytorch.all_or_nothing import all_or_nothing
 from tbptt.pytorch.checks import (
     check_alike,
     check_call,
@@ -24,7 +25,6 @@ from tbptt.pytorch.checks import (
     check_run,
     check_truncation,
 )
-from tbptt.pytorch.graphs import all_or_nothing
 from tbptt.pytorch.past import Past
 from tbptt.pytorch.row_flags import RowFlags
 from tbptt.pytorch.sequences import filled, send_back
@@ -157,7 +157,7 @@ def _passes(
         steps = len(block.inputs)
         ended = steps < truncation.k1
         x, flags, first = past.window(block.inputs, RowFlags(block.resets, block.mask), parts)
-        with all_or_nothing(x.device) as keep:
+        with all_or_nothing(x.device, cell) as keep:
             used, after = run_in_graph(cell, x, first, flags, like=like)
             outputs = torch.stack([now[0] for now in after[-steps:]])
             check_run((outputs, *after[-1]))
