@@ -92,8 +92,8 @@ def chunked_loss(
         others = slots.strangers(value, [outputs, *weights.values()])
         if others:
             raise ValueError(
-                f"The loss uses {', '.join(others)}, to which no gradient would come: make it a "
-                "parameter of the readout's."
+                f"The loss uses {', '.join(others)} past the readout, where no gradient would come "
+                "to it: let the readout use it, as a parameter of its own."
             )
         return value * scale
 

@@ -10,7 +10,7 @@ from torch.overrides import TorchFunctionMode
 
 from tbptt.pytorch.adjoints import Adjoint, GenericAdjoint
 from tbptt.pytorch.alike import are_alike
-from tbptt.pytorch.checks import check_cell
+from tbptt.pytorch.checks import check_cell, check_run
 from tbptt.pytorch.derived import DERIVED
 from tbptt.pytorch.row_flags import RowFlags
 from tbptt.pytorch.states import Cell, Parts, S, State, flatten, pack
@@ -84,6 +84,7 @@ def _by_hand(
     after = tuple(part[0] for part in adjoint.after)
     if not are_alike(after, flags.at(0).leave(used, returned)):
         return "the cell answers otherwise than its weights say"
+    check_run(adjoint.after)
     return adjoint
 
 
