@@ -134,8 +134,8 @@ class StepJacobians(Generic[S]):
             self.pull(torch.ones_like(state[:1]), x[:1], state[:1])
         except RuntimeError as error:
             raise ValueError(
-                "torch.func cannot take derivatives of the cell. Take branches that depend on "
-                f"values out of it (torch.where instead), or use backward. It says: {error}"
+                "torch.func cannot take derivatives of the cell, which must not branch on values, "
+                f"draw random numbers or write into buffers; backward can. It says: {error}"
             ) from error
 
     def _weights(self) -> dict[str, Tensor]:

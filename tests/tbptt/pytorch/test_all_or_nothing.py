@@ -191,6 +191,10 @@ CALLS = {
 }
 
 
+# A stream is not, and torch.func follows no cell that draws random numbers or counts its calls.
+REPEATABLE = CALLS.keys() - {"online", "RTRL", "SnAp", "UORO"}
+
+
 @pytest.mark.parametrize("name", CALLS)
 @settings(max_examples=30)
 @given(
@@ -211,8 +215,9 @@ def test_a_call_that_fails_changes_nothing(name, cell, place, calls, with_grads,
             return
         except InjectedError as error:
             failed = error
-        except ValueError as error:  # torch.func can follow no cell that counts or draws
-            assert "torch.func cannot take derivatives" in str(error)
+        except ValueError as error:
+            if name in REPEATABLE or "torch.func cannot" not in str(error):
+                raise
             failed = error
         if failed or name != "online":
             break
@@ -222,7 +227,7 @@ def test_a_call_that_fails_changes_nothing(name, cell, place, calls, with_grads,
     for what, was in before.items():
         assert same(was, after[what]), what
     # And it can be done again, without what was wrong.
-    if isinstance(failed, InjectedError) and name != "online":
+    if name in REPEATABLE:
         world.fuse.left = 0
         world.x = world.raw * 1  # the old graph may be used up, as after any backward pass
         CALLS[name](world)()

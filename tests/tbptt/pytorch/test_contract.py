@@ -360,7 +360,7 @@ class Borrowed(nn.Module):
 
 def test_what_forward_mode_cannot_follow_is_refused_before_the_loss():
     for cell, words in [
-        (Branch(), "torch.func cannot take derivatives of the cell. Take branches"),
+        (Branch(), "torch.func cannot take derivatives of the cell, which must not branch"),
         (Borrowed(READOUT), r"The cell uses a tensor of shape \(1, 3\), to which no gradient"),
     ]:
         assert_refused(forward_mode, {"cell": cell}, ValueError, words)
