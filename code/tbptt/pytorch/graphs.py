@@ -27,17 +27,16 @@ def graph_of(tensor: Tensor) -> Graph:
     """Walk back from a tensor."""
     if tensor.grad_fn is None:
         return Graph(set(), [tensor] if tensor.requires_grad else [])
-    leaves: dict[int, Tensor] = {}
+    leaves = []
     todo = [tensor.grad_fn]
     nodes = set(todo)
     while todo:
         node = todo.pop()
-        # Only the node that accumulates into a leaf knows its variable.
-        leaf = getattr(node, "variable", None)
-        if leaf is not None:
-            leaves[id(leaf)] = leaf
-        for earlier, _ in node.next_functions:
+        edges = node.next_functions
+        if not edges and hasattr(node, "variable"):  # the node that accumulates into a leaf
+            leaves.append(node.variable)
+        for earlier, _ in edges:
             if earlier is not None and earlier not in nodes:
                 nodes.add(earlier)
                 todo.append(earlier)
-    return Graph(nodes, list(leaves.values()))
+    return Graph(nodes, leaves)
