@@ -157,6 +157,7 @@ class GenericAdjoint:
         x = inputs.detach().requires_grad_(inputs.requires_grad)
         leaves = tuple(part.clone().requires_grad_() for part in first)
         returned = self._call(x, leaves)
+        check_run(returned)
         if not any(part.requires_grad for part in returned):
             raise ValueError(
                 "The cell's state does not depend on the one before it, as far as autograd can "

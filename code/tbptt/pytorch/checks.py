@@ -80,6 +80,11 @@ def check_shapes(inputs: Any, parts: Parts) -> None:
         raise TypeError(
             f"inputs must be a floating-point Tensor (steps, batch, features), got {kind}."
         )
+    if inputs.layout != torch.strided or inputs.is_nested:
+        raise TypeError(
+            "inputs must be a dense Tensor (steps, batch, features), got a sparse or nested one. "
+            "Pad rows to one length, and mark their steps in a mask."
+        )
     if inputs.ndim != 3 or not inputs.shape[0]:
         raise ValueError(
             f"inputs must be (steps, batch, features) with at least one step, got shape "

@@ -81,10 +81,10 @@ def _by_hand(
     if not calls.are_one(name, [x, *used, *weights], returned):
         return f"a step of the cell is more than torch.{name} of its weights, as with a hook"
     adjoint = DERIVED[kinds[0]](cell, inputs, first, flags, like=like)
+    check_run(adjoint.after)
     after = tuple(part[0] for part in adjoint.after)
     if not are_alike(after, flags.at(0).leave(used, returned)):
         return "the cell answers otherwise than its weights say"
-    check_run(adjoint.after)
     return adjoint
 
 

@@ -82,6 +82,11 @@ ANOTHER = [
     ({"loss_fn": torch.zeros(())}, TypeError, f"loss_fn {if_not_callable} tensor"),
     ({"x": X.long()}, TypeError, "inputs must be a floating-point Tensor"),
     ({"x": X.numpy()}, TypeError, "inputs must be a floating-point Tensor .*, got ndarray"),
+    (
+        {"x": X.to_sparse()},
+        TypeError,
+        "must be a dense Tensor .* got a sparse or nested one",
+    ),
     ({"x": X[0]}, ValueError, r"inputs must be \(steps, batch, features\) with at least one step"),
     ({"x": X[:0], "mask": None}, ValueError, "with at least one step, got shape"),
     ({"state": torch.zeros(5, 3)}, ValueError, r"with batch 2, the second axis of inputs"),
@@ -146,6 +151,15 @@ def test_states_that_overflow_are_seen_whatever_the_loss_looks_at(engine):
         nn.init.constant_(weight, 1e6)
     with pytest.raises(ValueError, match="The cell made a state with NaN or infinity in it"):
         engine(cell, lambda out: out[0].sum(), torch.ones(9, 1, 1), torch.zeros(1, 1))
+    assert cell.weight_hh.grad is None
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_so_are_weights_that_are_not_finite(engine):
+    cell = nn.GRUCell(2, 3)
+    nn.init.constant_(cell.weight_hh, torch.nan)
+    with pytest.raises(ValueError, match="weights that are not finite"):
+        engine(cell, lambda out: out[0].sum(), X, H)
     assert cell.weight_hh.grad is None
 
 
