@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 from tbptt.pytorch.states import Parts, State, flatten
 from tbptt.schedule import Truncation
@@ -188,7 +189,9 @@ def check_cell(cell: Any, inputs: Tensor, state: State) -> None:
     ValueError
         If a size does not fit.
     """
-    if type(cell) not in OWN_CELLS:
+    if type(cell) not in OWN_CELLS and not (
+        isinstance(cell, OWN_CELLS) and parametrize.is_parametrized(cell)
+    ):
         return
     name, weight, parts = type(cell).__name__, cell.weight_hh, flatten(state)
     is_lstm, is_one = isinstance(cell, nn.LSTMCell), isinstance(state, Tensor)

@@ -14,8 +14,8 @@ from torch.autograd.function import once_differentiable
 
 from tbptt.pytorch.all_or_nothing import all_or_nothing
 from tbptt.pytorch.checks import check_call, check_gradients_on, check_run
-from tbptt.pytorch.influence import RTRL, UORO, Carried, Method, SnAp, pattern
-from tbptt.pytorch.jacobians import StepJacobians
+from tbptt.pytorch.influence import RTRL, UORO, Carried, Method, SnAp
+from tbptt.pytorch.jacobians import StepJacobians, pattern
 from tbptt.pytorch.row_flags import RowFlags
 from tbptt.pytorch.sequences import prepared, send_back
 from tbptt.pytorch.states import S
@@ -117,6 +117,7 @@ def accumulate(
     filled, first, flags = prepared(inputs, state, resets, mask)
     if inputs.requires_grad:
         raise ValueError("inputs get no gradient here: pass inputs.detach(), or use backward.")
+    _check_method(method)
     jacobians = StepJacobians(cell, inputs.shape[2], state)
     generator = getattr(method, "generator", None)
     with all_or_nothing(inputs.device, cell, generator=generator) as keep:
@@ -150,7 +151,7 @@ class _Run:
         self._used, self.after = torch.stack(used), torch.stack(after)
         jacobians.check(inputs[0], self._used[0])
         self._fresh = method.begin(jacobians, self._used[0])
-        self.carried = self._fresh if carried is None else carried
+        self.carried = self._fresh if carried is None else _checked(carried, self._fresh)
 
     def read(self, errors: Tensor) -> Tensor:
         """Carry on from step to step; return the gradient of all errors ``(steps, batch, hidden)``.
@@ -171,6 +172,28 @@ class _Run:
             total += self._method.read(carried, error)
         self.carried = carried
         return total
+
+
+def _check_method(method: Any) -> None:
+    needed = [getattr(method, name, None) for name in ("begin", "advance", "read", "select")]
+    if isinstance(method, type) or not all(map(callable, needed)):
+        raise TypeError(
+            "method must be RTRL(), SnAp(order), UORO(generator) or another with their methods, "
+            f"got {method!r}."
+        )
+
+
+def _checked(carried: Any, fresh: Carried) -> Carried:
+    """Return what is carried, if it is like what the method begins with."""
+    wanted = [(tuple(part.shape), part.dtype) for part in fresh]
+    if not isinstance(carried, tuple) or wanted != [
+        (tuple(part.shape), part.dtype) if isinstance(part, Tensor) else part for part in carried
+    ]:
+        raise ValueError(
+            "carried must be what the call before returned, with the same method, cell and batch: "
+            f"tensors {', '.join(f'{dtype} {shape}' for shape, dtype in wanted)}."
+        )
+    return carried
 
 
 class _Outputs(torch.autograd.Function):

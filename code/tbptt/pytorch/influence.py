@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from tbptt._checks import positive_int
-from tbptt.pytorch.jacobians import StepJacobians
+from tbptt.pytorch.jacobians import StepJacobians, pattern
 
 Carried = tuple[Tensor, ...]
 
@@ -71,7 +71,7 @@ class RTRL:
     --------
     >>> import torch
     >>> from tbptt.pytorch.forward_mode import RTRL
-    >>> from tbptt.pytorch.jacobians import StepJacobians
+    >>> from tbptt.pytorch.jacobians import StepJacobians, pattern
     >>> cell, x, zero = torch.nn.RNNCell(1, 2), torch.ones(1, 1), torch.zeros(1, 2)
     >>> jacobians, method = StepJacobians(cell, 1, zero), RTRL()
     >>> carried = method.advance(method.begin(jacobians, zero), jacobians, x, zero)
@@ -121,7 +121,7 @@ class SnAp(RTRL):
     --------
     >>> import torch
     >>> from tbptt.pytorch.forward_mode import SnAp
-    >>> from tbptt.pytorch.jacobians import StepJacobians
+    >>> from tbptt.pytorch.jacobians import StepJacobians, pattern
     >>> zero = torch.zeros(1, 2)
     >>> jacobians = StepJacobians(torch.nn.RNNCell(1, 2), 1, zero)
     >>> influence, kept = SnAp(1).begin(jacobians, zero)
@@ -218,38 +218,6 @@ class UORO:
             torch.where(rows[:, None], part, other)
             for part, other in zip(carried, others, strict=True)
         )
-
-
-def pattern(jacobians: StepJacobians[Any], state: Tensor, order: int, tries: int = 8) -> Tensor:
-    """Say which weight can touch which part of the state within `order` steps.
-
-    Returns
-    -------
-    Tensor of bool, shape (state, weights)
-        Found by derivatives at random inputs and states.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from tbptt.pytorch.forward_mode import pattern
-    >>> from tbptt.pytorch.jacobians import StepJacobians
-    >>> zero = torch.zeros(1, 2)
-    >>> jacobians = StepJacobians(torch.nn.RNNCell(1, 2), 1, zero)
-    >>> pattern(jacobians, zero, order=1).sum(dim=1)  # weights that touch a state in one step
-    tensor([5, 5])
-    >>> pattern(jacobians, zero, order=2).sum(dim=1)  # in two steps: all ten
-    tensor([10, 10])
-    """
-    generator = torch.Generator().manual_seed(0)
-    x, at = (
-        torch.randn(tries, size, generator=generator).to(state)
-        for size in (jacobians.features, state.shape[1])
-    )
-    reached = (jacobians.by_weights(x, at) != 0).any(dim=0)
-    moves = (jacobians.by_state(x, at) != 0).any(dim=0).to(state.dtype)
-    for _ in range(order - 1):
-        reached = reached | (moves @ reached.to(state.dtype) > 0)
-    return reached
 
 
 def _balance(weights: Tensor, states: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Generic
+from typing import Any, Generic
 
 import torch
 from torch import Tensor, nn
@@ -149,3 +149,35 @@ class StepJacobians(Generic[S]):
         call = partial(self._slots.call, weights)
         # Copies, for a cell that works in place.
         return torch.cat(step(call, x.clone(), self.parts(state.clone()), self._like), dim=1)
+
+
+def pattern(jacobians: StepJacobians[Any], state: Tensor, order: int, tries: int = 8) -> Tensor:
+    """Say which weight can touch which part of the state within `order` steps.
+
+    Returns
+    -------
+    Tensor of bool, shape (state, weights)
+        Found by derivatives at random inputs and states.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from tbptt.pytorch.forward_mode import pattern
+    >>> from tbptt.pytorch.jacobians import StepJacobians
+    >>> zero = torch.zeros(1, 2)
+    >>> jacobians = StepJacobians(torch.nn.RNNCell(1, 2), 1, zero)
+    >>> pattern(jacobians, zero, order=1).sum(dim=1)  # weights that touch a state in one step
+    tensor([5, 5])
+    >>> pattern(jacobians, zero, order=2).sum(dim=1)  # in two steps: all ten
+    tensor([10, 10])
+    """
+    generator = torch.Generator().manual_seed(0)
+    x, at = (
+        torch.randn(tries, size, generator=generator).to(state)
+        for size in (jacobians.features, state.shape[1])
+    )
+    reached = (jacobians.by_weights(x, at) != 0).any(dim=0)
+    moves = (jacobians.by_state(x, at) != 0).any(dim=0).to(state.dtype)
+    for _ in range(order - 1):
+        reached = reached | (moves @ reached.to(state.dtype) > 0)
+    return reached

@@ -6,6 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
+from torch.nn.utils.parametrizations import weight_norm
 
 from tbptt import Truncation
 from tbptt.pytorch import Block, backward, chunked_loss, online
@@ -64,6 +65,11 @@ CALLS = [
     ({"x": first_nan(X)}, ValueError, "inputs must be finite, but NaN or infinity"),
     ({"x": X / 0}, ValueError, "inputs must be finite, but NaN or infinity"),
     ({"x": torch.ones(3, 2, 5)}, ValueError, "inputs must have 2 features, got 5"),
+    (
+        {"cell": weight_norm(nn.RNNCell(5, 3), "weight_hh")},
+        ValueError,
+        "must have 5 features, got 2",
+    ),
     ({"x": X.double(), "state": H.double()}, TypeError, "the cell is torch.float32 on cpu, but"),
     ({"resets": X[..., 0]}, TypeError, "resets must be a Tensor of bool"),
     ({"mask": X[..., 0]}, TypeError, "mask must be a Tensor of bool"),
@@ -380,6 +386,20 @@ def test_what_forward_mode_cannot_follow_is_refused_before_the_loss():
         assert_refused(forward_mode, {"cell": cell}, ValueError, words)
     with pytest.raises(TypeError, match=r"must be a torch\.Generator, got int"):
         UORO(0)
+
+
+@pytest.mark.parametrize("method", [None, RTRL, 3, nn.Linear(2, 3)])
+def test_a_method_that_is_none(method):
+    with pytest.raises(TypeError, match=r"method must be RTRL\(\), SnAp\(order\), UORO\(gen"):
+        accumulate(nn.GRUCell(2, 3), torch.sum, X, H, method)
+
+
+@pytest.mark.parametrize("carried", [(), 3, (torch.zeros(2, 3, 5),), (None,), (H, H, H)])
+def test_what_is_carried_is_what_the_call_before_returned(carried):
+    cell = nn.GRUCell(2, 3)
+    with pytest.raises(ValueError, match="carried must be what the call before returned"):
+        accumulate(cell, torch.sum, X, H, RTRL(), carried)
+    assert cell.weight_hh.grad is None
 
 
 def twice(kind):
