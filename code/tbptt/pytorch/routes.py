@@ -48,12 +48,12 @@ def run_adjoint(
     if derived not in (None, True, False):
         raise TypeError(f"derived must be True, False or None, got {derived!r}.")
     if derived is not False:
-        found = _by_hand(cell, inputs, first, flags, like=like, asked=bool(derived))
-        if not isinstance(found, str):
-            return found
+        by_hand = _by_hand(cell, inputs, first, flags, like=like, asked=bool(derived))
+        if not isinstance(by_hand, str):
+            return by_hand
         if derived:
             raise ValueError(
-                f"derived=True, but {found}. With derived=None the generic route would run."
+                f"derived=True, but {by_hand}. With derived=None the generic route would run."
             )
     return GenericAdjoint(cell, inputs, first, flags, stride=stride, like=like)
 

@@ -172,24 +172,26 @@ def test_so_are_weights_that_are_not_finite(engine):
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_loss_may_work_in_place(engine):
     torch.manual_seed(0)
-    cell, found = nn.GRUCell(2, 3), []
+    cell, results = nn.GRUCell(2, 3), []
     for loss_fn in (lambda out: out.mul_(2).sum(), lambda out: (2 * out).sum()):
         cell.zero_grad()
         result = engine(cell, loss_fn, X, H)
-        found.append([result.loss, result.outputs, *(weight.grad for weight in cell.parameters())])
-    for one, other in zip(*found, strict=True):
+        results.append(
+            [result.loss, result.outputs, *(weight.grad for weight in cell.parameters())]
+        )
+    for one, other in zip(*results, strict=True):
         torch.testing.assert_close(one, other)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_gradients_are_added_into_the_buffers_that_are_there(engine):
     torch.manual_seed(0)
-    cell, seen = nn.LSTMCell(2, 3), []
-    cell.weight_hh.register_hook(seen.append)
+    cell, noted = nn.LSTMCell(2, 3), []
+    cell.weight_hh.register_hook(noted.append)
     engine(cell, torch.sum, X, (H, H))
-    once, buffers = seen[0].clone(), [weight.grad for weight in cell.parameters()]
+    once, buffers = noted[0].clone(), [weight.grad for weight in cell.parameters()]
     engine(cell, torch.sum, X, (H, H))
-    assert len(seen) == 2
+    assert len(noted) == 2
     assert all(weight.grad is old for weight, old in zip(cell.parameters(), buffers, strict=True))
     torch.testing.assert_close(cell.weight_hh.grad, 2 * once)
 
@@ -222,12 +224,12 @@ def test_resets_and_masks_mean_the_same_everywhere(
     flags = {key: torch.rand(steps, batch) < likely[key] for key in sorted(flags)}
     if "mask" in flags:
         x = x.masked_fill(~flags["mask"][..., None], filling)
-    found = []
+    results = []
     for way in (by_hand, engine):
         cell.zero_grad()
         result = way(cell, lambda out: (errors * out).sum(), x, state, **flags)
-        found.append([*result[:2], result.state, *(weight.grad for weight in cell.parameters())])
-    torch.testing.assert_close(*found, rtol=1e-10, atol=1e-12)
+        results.append([*result[:2], result.state, *(weight.grad for weight in cell.parameters())])
+    torch.testing.assert_close(*results, rtol=1e-10, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", CELLS)
@@ -262,12 +264,12 @@ def test_flags_that_only_some_blocks_have():
     whole = [(x[i : i + 2], None, resets[i : i + 2], mask[i : i + 2]) for i in range(0, 8, 2)]
     some = [(x[:2], None), Block(x[2:4], None, mask=mask[2:4]), (x[4:6], None, resets[4:6]),
             Block(x[6:], None)]  # fmt: skip
-    found = []
+    results = []
     for blocks in (whole, some):
         cell.zero_grad()
         list(online(cell, lambda out, _: out.sum(), blocks, zero, Truncation(2, 5)))
-        found.append([weight.grad.clone() for weight in cell.parameters()])
-    for one, other in zip(*found, strict=True):
+        results.append([weight.grad.clone() for weight in cell.parameters()])
+    for one, other in zip(*results, strict=True):
         assert torch.equal(one, other)
 
 
@@ -428,7 +430,7 @@ def test_what_is_registered_twice_stays_where_it_is(engine, kind):
     cell, readout = twice(kind)
     modules = nn.ModuleList([cell, readout])
     slots = dict(modules.named_parameters(remove_duplicate=False))
-    targets, found = torch.zeros(3, 2, 3), []
+    targets, results = torch.zeros(3, 2, 3), []
 
     def loss(out, targets):
         return (out - targets).square().sum()
@@ -439,10 +441,10 @@ def test_what_is_registered_twice_stays_where_it_is(engine, kind):
     ]:  # fmt: skip
         modules.zero_grad()
         way(cell, loss_fn, X, H)
-        found.append([weight.grad.clone() for weight in modules.parameters()])
+        results.append([weight.grad.clone() for weight in modules.parameters()])
         now = dict(modules.named_parameters(remove_duplicate=False))
         assert now.keys() == slots.keys()
         assert all(now[name] is slots[name] for name in slots)
-    for one in (found[0], found[2]):
-        for ours, want in zip(one, found[1], strict=True):
+    for one in (results[0], results[2]):
+        for ours, want in zip(one, results[1], strict=True):
             torch.testing.assert_close(ours, want)

@@ -178,10 +178,10 @@ def test_an_argument_forces_or_forbids(name, truncation, monkeypatch):
 
 
 def test_a_cell_is_called_as_the_reader_calls_it_and_once():
-    cell, x, seen = nn.GRUCell(3, 4), torch.randn(6, 2, 3), []
-    cell.register_forward_hook(lambda module, args, out: seen.append(len(args)))
+    cell, x, noted = nn.GRUCell(3, 4), torch.randn(6, 2, 3), []
+    cell.register_forward_hook(lambda module, args, out: noted.append(len(args)))
     backward(cell, squares, x, zero(cell), Truncation(1, 3))
-    assert seen == [2]
+    assert noted == [2]
 
 
 def test_why_derivatives_by_hand_cannot_be_forced():

@@ -194,12 +194,12 @@ def test_graphs_that_last_for_one_product_alone(x):
 
     own = Own()
     for truncation in (Truncation(1, 3), Truncation(2, 5)):
-        found = []
+        results = []
         for cell in (own, lambda x, h: Once.apply(own(x, h))):
             own.zero_grad()
             backward(cell, squares, x, torch.zeros(2, 4), truncation)
-            found.append([weight.grad.clone() for weight in own.parameters()])
-        for one, other in zip(*found, strict=True):
+            results.append([weight.grad.clone() for weight in own.parameters()])
+        for one, other in zip(*results, strict=True):
             torch.testing.assert_close(one, other)
 
 
@@ -224,14 +224,14 @@ def test_wrappers(wrap, way, x):
 
 def test_weights_that_are_computed_once_and_kept(x):
     cell = nn.utils.parametrizations.weight_norm(nn.GRUCell(3, 4), "weight_hh")
-    found = []
+    results = []
     for way in (plainly, by_backward, by_passes):
         cell.zero_grad()
         with nn.utils.parametrize.cached():
             way(cell, squares, x, torch.zeros(2, 4))
-        found.append([weight.grad.clone() for weight in cell.parameters()])
-    for ours in found[1:]:
-        for one, other in zip(ours, found[0], strict=True):
+        results.append([weight.grad.clone() for weight in cell.parameters()])
+    for ours in results[1:]:
+        for one, other in zip(ours, results[0], strict=True):
             torch.testing.assert_close(one, other)
 
 
@@ -283,12 +283,12 @@ def test_a_cell_that_works_in_place(way, x):
         x.mul_(2), h.mul_(0.5)
         return own(x, h)
 
-    found, before, zero = [], x.clone(), torch.ones(2, 4)
+    results, before, zero = [], x.clone(), torch.ones(2, 4)
     for cell in (in_place, lambda x, h: own(2 * x, 0.5 * h)):
         own.zero_grad()
         way(cell, squares, x, zero)
-        found.append([weight.grad.clone() for weight in own.parameters()])
-    for one, other in zip(*found, strict=True):
+        results.append([weight.grad.clone() for weight in own.parameters()])
+    for one, other in zip(*results, strict=True):
         torch.testing.assert_close(one, other)
     assert torch.equal(x, before)
     assert torch.equal(zero, torch.ones(2, 4))
@@ -296,15 +296,15 @@ def test_a_cell_that_works_in_place(way, x):
 
 def test_inputs_that_keep_their_gradient(x):
     raw, cell = nn.Parameter(x), nn.GRUCell(3, 4)
-    found = []
+    results = []
     for way in (plainly, by_backward, by_passes, by_factors):
         for step in (cell, lambda x, h: cell(x, h)):
             inputs = 2 * raw
             inputs.retain_grad()
             way(step, squares, inputs, torch.zeros(2, 4))
-            found.append(inputs.grad)
-    for one in found[1:]:
-        torch.testing.assert_close(one, found[0])
+            results.append(inputs.grad)
+    for one in results[1:]:
+        torch.testing.assert_close(one, results[0])
 
 
 @pytest.mark.parametrize("k1", [1, 2])
@@ -331,13 +331,13 @@ def test_errors_that_are_clipped_inside_a_cell_are_refused(k1, x):
         assert readout.weight.grad is None
         # Step by step, an error is clipped as in a loop of one's own.
         weights = [*cell.parameters(), *own.parameters()]
-        found = []
+        results = []
         for way in (plainly, by_online):
             for weight in weights:
                 weight.grad = None
             way(clips, squares, x, torch.zeros(2, 4))
-            found.append([None if w.grad is None else w.grad.clone() for w in weights])
-        for one, other in zip(*found, strict=True):
+            results.append([None if w.grad is None else w.grad.clone() for w in weights])
+        for one, other in zip(*results, strict=True):
             torch.testing.assert_close(one, other)
 
 
