@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import jacrev, vjp, vmap
 
+from tbptt.pytorch.alike import are_alike
 from tbptt.pytorch.slots import Slots
 from tbptt.pytorch.states import Parts, S, flatten, pack
 from tbptt.pytorch.steps import step
@@ -118,8 +119,8 @@ class StepJacobians(Generic[S]):
         Raises
         ------
         ValueError
-            If the cell uses tensors that require a gradient and are no weights of its own, or
-            ``torch.func`` cannot follow it.
+            If the cell uses tensors that require a gradient and are no weights of its own, mixes
+            rows of the batch, or cannot be followed by ``torch.func``.
         """
         copies = {name: w.detach().requires_grad_() for name, w in self.learned.items()}
         with torch.enable_grad():
@@ -137,6 +138,13 @@ class StepJacobians(Generic[S]):
                 "torch.func cannot take derivatives of the cell, which must not branch on values, "
                 f"draw random numbers or write into buffers; backward can. It says: {error}"
             ) from error
+        with torch.no_grad():
+            alone = self._step_with(self._weights(), x[-1:], state[-1:])
+        if not are_alike((alone,), (after[-1:].detach(),)):
+            raise ValueError(
+                "The cell gave another answer when it was applied to a row alone, but derivatives "
+                "are made for each by itself. Take what mixes rows out of it, or use online."
+            )
 
     def _weights(self) -> dict[str, Tensor]:
         return {name: w.detach() for name, w in self.learned.items()}

@@ -380,6 +380,29 @@ class Borrowed(nn.Module):
         return self.inner(x, h) * self.others[0].weight
 
 
+class Mixed(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.inner = nn.RNNCell(2, 3)
+
+    def forward(self, x, h):
+        return self.inner(x, h - h.mean(0))
+
+
+@pytest.mark.parametrize("engine", [generic, forward_mode])
+def test_cells_that_mix_rows(engine):
+    torch.manual_seed(0)
+    with pytest.raises(ValueError, match=r"The cell gave another answer when it was applied to"):
+        engine(Mixed(), torch.sum, torch.randn(3, 2, 2), H)
+    results, cell = [], Mixed()  # which is no matter of engines that go step by step
+    for way in (stream, factors):
+        cell.zero_grad()
+        way(cell, torch.sum, torch.randn(3, 2, 2, generator=torch.Generator().manual_seed(0)), H)
+        results.append([weight.grad.clone() for weight in cell.parameters()])
+    for one, other in zip(*results, strict=True):
+        torch.testing.assert_close(one, other)
+
+
 def test_what_forward_mode_cannot_follow_is_refused_before_the_loss():
     for cell, words in [
         (Branch(), "torch.func cannot take derivatives of the cell, which must not branch"),
