@@ -52,8 +52,9 @@ def chunked_loss(
     TypeError, ValueError
         If `chunk` is not an integer of at least 1, `readout` is no module, or `loss` has parameters
         of its own, which belong into the readout; when called, if outputs and targets differ in
-        steps, the loss of a chunk is not a scalar Tensor, no chunk's depends on the outputs, or one
-        depends on something that requires a gradient and is no parameter of the readout.
+        steps, the loss of a chunk is not a scalar Tensor, losses of two steps do not add up, no
+        chunk's depends on the outputs, or one depends on something that requires a gradient and is
+        no parameter of the readout.
 
     Examples
     --------
@@ -89,6 +90,8 @@ def chunked_loss(
                 f"loss must return a scalar for {chunk} steps, got shape {tuple(value.shape)}: sum "
                 "over steps and rows."
             )
+        if not first and isinstance(logits, Tensor):
+            _check_sum(loss, logits.detach(), targets)
         others = slots.strangers(value, [outputs, *weights.values()])
         if others:
             raise ValueError(
@@ -115,6 +118,22 @@ def chunked_loss(
             )  # fmt: skip
 
     return loss_fn
+
+
+def _check_sum(loss: Loss, logits: Tensor, targets: Tensor) -> None:
+    """Check on the first two steps that losses add up: of a mean, chunks give another number."""
+    if len(logits) < 2:
+        return
+    pairs = (slice(0, 2), slice(0, 1), slice(1, 2))
+    with torch.no_grad():
+        both, one, other = (float(loss(logits[at].clone(), targets[at])) for at in pairs)
+    # Far apart: sums of numbers that cancel out round more than others, a mean is half the sum.
+    if abs(one + other - both) > 0.1 * max(abs(one), abs(other), abs(both)):
+        raise ValueError(
+            f"loss must add up over steps, but of the first two it is {one:.3g} and {other:.3g}, and "
+            f"of both together {both:.3g}: sum over steps and rows, and pass scale=1 / (steps * "
+            "batch) for their mean."
+        )
 
 
 class _Chunked(torch.autograd.Function):

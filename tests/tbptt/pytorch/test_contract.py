@@ -346,8 +346,13 @@ def test_the_loss_of_chunks_has_the_same_words():
     with pytest.raises(ValueError, match="uses bias past the readout, where no gradient would"):
         call(lambda out, _: (readout.bias * 0 + out).sum())
     # Some chunks may have nothing to say.
-    call(lambda out, _: out.sum() if len(out) == 1 else torch.zeros(())).backward()
+    targets[4] = 1
+    call(lambda out, y: out.sum() if y.any() else torch.zeros(())).backward()
     assert outputs.grad[:4].eq(0).all()
+    with pytest.raises(ValueError, match=r"loss must add up over steps, but of the first two"):
+        call(lambda out, _: out.square().mean())
+    # One step at a time, a mean over rows adds up.
+    call(lambda out, _: out.square().mean(), chunk=1)
     with pytest.raises(ValueError, match=r"uses a tensor of shape \(4,\) past the readout"):
         call(lambda out, _: (out + bias).sum())
     with pytest.raises(ValueError, match=r"uses a tensor of shape \(4,\) past the readout"):
