@@ -130,9 +130,9 @@ def _check_sum(loss: Loss, logits: Tensor, targets: Tensor) -> None:
     # Far apart: sums of numbers that cancel out round more than others, a mean is half the sum.
     if abs(one + other - both) > 0.1 * max(abs(one), abs(other), abs(both)):
         raise ValueError(
-            f"loss must add up over steps, but of the first two it is {one:.3g} and {other:.3g}, and "
-            f"of both together {both:.3g}: sum over steps and rows, and pass scale=1 / (steps * "
-            "batch) for their mean."
+            f"loss must add up over steps, but of the first two it is {one:.3g} and {other:.3g}, "
+            f"and of both together {both:.3g}: sum over steps and rows, and pass "
+            "scale=1 / (steps * batch) for their mean."
         )
 
 
