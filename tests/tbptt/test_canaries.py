@@ -3,13 +3,14 @@
 A test that fails names the hook, who uses it, and the release that had it.
 """
 
+from functools import partial
+
 import keras
 import numpy as np
 import pytest
 import torch
 from torch import nn
-
-HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+from torch.overrides import TorchFunctionMode
 
 
 def moved(hook, package, release, user):
@@ -27,19 +28,42 @@ def test_keras_lists_the_layers_inside_a_layer():
     assert {type(cell) for cell in cells} >= {keras.layers.GRUCell, keras.layers.LSTMCell}, told
 
 
-@pytest.mark.parametrize("name", HOOKS)
-def test_pytorch_keeps_a_modules_hooks_where_they_are_looked_for(name):
-    cell = nn.RNNCell(1, 1)
-    told = moved(f"Module.{name}", "PyTorch", "2.13", "tbptt.pytorch.derived")
-    assert not getattr(cell, name, {1: "gone"}), told
-    register = {
-        "_forward_hooks": cell.register_forward_hook,
-        "_forward_pre_hooks": cell.register_forward_pre_hook,
-        "_backward_hooks": cell.register_full_backward_hook,
-        "_backward_pre_hooks": cell.register_full_backward_pre_hook,
-    }[name]
-    register(lambda *_: None)
-    assert getattr(cell, name), told
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [
+        (nn.RNNCell, "rnn_tanh_cell"),
+        (partial(nn.RNNCell, nonlinearity="relu"), "rnn_relu_cell"),
+        (nn.GRUCell, "gru_cell"),
+        (nn.LSTMCell, "lstm_cell"),
+    ],
+)
+def test_pytorchs_cells_are_one_function_of_their_weights(make, name, bias):
+    class Calls(TorchFunctionMode):
+        def __torch_function__(self, func, types, args=(), kwargs=None):
+            if func is not torch.Tensor.dim:
+                made.append((func.__name__, args, kwargs))
+            return func(*args, **(kwargs or {}))
+
+    made = []
+    cell, x, state = make(2, 3, bias=bias), torch.zeros(4, 2), torch.zeros(4, 3)
+    state = (state, state) if name == "lstm_cell" else state
+    with Calls():
+        cell(x, state)
+    given = (x, state, cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh)
+    told = moved(f"a step of nn.{type(cell).__name__}", "PyTorch", "2.13", "tbptt.pytorch.routes")
+    assert [call for call, *_ in made] == [name], told
+    assert all(one is other for one, other in zip(made[0][1], given, strict=True)), told
+    assert not made[0][2], told
+
+
+def test_the_node_of_a_leaf_knows_its_variable():
+    weight = nn.Parameter(torch.ones(()))
+    node = (2 * weight).grad_fn
+    told = moved("AccumulateGrad.variable", "PyTorch", "2.13", "tbptt.pytorch.graphs")
+    ((leaf, _), _) = node.next_functions
+    assert getattr(leaf, "variable", None) is weight, told
+    assert not hasattr(node, "variable"), told
 
 
 @pytest.mark.parametrize(

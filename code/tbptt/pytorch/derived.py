@@ -16,14 +16,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from tbptt.pytorch.adjoints import Adjoint, run_cell
 from tbptt.pytorch.row_flags import RowFlags
-from tbptt.pytorch.states import Parts, S
+from tbptt.pytorch.states import Parts, State
+from tbptt.pytorch.steps import run_cell
 
 
 class _HandDerived(ABC):
@@ -32,7 +31,7 @@ class _HandDerived(ABC):
     after: Parts
 
     def __init__(
-        self, cell: nn.RNNCellBase, inputs: Tensor, first: Parts, flags: RowFlags, *, like: S
+        self, cell: nn.RNNCellBase, inputs: Tensor, first: Parts, flags: RowFlags, *, like: State
     ) -> None:
         self._cell, self._inputs = cell, inputs
         self._hh = cell.weight_hh.detach()
@@ -49,6 +48,14 @@ class _HandDerived(ABC):
         self._product, self._result, self._next_result = (
             torch.empty_like(self.after[0]) for _ in range(3)
         )
+
+    @abstractmethod
+    def back(self, errors: Parts, at: slice) -> Parts:
+        """Take errors back through steps, as :class:`tbptt.pytorch.adjoints.Adjoint` has it."""
+
+    @abstractmethod
+    def finish(self, sums: Parts) -> tuple[Tensor | None, ...]:
+        """Turn the sums of errors into gradients of the sources."""
 
     @abstractmethod
     def _prepare(self, first: Parts, flags: RowFlags) -> None:
@@ -91,6 +98,10 @@ class _HandDerived(ABC):
         cell = self._cell
         biases = (cell.bias_ih, cell.bias_hh) if cell.bias else ()
         return self._inputs, cell.weight_ih, cell.weight_hh, *biases
+
+    def leaves(self) -> tuple[Tensor, ...]:
+        """Return none: every gradient is of a source."""
+        return ()
 
     def _gradients(self, ih: Tensor, hh: Tensor) -> tuple[Tensor | None, ...]:
         """Turn the errors of the two affine maps into gradients of the sources.
@@ -289,24 +300,8 @@ class LSTMAdjoint(_HandDerived):
         return self._gradients(of_maps, of_maps)
 
 
-_DERIVED: dict[type[nn.Module], Callable[..., Adjoint]] = {
+DERIVED: dict[type[nn.Module], type[_HandDerived]] = {
     nn.RNNCell: RNNAdjoint,
     nn.GRUCell: GRUAdjoint,
     nn.LSTMCell: LSTMAdjoint,
 }
-
-
-def derived(cell: Any) -> Callable[..., Adjoint] | None:
-    """Return the hand-derived adjoint of a cell, or None where only the generic one is safe.
-
-    A subclass, a hook, a forward of the instance's own, a parametrisation or autocast may change
-    what the cell computes.
-    """
-    if type(cell) not in _DERIVED or "forward" in vars(cell):
-        return None
-    if torch.is_autocast_enabled(cell.weight_hh.device.type):
-        return None
-    hooks = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
-    if any(getattr(cell, name, None) for name in (*hooks, "parametrizations")):
-        return None
-    return _DERIVED[type(cell)]

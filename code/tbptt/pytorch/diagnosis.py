@@ -7,13 +7,14 @@ same sequences and with the weights as they are, tell it from learning.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from tbptt.pytorch.all_or_nothing import all_or_nothing
+from tbptt.pytorch.diagnosis_checks import call_forward, check_arguments, counts_of
 from tbptt.pytorch.states import S, State, flatten, pack
 
 # Each look raises an alarm from here on; two alarms are a leak. See `diagnose`.
@@ -112,10 +113,10 @@ def diagnose(
     Raises
     ------
     TypeError
-        If states or labels are not tensors.
+        If states, chunks or labels are not tensors, or `forward` does not return a pair.
     ValueError
-        If there are no chunks, fewer than two classes or than two rows of one, or states of other
-        shapes.
+        If there are no chunks, fewer than two classes or than two rows of one, states or logits of
+        other shapes, or NaN or infinity among values. Random state is as it was then.
 
     Notes
     -----
@@ -140,8 +141,8 @@ def diagnose(
     ! label read from the state: training's 1.00, frozen 0.50
     ! states swapped: follows the state 1.00, the inputs 0.00
     """
-    _check(chunks, labels, fresh, carried, train_loss)
-    with torch.no_grad():
+    check_arguments(forward, chunks, labels, fresh, carried, train_loss)
+    with all_or_nothing(labels.device, forward), torch.no_grad():
         losses, _, after = _frozen(forward, chunks, labels, fresh)
         donors = _donors(labels)
         swapped = tuple(part.index_select(-2, donors) for part in flatten(carried))
@@ -172,7 +173,7 @@ def _frozen(
     """Run through the chunks; return losses, answers ``(chunks, rows)`` and the last state."""
     losses, answers = [], []
     for chunk in chunks:
-        logits, state = forward(chunk, state)
+        logits, state = call_forward(forward, chunk, labels, state)
         losses.append(torch.nn.functional.cross_entropy(logits, labels))
         answers.append(logits.argmax(1))
     return torch.stack(losses), torch.stack(answers), state
@@ -181,7 +182,7 @@ def _frozen(
 def _donors(labels: Tensor) -> Tensor:
     """For every row another one, of another label where there are enough: a permutation."""
     order = labels.argsort(stable=True)
-    largest = int(_counts(labels).max())
+    largest = int(counts_of(labels).max())
     donors = torch.empty_like(order)
     donors[order] = order.roll(largest)
     return donors
@@ -196,41 +197,9 @@ def _probe(state: State, labels: Tensor) -> float:
         raise ImportError("diagnose needs scikit-learn: pip install 'tbptt[series]'") from error
     rows = [part.movedim(-2, 0).reshape(len(labels), -1) for part in flatten(state)]
     features = torch.cat(rows, 1)
-    n_folds = min(5, int(_counts(labels).min()))
+    n_folds = min(5, int(counts_of(labels).min()))
     folds = StratifiedKFold(n_folds, shuffle=True, random_state=0)
     scores = cross_val_score(
         RidgeClassifier(), features.cpu().numpy(), labels.cpu().numpy(), cv=folds
     )
     return float(scores.mean())
-
-
-def _counts(labels: Tensor) -> Tensor:
-    """RowFlags of each class that there is."""
-    counts = torch.bincount(labels)
-    return counts[counts > 0]
-
-
-def _check(
-    chunks: Sequence[Tensor], labels: Tensor, fresh: State, carried: State, train_loss: float
-) -> None:
-    if not isinstance(labels, Tensor) or labels.dtype != torch.int64 or labels.ndim != 1:
-        raise TypeError("labels must be a Tensor of int64 with one label a row.")
-    counts = _counts(labels)
-    if len(counts) < 2 or int(counts.min()) < 2:
-        raise ValueError(
-            "labels must have two classes or more and two rows of each, got rows of each class: "
-            f"{counts.tolist()}."
-        )
-    if len(chunks) == 0:
-        raise ValueError("chunks is empty: pass the sequences of the training pass, cut in time.")
-    for name, state in (("fresh", fresh), ("carried", carried)):
-        for part in flatten(state):
-            if not isinstance(part, Tensor):
-                raise TypeError(f"{name} must be a Tensor or a tuple of them, got {part!r}.")
-            if part.ndim not in (2, 3) or part.shape[-2] != len(labels):
-                raise ValueError(
-                    f"{name} must be ({len(labels)}, hidden) or (layers, {len(labels)}, hidden), "
-                    f"a row for each label; got shape {tuple(part.shape)}."
-                )
-    if not math.isfinite(train_loss):
-        raise ValueError(f"train_loss must be finite, got {train_loss}.")

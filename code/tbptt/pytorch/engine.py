@@ -17,18 +17,13 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from tbptt.pytorch.adjoints import Adjoint, GenericAdjoint
-from tbptt.pytorch.checks import (
-    check_call,
-    check_cell,
-    check_finite,
-    check_flags,
-    check_shapes,
-    scalar_loss,
-)
-from tbptt.pytorch.derived import derived
+from tbptt.pytorch.adjoints import Adjoint
+from tbptt.pytorch.all_or_nothing import all_or_nothing
+from tbptt.pytorch.checks import check_call, check_gradients_on, check_truncation
+from tbptt.pytorch.routes import run_adjoint
 from tbptt.pytorch.row_flags import RowFlags
-from tbptt.pytorch.states import Cell, Parts, PassResult, S, pack, parts_of
+from tbptt.pytorch.sequences import prepared, send_back
+from tbptt.pytorch.states import Cell, Parts, PassResult, S, pack
 from tbptt.schedule import Truncation
 
 
@@ -41,6 +36,7 @@ def backward(
     *,
     resets: Tensor | None = None,
     mask: Tensor | None = None,
+    derived: bool | None = None,
 ) -> PassResult[S]:
     """Run a cell over a sequence and accumulate truncated gradients as ``loss.backward()`` does.
 
@@ -68,6 +64,12 @@ def backward(
     mask : Tensor of bool, shape (steps, batch), optional
         False where a row has no step, as where it is padded: its state waits there, whatever the
         inputs are, and errors of such a step are left out. `k2` counts these steps too.
+    derived : bool, optional
+        Whether derivatives worked out by hand are used, which exist for ``nn.RNNCell``,
+        ``nn.GRUCell`` and ``nn.LSTMCell``; otherwise autograd makes them, for any cell. The result
+        is the same. By default they are used where one call of the cell shows that it is nothing
+        but PyTorch's function of its weights: a cell that is hooked, patched or wrapped is not.
+        True insists, False forbids.
 
     Returns
     -------
@@ -84,8 +86,19 @@ def backward(
     RuntimeError
         If gradients are switched off.
     ValueError
-        If shapes do not fit, a value is NaN or infinite, the loss is not a scalar, or the cell
-        does not repeat itself. No gradient has been accumulated then.
+        If shapes do not fit, a value is NaN or infinite, the loss is not a scalar or does not
+        depend on the outputs, nothing requires a gradient, the cell does not repeat itself or
+        clips the errors that go back through it, or `derived` is True and cannot be.
+
+    Notes
+    -----
+    After any error, be it one of the cell's, the loss's or a hook's, ``.grad``, the random state
+    and the cell's buffers are as they were.
+
+    Derivatives by hand call the cell once, and with `resets` or `mask` once more for each step.
+    Otherwise it is called once for a trial, once for each step without a graph, and ``k1`` times
+    for many steps at once: hooks of the cell see these calls. Hooks of weights see the whole
+    gradient, once.
 
     References
     ----------
@@ -106,30 +119,18 @@ def backward(
     >>> x.grad.any(dim=(1, 2)).sum()  # its error has travelled 20 steps
     tensor(20)
     """
-    check_call(truncation)
-    first = tuple(part.detach() for part in parts_of(state))
-    check_shapes(inputs, first)
-    check_flags("resets", resets, inputs)
-    check_flags("mask", mask, inputs)
-    flags = RowFlags(resets, mask)
-    if mask is not None:
-        # Padding may hold anything; what it holds must not get into a product with zero.
-        inputs = inputs.masked_fill(~mask[..., None], 0)
-    check_finite(inputs, first)
-    by_hand = derived(cell)
-    adjoint: Adjoint
-    if by_hand is not None:
-        check_cell(cell, inputs, state)
-        adjoint = by_hand(cell, inputs, first, flags, like=state)
-    else:
-        stride = truncation.k1
-        adjoint = GenericAdjoint(cell, inputs, first, flags, stride=stride, like=state)
-    outputs = _outputs(adjoint, truncation, flags, *adjoint.sources())
-    loss = scalar_loss(loss_fn(outputs))
-    if loss.requires_grad:
-        loss.backward()
+    check_gradients_on()
+    check_call(cell, loss_fn)
+    check_truncation(truncation)
+    filled, first, flags = prepared(inputs, state, resets, mask)
+    with all_or_nothing(inputs.device, cell) as keep:
+        adjoint = run_adjoint(
+            cell, filled, first, flags, stride=truncation.k1, like=state, derived=derived
+        )
+        outputs = _outputs(adjoint, truncation, flags, *adjoint.sources())
+        loss = send_back(loss_fn, outputs, keep, inputs=inputs, own=adjoint.leaves())
     last = tuple(part[-1].clone() for part in adjoint.after)
-    return PassResult(loss.detach(), adjoint.after[0], pack(last, state))
+    return PassResult(loss, adjoint.after[0], pack(last, state))
 
 
 class _Outputs(torch.autograd.Function):

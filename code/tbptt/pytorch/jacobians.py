@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Generic
+from functools import partial
+from typing import Any, Generic
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, jacrev, vjp, vmap
+from torch.func import jacrev, vjp, vmap
 
-from tbptt.pytorch.states import Parts, S, flatten, pack, parts_of
+from tbptt.pytorch.alike import are_alike
+from tbptt.pytorch.slots import Slots
+from tbptt.pytorch.states import Parts, S, flatten, pack
+from tbptt.pytorch.steps import step
 
 __all__ = ["StepJacobians"]
 
@@ -43,9 +47,11 @@ class StepJacobians(Generic[S]):
     >>> jacobians.by_state(x, flat).shape, jacobians.by_weights(x, flat).shape
     (torch.Size([3, 4, 4]), torch.Size([3, 4, 40]))
     >>> gradient = jacobians.pull(torch.ones(3, 4), x, flat).sum(dim=0)
-    >>> jacobians.add_to_grad(gradient)
-    >>> cell.weight_hh.grad.shape, len(jacobians.pack(flat))
-    (torch.Size([8, 2]), 2)
+    >>> [tuple(share.shape) for share in jacobians.split(gradient)]
+    [(8, 1), (8, 2), (8,), (8,)]
+    >>> jacobians.check(x, flat)
+    >>> len(jacobians.pack(flat))
+    2
     """
 
     def __init__(self, cell: nn.Module, features: int, state: S) -> None:
@@ -53,7 +59,8 @@ class StepJacobians(Generic[S]):
             raise TypeError(f"cell must be an nn.Module, got {type(cell).__name__}.")
         self.cell, self.features = cell, features
         self._like, self._sizes = state, [part.shape[1] for part in flatten(state)]
-        self.learned = {name: w for name, w in cell.named_parameters() if w.requires_grad}
+        self._slots = Slots(cell)
+        self.learned = self._slots.weights
         if not self.learned:
             raise ValueError("The cell has no weights that require a gradient.")
         self.size = sum(w.numel() for w in self.learned.values())
@@ -70,7 +77,7 @@ class StepJacobians(Generic[S]):
     def step(self, x: Tensor, state: Tensor) -> Tensor:
         """Return the flat state after a step, without a graph."""
         with torch.no_grad():
-            after = parts_of(self.cell(x, self.pack(state)), like=self.parts(state))
+            after = step(self.cell, x.clone(), self.parts(state.clone()), self._like)
             return torch.cat(after, dim=1)
 
     def by_state(self, x: Tensor, state: Tensor) -> Tensor:
@@ -97,20 +104,88 @@ class StepJacobians(Generic[S]):
         shares = vmap(pull_row)(errors, x, state)
         return torch.cat([shares[name].flatten(1) for name in self.learned], dim=1)
 
-    def add_to_grad(self, gradient: Tensor) -> None:
-        """Add a flat gradient to the weights' ``.grad``, as ``backward`` does."""
-        sizes = [w.numel() for w in self.learned.values()]
-        for weight, share in zip(
-            self.learned.values(), torch.split_with_sizes(gradient, sizes), strict=True
-        ):
-            shaped = share.view_as(weight).clone()
-            weight.grad = shaped if weight.grad is None else weight.grad + shaped
+    def split(self, gradient: Tensor) -> tuple[Tensor, ...]:
+        """Return the share of each weight, in its shape, of a flat gradient."""
+        shares = torch.split_with_sizes(gradient, [w.numel() for w in self.learned.values()])
+        # Copies: gradients of different weights must not share memory.
+        return tuple(
+            share.view_as(weight).clone()
+            for share, weight in zip(shares, self.learned.values(), strict=True)
+        )
+
+    def check(self, x: Tensor, state: Tensor) -> None:
+        """Check that derivatives can be made, and are by all that the cell uses.
+
+        Raises
+        ------
+        ValueError
+            If the cell uses tensors that require a gradient and are no weights of its own, mixes
+            rows of the batch, or cannot be followed by ``torch.func``.
+        """
+        copies = {name: w.detach().requires_grad_() for name, w in self.learned.items()}
+        with torch.enable_grad():
+            after = self._step_with(copies, x, state)
+        others = self._slots.strangers(after, list(copies.values()))
+        if others:
+            raise ValueError(
+                f"The cell uses {', '.join(others)}, to which no gradient would come: make it a "
+                "parameter of the cell's, or use backward."
+            )
+        try:
+            self.pull(torch.ones_like(state[:1]), x[:1], state[:1])
+        except RuntimeError as error:
+            raise ValueError(
+                "torch.func cannot take derivatives of the cell, which must not branch on values, "
+                f"draw random numbers or write into buffers; backward can. It says: {error}"
+            ) from error
+        with torch.no_grad():
+            alone = self._step_with(self._weights(), x[-1:], state[-1:])
+        if not are_alike((alone,), (after[-1:].detach(),)):
+            raise ValueError(
+                "The cell gave another answer when it was applied to a row alone, but derivatives "
+                "are made for each by itself. Take what mixes rows out of it, or use online."
+            )
 
     def _weights(self) -> dict[str, Tensor]:
         return {name: w.detach() for name, w in self.learned.items()}
 
     def _step_of_row(self, weights: dict[str, Tensor], x: Tensor, state: Tensor) -> Tensor:
         """One row: flat state ``(state,)`` to flat state."""
-        given = self.pack(state[None])
-        after = functional_call(self.cell, weights, (x[None], given))
-        return torch.cat(parts_of(after, like=flatten(given)), dim=1)[0]
+        return self._step_with(weights, x[None], state[None])[0]
+
+    def _step_with(self, weights: dict[str, Tensor], x: Tensor, state: Tensor) -> Tensor:
+        call = partial(self._slots.call, weights)
+        # Copies, for a cell that works in place.
+        return torch.cat(step(call, x.clone(), self.parts(state.clone()), self._like), dim=1)
+
+
+def pattern(jacobians: StepJacobians[Any], state: Tensor, order: int, tries: int = 8) -> Tensor:
+    """Say which weight can touch which part of the state within `order` steps.
+
+    Returns
+    -------
+    Tensor of bool, shape (state, weights)
+        Found by derivatives at random inputs and states.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from tbptt.pytorch.forward_mode import pattern
+    >>> from tbptt.pytorch.jacobians import StepJacobians
+    >>> zero = torch.zeros(1, 2)
+    >>> jacobians = StepJacobians(torch.nn.RNNCell(1, 2), 1, zero)
+    >>> pattern(jacobians, zero, order=1).sum(dim=1)  # weights that touch a state in one step
+    tensor([5, 5])
+    >>> pattern(jacobians, zero, order=2).sum(dim=1)  # in two steps: all ten
+    tensor([10, 10])
+    """
+    generator = torch.Generator().manual_seed(0)
+    x, at = (
+        torch.randn(tries, size, generator=generator).to(state)
+        for size in (jacobians.features, state.shape[1])
+    )
+    reached = (jacobians.by_weights(x, at) != 0).any(dim=0)
+    moves = (jacobians.by_state(x, at) != 0).any(dim=0).to(state.dtype)
+    for _ in range(order - 1):
+        reached = reached | (moves @ reached.to(state.dtype) > 0)
+    return reached

@@ -9,8 +9,11 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from tbptt.pytorch.checks import check_finite, check_shapes, scalar_loss
-from tbptt.pytorch.states import Cell, PassResult, S, pack, parts_of
+from tbptt.pytorch.all_or_nothing import all_or_nothing
+from tbptt.pytorch.checks import check_call, check_gradients_on, check_run
+from tbptt.pytorch.sequences import prepared, send_back
+from tbptt.pytorch.states import Cell, Parts, PassResult, S, pack
+from tbptt.pytorch.steps import run_in_graph
 
 __all__ = ["reweighted"]
 
@@ -21,6 +24,9 @@ def reweighted(
     inputs: Tensor,
     state: S,
     factors: ArrayLike,
+    *,
+    resets: Tensor | None = None,
+    mask: Tensor | None = None,
 ) -> PassResult[S]:
     """Accumulate the gradient in which errors are multiplied by a factor at each step back.
 
@@ -36,6 +42,9 @@ def reweighted(
     factors : array_like, shape (steps,)
         Of the errors that cross from each step to the one before. The state before the first step
         is a constant, whatever the first entry is.
+    resets, mask : Tensor of bool, shape (steps, batch), optional
+        As for :func:`tbptt.pytorch.backward`. Where a row waits, its errors are multiplied all the
+        same: factors belong to the steps of the batch.
 
     Returns
     -------
@@ -45,7 +54,10 @@ def reweighted(
     Raises
     ------
     TypeError, ValueError
-        If arguments are of the wrong kind or shape, or a value is NaN or infinite.
+        If arguments are of the wrong kind or shape, a value is NaN or infinite, or the loss does
+        not depend on the outputs. No gradient has been accumulated then.
+    RuntimeError
+        If gradients are switched off.
 
     References
     ----------
@@ -64,25 +76,26 @@ def reweighted(
     >>> x.grad.ravel()  # halved and doubled; nothing crosses to the first
     tensor([0.0000, 0.5000, 0.5000, 0.5000])
     """
-    now = tuple(part.detach() for part in parts_of(state))
-    check_shapes(inputs, now)
-    check_finite(inputs, now)
+    check_gradients_on()
+    check_call(cell, loss_fn)
+    filled, first, flags = prepared(inputs, state, resets, mask)
     row = np.asarray(factors, dtype=np.float64)
     if row.shape != (len(inputs),) or not np.isfinite(row).all():
         raise ValueError(
             f"factors must be (steps,) = ({len(inputs)},) finite numbers, got shape {row.shape}."
         )
-    outputs = []
-    for t, x in enumerate(inputs):
-        now = tuple(_scaled(part, float(row[t])) for part in now)
-        now = parts_of(cell(x, pack(now, state)), like=now)
-        outputs.append(now[0])
-    stacked = torch.stack(outputs)
-    loss = scalar_loss(loss_fn(stacked))
-    if loss.requires_grad:
-        loss.backward()
-    last = tuple(part.detach() for part in now)
-    return PassResult(loss.detach(), stacked.detach(), pack(last, state))
+
+    def enter(t: int, now: Parts) -> Parts:
+        return tuple(_scaled(part, float(row[t])) for part in now)
+
+    with all_or_nothing(inputs.device, cell) as keep:
+        _, after = run_in_graph(cell, filled, first, flags, like=state, enter=enter)
+        outputs = torch.stack([now[0] for now in after])
+        check_run((outputs, *after[-1]))
+        # A copy: the loss may work in place.
+        loss = send_back(loss_fn, flags.own_outputs(outputs).clone(), keep, inputs=inputs)
+    last = tuple(part.detach() for part in after[-1])
+    return PassResult(loss, outputs.detach(), pack(last, state))
 
 
 def _scaled(part: Tensor, factor: float) -> Tensor:

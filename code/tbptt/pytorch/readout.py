@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
-from torch.func import functional_call
 
 from tbptt._checks import positive_int
+from tbptt.pytorch.all_or_nothing import all_or_nothing
+from tbptt.pytorch.checks import NO_ERROR
+from tbptt.pytorch.slots import Slots
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
@@ -26,7 +29,8 @@ def chunked_loss(
     Parameters
     ----------
     readout : nn.Module
-        Maps outputs ``(steps, batch, hidden)`` to logits, step by step.
+        Maps outputs ``(steps, batch, hidden)`` to logits, step by step. Modules and weights may be
+        registered in it more than once.
     loss : callable
         ``loss(logits, targets)`` of some steps, a scalar that **adds up** over steps: a sum, not a
         mean.
@@ -48,7 +52,9 @@ def chunked_loss(
     TypeError, ValueError
         If `chunk` is not an integer of at least 1, `readout` is no module, or `loss` has parameters
         of its own, which belong into the readout; when called, if outputs and targets differ in
-        steps, or the loss of a chunk is not a scalar Tensor.
+        steps, the loss of a chunk is not a scalar Tensor, losses of two steps do not add up, no
+        chunk's depends on the outputs, or one depends on something that requires a gradient and is
+        no parameter of the readout.
 
     Examples
     --------
@@ -68,9 +74,14 @@ def chunked_loss(
         raise TypeError(f"readout must be an nn.Module, got {type(readout).__name__}.")
     if isinstance(loss, nn.Module) and any(True for _ in loss.parameters()):
         raise ValueError("loss must have no parameters of its own: make them part of the readout.")
+    if not callable(loss):
+        raise TypeError(f"loss must be callable, got {type(loss).__name__}.")
+    if not isinstance(targets, Tensor) or not targets.ndim:
+        raise TypeError("targets must be a Tensor (steps, batch, ...).")
 
-    def part(weights: dict[str, Tensor], outputs: Tensor, first: int) -> Tensor:
-        logits = functional_call(readout, weights, (outputs,))
+    def part(slots: Slots, weights: dict[str, Tensor], outputs: Tensor, first: int) -> Tensor:
+        # A copy, for a readout that works in place.
+        logits = slots.call(weights, outputs.clone())
         value = loss(logits, targets[first : first + chunk])
         if not isinstance(value, Tensor):
             raise TypeError(f"loss must return a scalar Tensor, got {type(value).__name__}.")
@@ -79,21 +90,50 @@ def chunked_loss(
                 f"loss must return a scalar for {chunk} steps, got shape {tuple(value.shape)}: sum "
                 "over steps and rows."
             )
+        if not first and isinstance(logits, Tensor):
+            _check_sum(loss, logits.detach(), targets)
+        others = slots.strangers(value, [outputs, *weights.values()])
+        if others:
+            raise ValueError(
+                f"The loss uses {', '.join(others)} past the readout, where no gradient would come "
+                "to it: let the readout use it, as a parameter of its own."
+            )
         return value * scale
 
     def loss_fn(outputs: Tensor) -> Tensor:
+        if not isinstance(outputs, Tensor) or outputs.ndim < 2:
+            raise TypeError("outputs must be a Tensor (steps, batch, hidden).")
         if len(outputs) != len(targets):
             raise ValueError(
                 f"outputs hold {len(outputs)} steps, but targets hold {len(targets)}. Pass the "
                 "targets of this sequence."
             )
         # At every call: what is frozen may change between two.
-        weights = {name: w for name, w in readout.named_parameters() if w.requires_grad}
-        return _chunked(
-            outputs, part, chunk, torch.is_grad_enabled(), tuple(weights), *weights.values()
-        )
+        slots = Slots(readout)
+        wanted = torch.is_grad_enabled()
+        with all_or_nothing(outputs.device, readout):
+            return _chunked(
+                outputs, partial(part, slots), chunk, wanted, tuple(slots.weights),
+                *slots.weights.values(),
+            )  # fmt: skip
 
     return loss_fn
+
+
+def _check_sum(loss: Loss, logits: Tensor, targets: Tensor) -> None:
+    """Check on the first two steps that losses add up: of a mean, chunks give another number."""
+    if len(logits) < 2:
+        return
+    pairs = (slice(0, 2), slice(0, 1), slice(1, 2))
+    with torch.no_grad():
+        both, one, other = (float(loss(logits[at].clone(), targets[at])) for at in pairs)
+    # Far apart: sums of numbers that cancel out round more than others, a mean is half the sum.
+    if abs(one + other - both) > 0.1 * max(abs(one), abs(other), abs(both)):
+        raise ValueError(
+            f"loss must add up over steps, but of the first two it is {one:.3g} and {other:.3g}, "
+            f"and of both together {both:.3g}: sum over steps and rows, and pass "
+            "scale=1 / (steps * batch) for their mean."
+        )
 
 
 class _Chunked(torch.autograd.Function):
@@ -124,18 +164,23 @@ class _Chunked(torch.autograd.Function):
         copies = [weight.detach().requires_grad_() for weight in weights]
         of_outputs = torch.zeros_like(outputs)
         of_weights = [torch.zeros_like(copy, dtype=wide) for copy in copies]
+        reached = False
         for first in range(0, len(outputs), chunk):
             piece = outputs[first : first + chunk].detach().requires_grad_()
             with torch.set_grad_enabled(wanted):
-                # A copy of the piece, for a readout that works in place.
-                value = part(dict(zip(names, copies, strict=True)), piece.clone(), first)
+                value = part(dict(zip(names, copies, strict=True)), piece, first)
             total += value.detach()
             if not value.requires_grad:  # nobody wants gradients, or the loss is a constant
                 continue
-            shares = torch.autograd.grad(value, (piece, *copies), materialize_grads=True)
-            of_outputs[first : first + chunk] = shares[0]
-            for running, share in zip(of_weights, shares[1:], strict=True):
-                running += share
+            of_piece, *shares = torch.autograd.grad(value, (piece, *copies), allow_unused=True)
+            if of_piece is not None:
+                of_outputs[first : first + chunk] = of_piece
+                reached = True
+            for running, share in zip(of_weights, shares, strict=True):
+                if share is not None:
+                    running += share
+        if wanted and ctx.needs_input_grad[0] and not reached:
+            raise ValueError(NO_ERROR)
         of_weights = [
             whole.to(weight.dtype) for whole, weight in zip(of_weights, weights, strict=True)
         ]

@@ -66,3 +66,9 @@ class RowFlags:
         """Leave out errors of steps that a row does not have."""
         # Filled and not multiplied: what a loss makes of padding may be infinite.
         return errors if self.mask is None else errors.masked_fill(~self.mask[..., None], 0)
+
+    def own_outputs(self, outputs: Tensor) -> Tensor:
+        """Return outputs through which no error goes back to a step that a row does not have."""
+        if self.mask is None:
+            return outputs
+        return torch.where(self.mask[..., None], outputs, outputs.detach())

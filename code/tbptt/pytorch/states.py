@@ -80,14 +80,24 @@ def parts_of(state: State, *, like: Parts | None = None) -> Parts:
             if part.ndim != 2:
                 raise ValueError(f"state must be (batch, hidden), got shape {tuple(part.shape)}.")
         return parts
-    returned, given = (
-        [(tuple(part.shape), part.dtype) for part in state] for state in (parts, like)
-    )
-    if returned != given:
-        error = ValueError if len(returned) == len(given) else TypeError
+    if len(parts) != len(like) or any(
+        part.shape != given.shape for part, given in zip(parts, like, strict=False)
+    ):
+        error = ValueError if len(parts) == len(like) else TypeError
         raise error(
-            f"The cell must return a state like the one it is given, {given}; it returned "
-            f"{returned}. cell(x, state) -> state: an output apart from the state belongs in "
+            f"The cell must return a state like the one it is given, {_shapes(like)}; it returned "
+            f"{_shapes(parts)}. cell(x, state) -> state: an output apart from the state belongs in "
             "loss_fn."
         )
+    for part, given in zip(parts, like, strict=True):
+        if (part.dtype, part.device) != (given.dtype, given.device):
+            raise TypeError(
+                f"The cell was given a state that is {given.dtype} on {given.device}, and returned "
+                f"{part.dtype} on {part.device}: bring cell, inputs and state to one dtype and "
+                "device, or use torch.autocast."
+            )
     return parts
+
+
+def _shapes(parts: Parts) -> str:
+    return ", ".join(str(tuple(part.shape)) for part in parts)

@@ -9,14 +9,27 @@ of the moment.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from tbptt.pytorch.checks import check_call, check_flags, scalar_loss
+from tbptt.pytorch.all_or_nothing import all_or_nothing
+from tbptt.pytorch.checks import (
+    check_alike,
+    check_call,
+    check_finite,
+    check_flags,
+    check_gradients_on,
+    check_run,
+    check_truncation,
+)
+from tbptt.pytorch.past import Past
 from tbptt.pytorch.row_flags import RowFlags
+from tbptt.pytorch.sequences import filled, send_back
 from tbptt.pytorch.states import Cell, Parts, PassResult, S, pack, parts_of
+from tbptt.pytorch.steps import run_in_graph
 from tbptt.schedule import Truncation
 
 
@@ -32,6 +45,8 @@ class Block(NamedTuple):
         Whatever the loss wants beside the outputs.
     resets : Tensor of bool, shape (steps, batch), optional
         Where True, the row's state is zero before the step.
+    mask : Tensor of bool, shape (steps, batch), optional
+        False where a row has no step: its state waits, and errors of such a step are left out.
 
     Examples
     --------
@@ -45,6 +60,7 @@ class Block(NamedTuple):
     inputs: Tensor
     targets: Any
     resets: Tensor | None = None
+    mask: Tensor | None = None
 
 
 def online(
@@ -59,18 +75,20 @@ def online(
     Every pass accumulates into ``.grad`` the gradient of its block's loss through the last `k2`
     steps, run again with the current weights: Williams and Peng's BPTT(h; h') with ``h = k2`` and
     ``h' = k1`` [1]_. As long as the weights stay as they are, the passes add up to exactly what
-    :func:`tbptt.pytorch.backward` gives. With ``k1 = k2`` this is the plain chunked loop: carry the
-    state, detach it, go on.
+    :func:`tbptt.pytorch.backward` gives. With ``k1 = k2`` and blocks of that length this is the
+    plain chunked loop: carry the state, detach it, go on. A last block that is shorter reaches back
+    over `k2` steps all the same, into the block before.
 
     Nothing is kept but the last ``k2 - 1`` steps, however long the stream.
 
     Parameters
     ----------
     cell : callable
-        ``cell(x, state) -> state`` for one step.
+        ``cell(x, state) -> state`` for one step. It is called step by step, as a loop of your own
+        would, and may do what :func:`tbptt.pytorch.backward` refuses, as drop units out.
     loss_fn : callable
-        ``loss_fn(outputs, targets)`` of one block, a scalar.
-    blocks : iterable of Block, or of tuples (inputs, targets[, resets])
+        ``loss_fn(outputs, targets)`` of one block, a scalar. It may work in place.
+    blocks : iterable of Block, or of tuples (inputs, targets[, resets[, mask]])
         The stream, `k1` steps at a time.
     state : Tensor (batch, hidden), or tuple or list of them
         The state before the first step. Treated as a constant. The cell is handed states of the
@@ -88,7 +106,8 @@ def online(
     ------
     TypeError, ValueError
         If a block is longer than `k1`, follows a shorter one, does not fit the state, or has inputs
-        that require gradients; or if the loss is not a finite scalar.
+        that require gradients; if a value is NaN or infinite; or if the loss is not a finite
+        scalar, or does not depend on the outputs. The block has changed no gradient then.
     RuntimeError
         If gradients are switched off.
 
@@ -114,75 +133,61 @@ def online(
     >>> outputs.shape, state.shape  # of the last block
     (torch.Size([5, 4, 8]), torch.Size([4, 8]))
     """
-    check_call(truncation)
+    check_call(cell, loss_fn)
+    check_truncation(truncation)
     # Copies, here and of the blocks: the caller may write over buffers in between.
     parts = tuple(part.detach().clone() for part in parts_of(state))
-    past = _Past(truncation.k2 - 1)
+    check_finite("state", *parts)
+    return _passes(cell, loss_fn, blocks, parts, truncation, state)
+
+
+def _passes(
+    cell: Cell[S],
+    loss_fn: Callable[[Tensor, Any], Tensor],
+    blocks: Iterable[Block | tuple[Any, ...]],
+    parts: Parts,
+    truncation: Truncation,
+    like: S,
+) -> Iterator[PassResult[S]]:
+    past = Past(truncation.k2 - 1)
     ended = False
     for item in blocks:
-        block = Block(*item)
-        _check_block(block, parts, truncation, ended)
+        check_gradients_on()
+        block = _checked(item, parts, truncation, ended)
         steps = len(block.inputs)
         ended = steps < truncation.k1
-        x, resets, first = past.window(block, truncation.k2, parts)
-        states, outputs = [], []
-        flags, now = RowFlags(resets), first
-        for t in range(len(x)):
-            now = flags.at(t).enter(now)
-            states.append(tuple(part.detach() for part in now))
-            now = parts_of(cell(x[t], pack(now, state)), like=parts)
-            outputs.append(now[0])
-        owned = torch.stack(outputs[-steps:])
-        detached = owned.detach().clone()  # the loss may work in place
-        loss = scalar_loss(loss_fn(owned, block.targets))
-        if loss.requires_grad:
-            loss.backward()
-        parts = tuple(part.detach() for part in now)
-        past.keep(x, resets, states)
+        x, flags, first = past.window(block.inputs, RowFlags(block.resets, block.mask), parts)
+        with all_or_nothing(x.device, cell) as keep:
+            used, after = run_in_graph(cell, x, first, flags, like=like)
+            outputs = torch.stack([now[0] for now in after[-steps:]])
+            check_run((outputs, *after[-1]))
+            owned = flags.at(slice(-steps, None)).own_outputs(outputs)
+            # A copy: the loss may work in place.
+            loss = send_back(partial(_loss_of, loss_fn, block.targets), owned.clone(), keep)
+        parts = tuple(part.detach() for part in after[-1])
+        past.keep(x, flags, used)
         last = tuple(part.clone() for part in parts)
-        yield PassResult(loss.detach(), detached, pack(last, state))
+        yield PassResult(loss, outputs.detach(), pack(last, like))
 
 
-class _Past:
-    """The last steps of a stream: inputs, resets and the states before them."""
-
-    def __init__(self, steps: int) -> None:
-        self._steps = steps
-        self._inputs: Tensor | None = None
-        self._resets: Tensor | None = None
-        self._states: list[Parts] = []
-
-    def window(self, block: Block, k2: int, now: Parts) -> tuple[Tensor, Tensor | None, Parts]:
-        """Return inputs, resets and first state of the window that ends with a block."""
-        old = min(len(self._states), k2 - len(block.inputs))
-        if not old or self._inputs is None:
-            return block.inputs, block.resets, now
-        x = torch.cat([self._inputs[-old:], block.inputs])
-        resets = None
-        if self._resets is not None or block.resets is not None:
-            marks = [
-                torch.zeros(part.shape[:2], dtype=torch.bool, device=part.device)
-                if given is None
-                else given
-                for part, given in ((self._inputs, self._resets), (block.inputs, block.resets))
-            ]
-            resets = torch.cat([marks[0][-old:], marks[1]])
-        return x, resets, self._states[-old]
-
-    def keep(self, x: Tensor, resets: Tensor | None, states: list[Parts]) -> None:
-        """Remember what the next window may need, and let go of the rest."""
-        if self._steps:
-            self._inputs = x[-self._steps :].clone()
-            self._resets = None if resets is None else resets[-self._steps :].clone()
-            self._states = states[-self._steps :]
+def _loss_of(loss_fn: Callable[[Tensor, Any], Tensor], targets: Any, outputs: Tensor) -> Tensor:
+    return loss_fn(outputs, targets)
 
 
-def _check_block(block: Block, parts: Parts, truncation: Truncation, ended: bool) -> None:
+def _checked(item: Any, parts: Parts, truncation: Truncation, ended: bool) -> Block:
+    """Return a block whose padding is filled."""
     if ended:
         raise ValueError(
             f"A block shorter than k1={truncation.k1} steps must be the last of its stream; begin "
             "another stream with the state that the last pass gave."
         )
+    if not isinstance(item, tuple | list) or not 2 <= len(item) <= 4:
+        size = f" of {len(item)}" if isinstance(item, tuple | list) else ""
+        raise TypeError(
+            "A block must be a Block or a tuple (inputs, targets[, resets[, mask]]), got "
+            f"{type(item).__name__}{size}."
+        )
+    block = Block(*item)
     if not isinstance(block.inputs, Tensor):
         raise TypeError(f"A block's inputs must be a Tensor, got {type(block.inputs).__name__}.")
     if block.inputs.requires_grad:
@@ -196,4 +201,10 @@ def _check_block(block: Block, parts: Parts, truncation: Truncation, ended: bool
             f"A block's inputs must be (steps, batch, ...) with 1 to k1={truncation.k1} steps and "
             f"batch {len(parts[0])}, that of the state; got shape {shape}."
         )
+    for part in parts:
+        check_alike("state", part, block.inputs)
     check_flags("resets", block.resets, block.inputs)
+    check_flags("mask", block.mask, block.inputs)
+    inputs = filled(block.inputs, block.mask)
+    check_finite("inputs", inputs)
+    return block._replace(inputs=inputs)
