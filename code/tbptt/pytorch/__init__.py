@@ -10,5 +10,10 @@ from tbptt.pytorch.engine import backward
 from tbptt.pytorch.readout import chunked_loss
 from tbptt.pytorch.states import PassResult
 from tbptt.pytorch.stream import Block, online
+from tbptt.pytorch.watching.seen import Border, Seen
+from tbptt.pytorch.watching.watching import watch
 
-__all__ = ["Block", "Diagnosis", "PassResult", "backward", "chunked_loss", "diagnose", "online"]
+__all__ = [
+    "Block", "Border", "Diagnosis", "PassResult", "Seen", "backward", "chunked_loss", "diagnose",
+    "online", "watch",
+]  # fmt: skip
