@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections import deque
 from collections.abc import Iterable, Sequence
 
 import torch
@@ -11,7 +12,8 @@ from torch import Tensor
 from tbptt.pytorch.watching.kinds import Came
 from tbptt.pytorch.watching.ledger import Call
 
-_FEATURES, _UNITS = 8, 16  # so many numbers of an input, and of a strange state, are kept
+# So many numbers of an input are kept, so many steps of the past, so many units of a strange state.
+_FEATURES, _STEPS, _UNITS = 8, 8, 16
 
 
 class Carried:
@@ -62,6 +64,7 @@ class Evidence:
 
     def __init__(self) -> None:
         self._before: Came | None = None
+        self._latest: deque[Came] = deque(maxlen=_STEPS)
         self._given: Tensor | None = None
         self._end_given = 0
         self._to_measure = False
@@ -73,6 +76,7 @@ class Evidence:
     def pass_by(self, call: Call, came: Came) -> None:
         """Note a step inside a chunk, which costs little: the first tells how far inputs move."""
         before, self._before = self._before, came
+        self._latest.append(came)
         if self._to_measure:
             self._to_measure = False
             self._measure(call, came, before)
@@ -90,8 +94,10 @@ class Evidence:
         if before is not None:
             last = before.time_major()
             call.before = _part(last, -1, call)
+            call.past = self._past(call)
             end = last.data_ptr() + last.element_size() * last.stride(0) * len(last)
-            call.follows = _goes_on(end, x, call.steps)
+            call.follows = _goes_on(end, x, came.inputs._base)
+        self._latest.append(came)
         self._to_measure = call.steps == 1
         if not self._to_measure:
             self._measure(call, came, None)
@@ -106,6 +112,15 @@ class Evidence:
         if len(x) > 1 and x.is_floating_point() and came.sizes is None:
             call.moves = (x[1:] - x[:-1]).abs().mean()
 
+    def _past(self, call: Call) -> Tensor | None:
+        """Return a few numbers of the last steps of the last calls, row by row."""
+        past = [came.time_major()[-_STEPS:] for came in self._latest]
+        alike = [x for x in past if x.ndim > 1 and x.shape[1:] == past[-1].shape[1:]]
+        steps = torch.cat(alike)[-_STEPS:]
+        if steps.shape[1] != call.rows:
+            return None
+        return steps.flatten(2)[..., :_FEATURES].transpose(0, 1).flatten(1).clone()
+
     def _compare_given(self, call: Call) -> None:
         given, self._given = self._given, None
         if given is None or given.ndim < 2:
@@ -114,7 +129,7 @@ class Evidence:
         ways = [way for way in ways if way.shape[:2] == (call.steps, call.rows)]
         if ways:
             if not call.linked and not call.follows:
-                call.follows = any(_goes_on(self._end_given, way, call.steps) for way in ways)
+                call.follows = any(_goes_on(self._end_given, x, given._base) for x in ways)
             step = ways[0].stride(0) * len(ways[0])
             self._end_given = given.data_ptr() + given.element_size() * step
 
@@ -126,12 +141,11 @@ def _part(inputs: Tensor, step: int, call: Call) -> Tensor | None:
     return inputs[step].detach().reshape(call.rows, -1)[:, :_FEATURES].clone()
 
 
-def _goes_on(end: int, x: Tensor, steps: int) -> bool:
+def _goes_on(end: int, x: Tensor, whole: Tensor | None) -> bool:
     """Tell whether a time-major tensor begins at an address, as a chunk of one longer in time.
 
-    A part of a tensor that holds other rows, or other sequences, does not.
+    A part of a whole that holds other rows, or other sequences, does not.
     """
-    whole = x._base
     if whole is None or x.data_ptr() != end:
         return False
     rest = tuple(x.shape[1:]), tuple(x.stride()[1:])
@@ -139,7 +153,7 @@ def _goes_on(end: int, x: Tensor, steps: int) -> bool:
         sizes = [list(whole.shape), list(whole.stride())]
         for each in sizes:
             del each[axis]
-        if tuple(map(tuple, sizes)) == rest and (len(x) > 1 or steps == 1):
+        if tuple(map(tuple, sizes)) == rest:
             return True
     return False
 

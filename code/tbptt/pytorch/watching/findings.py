@@ -183,7 +183,10 @@ def _zeroed_though_it_goes_on(history: History) -> Iterator[str]:
     anew = [
         call
         for call, _ in history.borders
-        if call.follows and call.recorded and call.source is None
+        if call.follows
+        and call.recorded
+        and call.source is None
+        and (all(call.row_flags()[1]) or call.number in history.drawn)
     ]
     following = [call for call, _ in history.borders if call.follows and call.recorded]
     if len(anew) >= 2 and len(anew) > 0.9 * len(following):
@@ -256,20 +259,20 @@ def _jump(carried: list[Call], moves: list[float]) -> float | None:
 
 
 def _other_successors(carried: list[Call]) -> str:
-    """Say if what came before a window was followed by one window, and later by another."""
-    after: dict[bytes, bytes] = {}
-    changed = same = 0
+    """Say if the same past was followed by one window, and later by another."""
+    after: dict[str, str] = {}
+    changed: dict[str, bool] = {}
     for call in carried:
-        if call.begins is None or call.before is None:
+        if call.begins is None or call.past is None:
             continue
-        for old, new in zip(call.before.tolist(), call.begins.tolist(), strict=True):
-            key, value = repr(old).encode(), repr(new).encode()
-            if key in after:
-                changed += after[key] != value
-                same += after[key] == value
+        for old, new in zip(call.past.tolist(), call.begins.tolist(), strict=True):
+            key, value = repr(old), repr(new)
+            if key in after and len(set(old)) > 1:  # padding says nothing
+                changed[key] = changed.get(key, False) or after[key] != value
             after[key] = value
-    if changed > 4 * same and changed >= _SAMPLES:
-        return f"{changed} windows were followed by another window than the last time"
+    others = sum(changed.values())
+    if others >= _SAMPLES and others > 0.5 * len(changed):
+        return f"{others} of {len(changed)} windows were followed by another one than before"
     return ""
 
 
@@ -317,14 +320,6 @@ def _uneven_chunks(history: History) -> Iterator[str]:
         )
 
 
-def _relayed(history: History) -> Iterator[str]:
-    if any(call.by_hand for call in history.calls):
-        yield (
-            "The state comes in as a leaf that wants a gradient: errors are passed on by hand, "
-            "which cannot be seen here. What is counted are the parts between."
-        )
-
-
 def _any(flag: object) -> bool:
     return bool(torch.as_tensor(flag).any())
 
@@ -332,5 +327,5 @@ def _any(flag: object) -> bool:
 _FINDERS: tuple[Callable[[History], Iterator[str]], ...] = (
     _never_detached, _counted_twice, _stale_inside, _detached_in_part, _detached_at_every_step,
     _zeroed_though_it_goes_on, _drawn_anew, _carried_across_a_jump, _into_validation,
-    _rows_cut_off, _uneven_chunks, _relayed,
+    _rows_cut_off, _uneven_chunks,
 )  # fmt: skip

@@ -125,6 +125,10 @@ class Hooks:
             return
         if call.linked:
             self._listen(call.number, came, borders, ends)
+        else:
+            for end in ends:
+                if end is not None:
+                    end.register_prehook(self._last_look(call.number))
         for place, (part, end) in enumerate(zip(results, ends, strict=True)):
             if end is not None:
                 _notes(end)[self._key] = call.number, place
@@ -271,6 +275,16 @@ class Hooks:
             parts = self._came.pop((call.number, place), [])
             backward = self.ledger.running(running_pass())
             backward.arrivals.append(Arrival(call, steps, error.detach(), parts, by_step))
+
+        return note
+
+    def _last_look(self, number: int) -> Callable[[Any], None]:
+        """Note whether errors are left once all hooks of a result have seen them."""
+
+        def note(errors: tuple[Tensor | None, ...]) -> None:
+            sent = self.ledger.running(running_pass()).sent
+            if not sent.get(number):
+                sent[number] = any(error is not None and bool(error.any()) for error in errors)
 
         return note
 

@@ -49,6 +49,8 @@ class Call:
     begins, before : Tensor, shape (rows, features), or None
         Where the state has no way back: a part of the first step's inputs, and of the inputs of
         the step before it, in the last call.
+    past : Tensor, shape (rows, numbers), or None
+        As `before`, of several steps.
     moves : Tensor or None
         How far the inputs move from step to step, on average.
     follows : bool
@@ -71,6 +73,7 @@ class Call:
     strange: Tensor | None = None
     begins: Tensor | None = None
     before: Tensor | None = None
+    past: Tensor | None = None
     moves: Tensor | None = None
     follows: bool = False
 
@@ -127,6 +130,8 @@ class Pass:
         By call, some numbers of these errors, to tell a loss that comes twice.
     links : set of (call, earlier call)
         Where an error other than zero went from the one to the other.
+    sent : dict of int to bool
+        By call, whether what it sent back was other than zero.
     arrivals : list of Arrival
         What has not been looked at yet: that is done for many steps at once.
     """
@@ -134,6 +139,7 @@ class Pass:
     direct: dict[int, Tensor] = field(default_factory=dict)
     prints: dict[int, Tensor] = field(default_factory=dict)
     links: set[tuple[int, int]] = field(default_factory=set)
+    sent: dict[int, bool] = field(default_factory=dict)
     arrivals: list[Arrival] = field(default_factory=list)
 
     def enter(self, call: Call, steps: Tensor) -> None:
@@ -154,6 +160,10 @@ class Pass:
                     self._enter(arrivals[0], arrivals[0].error)
             else:
                 self._settle(arrivals)
+        # Errors that came to a call and left it as zeros went no further: a hook of the reader's,
+        # which runs after ours, has stopped them at the border.
+        stopped = {number for number, some in self.sent.items() if not some} - self.direct.keys()
+        self.links = {link for link in self.links if link[1] not in stopped}
 
     def _settle(self, arrivals: list[Arrival]) -> None:
         whole = torch.stack([arrival.error for arrival in arrivals])
@@ -166,6 +176,7 @@ class Pass:
             sizes = torch.linalg.vector_norm(sent.flatten(1), torch.inf, 1)
             size.index_add_(0, places, sizes)
             for (i, number, _), some in zip(parts, sizes.tolist(), strict=True):
+                self.sent[number] = self.sent.get(number, False) or bool(some)
                 if some:
                     self.links.add((number, arrivals[i].call.number))
         own = whole - sums

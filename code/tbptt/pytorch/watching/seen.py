@@ -126,19 +126,17 @@ class Seen:
     @property
     def truncation(self) -> Truncation | None:
         """The truncation that it is, or None: where it differs from all of them."""
-        counts = self.counts()
-        if not counts.any() or counts.max() > 1:
+        borders = [border for border in self.borders if not border.linked]
+        begin = borders[0].step if borders else 0
+        counts = self.counts()[begin:, begin:]
+        owned = [stop - first for start, first, stop in self.passes if start >= begin]
+        if not owned or counts.max() != 1:
             return None
-        ends = [stop for _, _, stop in self.passes]
-        k1, k2 = min(ends), int(counts.sum(axis=1).max())
-        pieces = self._pieces()
-        for guess in (Truncation(min(k1, k2), k2), Truncation.epochwise(k2)):
-            if all(
-                np.array_equal(counts[a:b, a:b], guess.reach(b - a)) for a, b in pieces
-            ) and counts.sum() == sum(counts[a:b, a:b].sum() for a, b in pieces):
-                return guess
-            reach = guess.reach(len(counts))
-            if np.array_equal(counts, reach) or _short_at_the_end(counts, guess):
+        k2 = int(counts.sum(axis=1).max())
+        anew = [b.step - begin for b in borders if "carried" not in b.rows]
+        pieces = list(zip(anew or [0], [*anew[1:], len(counts)], strict=True))
+        for guess in (Truncation(min(owned[0], k2), k2), Truncation.epochwise(k2)):
+            if _is(counts, guess, [(0, len(counts))]) or _is(counts, guess, pieces):
                 return guess
         return None
 
@@ -216,13 +214,6 @@ class Seen:
     def _history(self) -> History:
         return History.of(self._one.ledger, self._failed)
 
-    def _pieces(self) -> list[tuple[int, int]]:
-        """Return the stretches between borders where no row was carried."""
-        borders = self.borders
-        begins = [b.step for b in borders if not b.linked and "carried" not in b.rows]
-        begins = sorted({0, *begins})
-        return list(zip(begins, [*begins[1:], len(self.counts())], strict=True))
-
     def _described(self) -> list[str]:
         hooks, (name,) = self._one, self._hooks
         kind = type(hooks.module).__name__
@@ -245,6 +236,11 @@ class Seen:
         carried = sum("carried" in border.rows for border in borders)
         if borders:
             lines.append(f"State: carried at {carried} of {len(borders)} borders.")
+        if any(call.by_hand for call in calls.values()):
+            lines.append(
+                "The state came in as a leaf that wants a gradient: errors are passed on by hand, "
+                "or by an engine, which cannot be seen here. Counted are the parts between."
+            )
         if hooks.again:
             lines.append(
                 f"{hooks.again} calls ran inside a backward pass, as checkpointing makes them; "
@@ -259,6 +255,17 @@ def _named(truncation: Truncation | None) -> str:
     k1, k2 = truncation.k1, truncation.k2
     kind = "epochwise" if k1 == k2 else "true" if k1 == 1 else "semi-epochwise"
     return f"{kind} truncation, {truncation}"
+
+
+def _is(counts: NDArray[np.int64], guess: Truncation, pieces: list[tuple[int, int]]) -> bool:
+    """Tell whether every piece was truncated so, and no error went from one to another."""
+    inside = np.zeros_like(counts, dtype=bool)
+    for begin, end in pieces:
+        inside[begin:end, begin:end] = True
+        piece = counts[begin:end, begin:end]
+        if not (np.array_equal(piece, guess.reach(len(piece))) or _short_at_the_end(piece, guess)):
+            return False
+    return not counts[~inside].any()
 
 
 def _short_at_the_end(counts: NDArray[np.int64], guess: Truncation) -> bool:
