@@ -266,12 +266,14 @@ class Hooks:
 
     def _whole(
         self, call: Call, place: int, sizes: Tensor | None, *, outputs: bool
-    ) -> Callable[[Tensor], None]:
+    ) -> Callable[[Tensor | None], None]:
         """Note the whole error of a result, beside what came along the recurrence."""
         by_step = partial(kinds.steps_of, self.module, sizes=sizes) if outputs else None
         steps = kinds.last_steps(call.steps, sizes)
 
-        def note(error: Tensor) -> None:
+        def note(error: Tensor | None) -> None:
+            if error is None:  # of several results of one node, one that nobody used
+                return
             parts = self._came.pop((call.number, place), [])
             backward = self.ledger.running(running_pass())
             backward.arrivals.append(Arrival(call, steps, error.detach(), parts, by_step))

@@ -69,8 +69,15 @@ class Seen:
     ...             loss = loss + state.sum()
     ...         loss.backward()
     ...         state = state.detach()
-    >>> seen.truncation
-    Truncation(k1=4, k2=4)
+    >>> seen.truncation, seen.steps, seen.modules
+    (Truncation(k1=4, k2=4), 12, ('',))
+    >>> seen.passes[-1]
+    BackwardPass(start=8, first_loss=8, stop=12)
+    >>> seen.counts()[7, :8], int(seen.reach().sum())
+    (array([0, 0, 0, 0, 1, 1, 1, 1]), 30)
+    >>> seen.borders[4].rows, seen.findings
+    (('carried',), [])
+    >>> picture = seen.picture(intended=seen.truncation)  # an SVG
     >>> print(seen)
     GRUCell: 12 steps in 12 calls, 3 backward passes.
     Errors travel 1 to 4 steps, 2.5 on average: epochwise truncation, Truncation(k1=4, k2=4).
