@@ -62,7 +62,7 @@ def measured_picture(counts: ArrayLike, *, intended: Truncation | None = None) -
     )
     drawing.heading(headline, detail)
     _squares(drawing, shown, missing)
-    ticks = range(0, steps, 1 if steps <= 16 else 4)
+    ticks = range(0, steps, 1 if steps <= 10 else 4)
     centres = [(_LEFT + (t + 0.5) * _CELL, str(t + 1)) for t in ticks]
     drawing.row(_TOP - 6, centres, text_anchor="middle", font_size="9")
     labels = [(_TOP + t * _CELL + 9, str(t + 1)) for t in ticks]

@@ -1,5 +1,6 @@
 """Cut sequences into windows, and put the windows in the order that carried state needs."""
 
+from tbptt.windows.borders import Continuity, continuity
 from tbptt.windows.cutting import (
     Cut,
     DroppedStepsWarning,
@@ -11,8 +12,10 @@ from tbptt.windows.cutting import (
 from tbptt.windows.lanes import in_lanes, stateful_batches
 
 __all__ = [
+    "Continuity",
     "Cut",
     "DroppedStepsWarning",
+    "continuity",
     "cut",
     "describe_dropped",
     "forecast_windows",
