@@ -7,6 +7,7 @@ except ImportError as error:
 
 from tbptt.pytorch.diagnosis import Diagnosis, diagnose
 from tbptt.pytorch.engine import backward
+from tbptt.pytorch.layers import StackedCell, as_cell, join_state, split_state
 from tbptt.pytorch.readout import chunked_loss
 from tbptt.pytorch.states import PassResult
 from tbptt.pytorch.stream import Block, online
@@ -14,6 +15,6 @@ from tbptt.pytorch.watching.seen import Border, Seen
 from tbptt.pytorch.watching.watching import watch
 
 __all__ = [
-    "Block", "Border", "Diagnosis", "PassResult", "Seen", "backward", "chunked_loss", "diagnose",
-    "online", "watch",
+    "Block", "Border", "Diagnosis", "PassResult", "Seen", "StackedCell", "as_cell", "backward",
+    "chunked_loss", "diagnose", "join_state", "online", "split_state", "watch",
 ]  # fmt: skip
