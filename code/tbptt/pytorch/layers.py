@@ -9,8 +9,6 @@ from torch import Tensor, nn
 
 from tbptt.pytorch.states import State, flatten
 
-_CELLS = {"LSTM": nn.LSTMCell, "GRU": nn.GRUCell, "RNN_TANH": nn.RNNCell, "RNN_RELU": nn.RNNCell}
-
 
 def as_cell(layer: nn.RNNBase) -> nn.Module:
     """Return a cell that shares the weights of a recurrent layer, for every engine of this package.
@@ -114,7 +112,7 @@ class StackedCell(nn.Module):
 class _Projected(nn.Module):
     """One step of an LSTM whose output is projected, as ``nn.LSTM(..., proj_size=...)`` has it."""
 
-    def __init__(self, cell: nn.LSTMCell, projection: nn.Parameter) -> None:
+    def __init__(self, cell: nn.RNNCellBase, projection: nn.Parameter) -> None:
         super().__init__()
         self.weight_ih, self.weight_hh = cell.weight_ih, cell.weight_hh
         self.bias_ih, self.bias_hh = cell.bias_ih, cell.bias_hh
@@ -206,14 +204,20 @@ def join_state(state: State, layer: nn.RNNBase) -> Tensor | tuple[Tensor, Tensor
 
 def _cell(layer: nn.RNNBase, number: int) -> nn.Module:
     """Make the cell of one layer, without weights of its own."""
-    kind = _CELLS[layer.mode]
-    options = {"nonlinearity": "relu"} if layer.mode == "RNN_RELU" else {}
     # Weights on the device "meta" take no memory, and are replaced at once.
-    cell: nn.Module = kind(1, layer.hidden_size, bias=layer.bias, device="meta", **options)
-    names = ("weight_ih", "weight_hh", *(("bias_ih", "bias_hh") if layer.bias else ()))
+    size, bias = layer.hidden_size, layer.bias
+    cell: nn.RNNCellBase
+    if layer.mode == "LSTM":
+        cell = nn.LSTMCell(1, size, bias=bias, device="meta")
+    elif layer.mode == "GRU":
+        cell = nn.GRUCell(1, size, bias=bias, device="meta")
+    else:
+        activation = layer.mode.removeprefix("RNN_").lower()
+        cell = nn.RNNCell(1, size, bias=bias, nonlinearity=activation, device="meta")
+    names = ("weight_ih", "weight_hh", *(("bias_ih", "bias_hh") if bias else ()))
     for name in names:
         setattr(cell, name, getattr(layer, f"{name}_l{number}"))
-    cell.input_size = cell.weight_ih.shape[1]
+    cell.input_size = getattr(layer, f"weight_ih_l{number}").shape[1]
     if layer.proj_size:
         return _Projected(cell, getattr(layer, f"weight_hr_l{number}"))
     return cell
