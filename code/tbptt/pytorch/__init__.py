@@ -7,8 +7,14 @@ except ImportError as error:
 
 from tbptt.pytorch.diagnosis import Diagnosis, diagnose
 from tbptt.pytorch.engine import backward
+from tbptt.pytorch.layers import StackedCell, as_cell, join_state, split_state
 from tbptt.pytorch.readout import chunked_loss
 from tbptt.pytorch.states import PassResult
 from tbptt.pytorch.stream import Block, online
+from tbptt.pytorch.watching.seen import Border, Seen
+from tbptt.pytorch.watching.watching import watch
 
-__all__ = ["Block", "Diagnosis", "PassResult", "backward", "chunked_loss", "diagnose", "online"]
+__all__ = [
+    "Block", "Border", "Diagnosis", "PassResult", "Seen", "StackedCell", "as_cell", "backward",
+    "chunked_loss", "diagnose", "join_state", "online", "split_state", "watch",
+]  # fmt: skip

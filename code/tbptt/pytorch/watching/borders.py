@@ -1,0 +1,173 @@
+"""What comes in at a border: the state that was left, zeros, or another one."""
+
+from __future__ import annotations
+
+import weakref
+from collections import deque
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor
+
+from tbptt.pytorch.watching.kinds import Came
+from tbptt.pytorch.watching.ledger import Call
+
+# So many numbers of an input are kept, so many steps of the past, so many units of a strange state.
+_FEATURES, _STEPS, _UNITS = 8, 8, 16
+
+
+class Carried:
+    """The states that the last calls left, to compare what comes in with them.
+
+    One is kept of training and one of evaluation: a loop may go back to the state that training
+    left before it looked at other data.
+    """
+
+    def __init__(self) -> None:
+        self._left: dict[bool, tuple[Call, list[Tensor], list[weakref.ref[Tensor]]]] = {}
+        self._latest = True
+
+    def keep(self, call: Call, state: Sequence[Tensor], axis: int) -> None:
+        """Keep what a call left: the values, and not the graph."""
+        parts = [_rows_first(part.detach(), axis) for part in state]
+        self._left[call.training] = call, parts, [weakref.ref(part) for part in state]
+        self._latest = call.training
+
+    def compare(self, call: Call, came: Came) -> None:
+        """Note in a call what its state was."""
+        if came.state is None:
+            call.zero = True
+            return
+        known = [
+            self._left[mode] for mode in (self._latest, not self._latest) if mode in self._left
+        ]
+        for left, _, objects in known:
+            if call.linked and _are(objects, came.state):
+                call.carried, call.source = True, left.number
+                return
+        rows = [_rows_first(part.detach(), came.axis) for part in came.state]
+        zero = call.zero = _every(part.eq(0) for part in rows)
+        for left, parts, _ in known:
+            common = min(left.rows, call.rows)
+            if [part.shape[1:] for part in parts] != [part.shape[1:] for part in rows]:
+                continue
+            same = _every(a[:common].eq(b[:common]) for a, b in zip(parts, rows, strict=True))
+            if bool((same & ~zero[:common]).any()):
+                call.carried, call.source = same, left.number
+                call.cut_rows = max(left.rows - call.rows, 0)
+                return
+        call.strange = rows[0][:, :_UNITS].clone()
+
+
+class Evidence:
+    """What the inputs tell of whether row `i` of a call goes on where row `i` of the last ended."""
+
+    def __init__(self) -> None:
+        self._before: Came | None = None
+        self._latest: deque[Came] = deque(maxlen=_STEPS)
+        self._given: Tensor | None = None
+        self._end_given = 0
+        self._to_measure = False
+
+    def give(self, inputs: Tensor) -> None:
+        """Note what the model around the module is called with, which may be numbers of words."""
+        self._given = inputs
+
+    def pass_by(self, call: Call, came: Came) -> None:
+        """Note a step inside a chunk, which costs little: the first tells how far inputs move."""
+        before, self._before = self._before, came
+        self._latest.append(came)
+        if self._to_measure:
+            self._to_measure = False
+            self._measure(call, came, before)
+        if self._given is not None:
+            self._compare_given(call)
+
+    def note(self, call: Call, came: Came) -> None:
+        """Keep the ends of a call's inputs, and whether they lie behind the last call's in memory.
+
+        Chunks of one tensor do, and batches of other sequences do not.
+        """
+        before, self._before = self._before, came
+        x = came.time_major()
+        call.begins = _part(x, 0, call)
+        if before is not None:
+            last = before.time_major()
+            call.before = _part(last, -1, call)
+            call.past = self._past(call)
+            end = last.data_ptr() + last.element_size() * last.stride(0) * len(last)
+            call.follows = _goes_on(end, x, came.inputs._base)
+        self._latest.append(came)
+        self._to_measure = call.steps == 1
+        if not self._to_measure:
+            self._measure(call, came, None)
+        if self._given is not None:
+            self._compare_given(call)
+
+    def _measure(self, call: Call, came: Came, before: Came | None) -> None:
+        x = came.time_major()
+        if before is not None and len(x) == 1:
+            last = before.time_major()
+            x = torch.cat([last, x]) if last.shape == x.shape else x
+        if len(x) > 1 and x.is_floating_point() and came.sizes is None:
+            call.moves = (x[1:] - x[:-1]).abs().mean()
+
+    def _past(self, call: Call) -> Tensor | None:
+        """Return a few numbers of the last steps of the last calls, row by row."""
+        past = [came.time_major()[-_STEPS:] for came in self._latest]
+        alike = [x for x in past if x.ndim > 1 and x.shape[1:] == past[-1].shape[1:]]
+        steps = torch.cat(alike)[-_STEPS:]
+        if steps.shape[1] != call.rows:
+            return None
+        return steps.flatten(2)[..., :_FEATURES].transpose(0, 1).flatten(1).clone()
+
+    def _compare_given(self, call: Call) -> None:
+        given, self._given = self._given, None
+        if given is None or given.ndim < 2:
+            return
+        ways = [given, given.transpose(0, 1)]
+        ways = [way for way in ways if way.shape[:2] == (call.steps, call.rows)]
+        if ways:
+            if not call.linked and not call.follows:
+                call.follows = any(_goes_on(self._end_given, x, given._base) for x in ways)
+            step = ways[0].stride(0) * len(ways[0])
+            self._end_given = given.data_ptr() + given.element_size() * step
+
+
+def _part(inputs: Tensor, step: int, call: Call) -> Tensor | None:
+    """Return a few features of one step, row by row."""
+    if inputs.ndim < 2 or inputs.shape[1] != call.rows:
+        return None
+    return inputs[step].detach().reshape(call.rows, -1)[:, :_FEATURES].clone()
+
+
+def _goes_on(end: int, x: Tensor, whole: Tensor | None) -> bool:
+    """Tell whether a time-major tensor begins at an address, as a chunk of one longer in time.
+
+    A part of a whole that holds other rows, or other sequences, does not.
+    """
+    if whole is None or x.data_ptr() != end:
+        return False
+    rest = tuple(x.shape[1:]), tuple(x.stride()[1:])
+    for axis in range(whole.ndim):
+        sizes = [list(whole.shape), list(whole.stride())]
+        for each in sizes:
+            del each[axis]
+        if tuple(map(tuple, sizes)) == rest:
+            return True
+    return False
+
+
+def _are(objects: Sequence[weakref.ref[Tensor]], state: Sequence[Tensor]) -> bool:
+    return len(objects) == len(state) and all(
+        ref() is part for ref, part in zip(objects, state, strict=True)
+    )
+
+
+def _rows_first(part: Tensor, axis: int) -> Tensor:
+    return part if axis == 0 and part.ndim == 2 else part.movedim(axis, 0).flatten(1)
+
+
+def _every(flags: Iterable[Tensor]) -> Tensor:
+    """Return, for each row, whether all numbers of all parts are as asked."""
+    return torch.stack([part.all(1) for part in flags]).all(0)

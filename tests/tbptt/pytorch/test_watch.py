@@ -1,0 +1,522 @@
+"""A watched loop: what is planted is found, what is sound raises no alarm, and no bit changes."""
+
+from collections import deque
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn.utils.rnn import pack_sequence
+from torch.utils.data import DataLoader, TensorDataset
+
+from tbptt import Truncation
+from tbptt.pytorch import watch
+from tbptt.schedule import BackwardPass
+
+ROWS, STEPS, UNITS = 3, 48, 6
+
+
+def series(rows=ROWS, steps=STEPS, features=2):
+    """Smooth rows, as most measured series are: a step is small beside the whole."""
+    time = torch.arange(steps)[:, None, None] / 15
+    phases = torch.rand(1, rows, features) * 6
+    return torch.sin(time + phases)
+
+
+def fresh(module, rows=ROWS, like="zeros"):
+    state = getattr(torch, like)(rows, UNITS)
+    return (state, getattr(torch, like)(rows, UNITS)) if "LSTM" in type(module).__name__ else state
+
+
+def cut(state):
+    return tuple(part.detach() for part in state) if isinstance(state, tuple) else state.detach()
+
+
+def output(state):
+    return state[0] if isinstance(state, tuple) else state
+
+
+def learn(module, loss, rate=0.01):
+    """Update as a plain loop does."""
+    loss.backward()
+    with torch.no_grad():
+        for weight in module.parameters():
+            if weight.grad is not None:
+                weight -= rate * weight.grad
+                weight.grad = None
+
+
+def chunks_of_a_cell(cell, x, k, detach=cut, state=None):
+    state = fresh(cell, x.shape[1]) if state is None else state
+    for chunk in x.split(k):
+        loss = 0.0
+        for step in chunk:
+            state = cell(step, state)
+            loss = loss + output(state).square().mean()
+        learn(cell, loss)
+        state = detach(state)
+    return state
+
+
+def chunks_of_a_layer(layer, x, k, detach=cut):
+    state, time = None, 1 if layer.batch_first else 0
+    for chunk in (x.transpose(0, 1) if layer.batch_first else x).split(k, time):
+        outputs, state = layer(chunk, state)
+        learn(layer, outputs.square().mean())
+        state = detach(state)
+
+
+CELLS = [nn.RNNCell, nn.GRUCell, nn.LSTMCell]
+LAYERS = [nn.RNN, nn.GRU, nn.LSTM]
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    torch.manual_seed(0)
+
+
+@pytest.mark.parametrize("kind", CELLS)
+@pytest.mark.parametrize("k", [1, 4, 48])
+def test_the_chunks_of_a_cell_are_epochwise(kind, k):
+    cell = kind(2, UNITS)
+    with watch(cell) as seen:
+        chunks_of_a_cell(cell, series(), k)
+    np.testing.assert_array_equal(seen.counts(), Truncation.epochwise(k).reach(STEPS))
+    assert seen.passes == Truncation.epochwise(k).passes(STEPS)
+    assert seen.truncation == Truncation.epochwise(k)
+    assert seen.steps == STEPS
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize("batch_first", [False, True])
+@pytest.mark.parametrize("kind", LAYERS)
+def test_the_chunks_of_a_layer_are_epochwise(kind, batch_first, layers):
+    layer = kind(2, UNITS, layers, batch_first=batch_first)
+    with watch(layer) as seen:
+        chunks_of_a_layer(layer, series(), 8)
+    np.testing.assert_array_equal(seen.counts(), Truncation.epochwise(8).reach(STEPS))
+    assert [border.rows for border in seen.borders] == [("zero",) * ROWS] + [
+        ("carried",) * ROWS
+    ] * 5
+    assert not seen.findings
+
+
+def relay(cell, x, k1, k2):
+    """True and semi-epochwise truncation by one graph: only the oldest border is cut.
+
+    A step is run once; its error goes back to `k2` steps before the pass's end, where a hook stops
+    it.
+    """
+    states, kept = [fresh(cell, x.shape[1])], deque(maxlen=k2)
+    for t, step in enumerate(x):
+        states.append(cell(step, states[-1]))
+        kept.append(states[-1])
+        if (t + 1) % k1 == 0 or t + 1 == len(x):
+            first = max(t + 1 - k2, 0)
+            owned = states[t + 2 - k1 if (t + 1) % k1 == 0 else len(x) // k1 * k1 + 1 : t + 2]
+            stop = states[first]
+            handle = stop.register_hook(torch.zeros_like) if stop.requires_grad else None
+            sum(state.sum() for state in owned).backward(retain_graph=True)
+            if handle:
+                handle.remove()
+
+
+@pytest.mark.parametrize(("k1", "k2"), [(1, 3), (2, 5), (4, 4), (3, 7), (1, 48), (5, 12)])
+def test_errors_that_are_stopped_by_a_hook_reach_as_far_as_they_do(k1, k2):
+    cell = nn.RNNCell(2, UNITS)
+    with watch(cell) as seen:
+        relay(cell, series(), k1, k2)
+    np.testing.assert_array_equal(seen.counts(), Truncation(k1, k2).reach(STEPS))
+    assert seen.truncation == Truncation(k1, min(k2, STEPS))
+
+
+def test_a_loss_of_the_last_step_alone():
+    cell = nn.GRUCell(2, UNITS)
+    with watch(cell) as seen:
+        state = fresh(cell)
+        for step in series(steps=5):
+            state = cell(step, state)
+        state.sum().backward()
+    assert seen.passes == [BackwardPass(0, 4, 5)]
+    assert seen.counts().tolist() == [[0] * 5] * 4 + [[1] * 5]
+
+
+def test_packed_rows_end_where_they_end():
+    layer = nn.GRU(2, UNITS)
+    with watch(layer) as seen:
+        _, last = layer(pack_sequence([torch.randn(2, 2), torch.randn(4, 2)], enforce_sorted=False))
+        last.sum().backward()
+    assert seen.counts().sum(1).tolist() == [0, 2, 0, 4]
+
+
+def test_a_state_that_goes_through_the_readers_own_code():
+    """A loss on what stands between two calls belongs to the step before."""
+    cell, norm = nn.GRUCell(2, UNITS), nn.LayerNorm(UNITS)
+    with watch(cell) as seen:
+        state = fresh(cell)
+        for chunk in series(steps=12).split(4):
+            loss = 0.0
+            for step in chunk:
+                state = norm(cell(step, state))
+                loss = loss + state.square().sum()
+            loss.backward()
+            state = state.detach()
+    np.testing.assert_array_equal(seen.counts(), Truncation.epochwise(4).reach(12))
+
+
+def test_rows_that_begin_anew_inside_a_chunk():
+    cell, x = nn.GRUCell(2, UNITS), series(rows=2, steps=8)
+    goes_on = torch.ones(8, 2, 1)
+    goes_on[3, 0] = goes_on[5] = 0
+    with watch(cell) as seen:
+        state = fresh(cell, 2)
+        loss = 0.0
+        for step, keep in zip(x, goes_on, strict=True):
+            state = cell(step, state * keep)
+            loss = loss + state.sum()
+        loss.backward()
+    assert seen.borders[3].rows == ("zero", "carried")
+    # Step 5 begins anew in all rows: no error of a later step goes further back.
+    assert seen.counts()[7].tolist() == [0, 0, 0, 0, 0, 1, 1, 1]
+    assert seen.counts()[4].tolist() == [1, 1, 1, 1, 1, 0, 0, 0]
+    assert not seen.findings
+
+
+class Own(nn.Module):
+    """A cell of a reader's own, with a NamedTuple of neither kind of PyTorch's."""
+
+    def __init__(self):
+        super().__init__()
+        self.mix = nn.Linear(2 + UNITS, UNITS)
+
+    def forward(self, x, state):
+        h, total = state
+        h = torch.tanh(self.mix(torch.cat([x, h], 1)))
+        return h, 0.9 * total + h
+
+
+def test_a_readers_own_cell_inside_a_model():
+    model = nn.ModuleDict({"encoder": nn.Linear(2, 2), "cell": Own()})
+    with watch(model, cell=model["cell"]) as seen:
+        state = torch.zeros(ROWS, UNITS), torch.zeros(ROWS, UNITS)
+        for chunk in series(steps=12).split(6):
+            loss = 0.0
+            for step in chunk:
+                state = model["cell"](model["encoder"](step), state)
+                loss = loss + state[1].sum()
+            loss.backward()
+            state = cut(state)
+    assert seen.truncation == Truncation.epochwise(6)
+    assert seen.modules == ("cell",)
+
+
+def test_several_modules_are_told_apart():
+    model = nn.ModuleDict({"slow": nn.GRU(2, UNITS), "fast": nn.GRUCell(UNITS, UNITS)})
+    with watch(model) as seen:
+        outputs, _ = model["slow"](series(steps=6))
+        state = fresh(model["fast"])
+        for step in outputs:
+            state = model["fast"](step, state)
+        state.sum().backward()
+    assert seen["slow"].counts()[5].tolist() == [1] * 6
+    assert seen["fast"].passes == [BackwardPass(0, 5, 6)]
+    assert not seen.findings
+    with pytest.raises(
+        ValueError, match=r"Several .* slow, fast: ask for one, as in seen\['slow'\]"
+    ):
+        seen.counts()
+    with pytest.raises(KeyError, match="'slow', 'fast' were"):
+        seen["quick"]
+
+
+# --- no bit changes, and memory stays
+
+
+@pytest.mark.parametrize("kind", [*CELLS, *LAYERS])
+def test_no_bit_changes(kind):
+    x = torch.randn(40, 4, 2)
+    loop = chunks_of_a_cell if kind in CELLS else chunks_of_a_layer
+    weights = []
+    for watched in (False, True):
+        torch.manual_seed(1)
+        module = kind(2, UNITS)
+        if watched:
+            with watch(module):
+                loop(module, x, 8)
+        else:
+            loop(module, x, 8)
+        weights.append([weight.detach() for weight in module.parameters()])
+    for plain, seen in zip(*weights, strict=True):
+        assert torch.equal(plain, seen)
+    assert not module._forward_hooks
+    assert not module._forward_pre_hooks
+
+
+def test_an_endless_stream_needs_constant_memory():
+    cell = nn.RNNCell(2, UNITS)
+    with watch(cell, last=100) as seen:
+        state = fresh(cell)
+        for _ in range(20):
+            state = chunks_of_a_cell(cell, series(), 8, state=state)
+            assert len(seen._one.ledger.calls) < 200
+            assert len(seen.passes) < 30
+    assert seen.steps == 20 * STEPS
+    assert seen.truncation == Truncation.epochwise(8)
+    assert 100 <= len(seen.counts()) < 200
+
+
+# --- what is planted is found
+
+
+def never_detached():
+    cell = nn.GRUCell(2, UNITS)
+    with pytest.raises(RuntimeError, match=r"a second time|inplace"), watch(cell) as seen:
+        chunks_of_a_cell(cell, series(), 6, detach=lambda state: state)
+    return seen
+
+
+def never_detached_with_retain_graph():
+    cell = nn.GRUCell(2, UNITS)
+    with watch(cell) as seen:
+        state = fresh(cell)
+        for chunk in series().split(6):
+            loss = 0.0
+            for step in chunk:
+                state = cell(step, state)
+                loss = loss + state.sum()
+            loss.backward(retain_graph=True)
+    return seen
+
+
+def detached_at_every_step():
+    cell = nn.LSTMCell(2, UNITS)
+    with watch(cell) as seen:
+        state = fresh(cell)
+        for chunk in series().split(8):
+            loss = 0.0
+            for step in chunk:
+                state = cell(step, cut(state))
+                loss = loss + state[0].square().mean()
+            learn(cell, loss)
+    return seen
+
+
+def only_h_detached():
+    cell = nn.LSTMCell(2, UNITS)
+    with pytest.raises(RuntimeError, match=r"a second time|inplace"), watch(cell) as seen:
+        chunks_of_a_cell(cell, series(), 6, detach=lambda state: (state[0].detach(), state[1]))
+    return seen
+
+
+def counted_twice():
+    cell = nn.GRUCell(2, UNITS)
+    with watch(cell) as seen:
+        state, loss = fresh(cell), 0.0
+        for step in series(steps=10):
+            state = cell(step, state)
+            loss = loss + state.square().sum()
+            loss.backward(retain_graph=True)
+    return seen
+
+
+def zeroed_at_each_chunk():
+    layer = nn.LSTM(2, UNITS, batch_first=True)
+    with watch(layer) as seen:
+        chunks_of_a_layer(layer, series(), 8, detach=lambda state: None)
+    return seen
+
+
+def zeroed_below_an_embedding():
+    class Words(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.embedding, self.rnn = nn.Embedding(9, 2), nn.GRU(2, UNITS)
+
+        def forward(self, words, state):
+            return self.rnn(self.embedding(words), state)
+
+    model, words = Words(), torch.randint(9, (STEPS, ROWS))
+    with watch(model) as seen:
+        for chunk in words.split(8):
+            outputs, _ = model(chunk, torch.zeros(1, ROWS, UNITS))
+            learn(model, outputs.square().mean())
+    return seen
+
+
+def drawn_at_each_chunk():
+    layer = nn.LSTM(2, UNITS)
+    with watch(layer) as seen:
+        for _ in range(8):
+            state = torch.randn(1, ROWS, UNITS), torch.randn(1, ROWS, UNITS)
+            outputs, _ = layer(series(steps=6), state)
+            learn(layer, outputs.square().mean())
+    return seen
+
+
+def carried_across_shuffled_windows():
+    layer = nn.GRU(2, UNITS, batch_first=True)
+    windows = series(rows=1, steps=400)[:, 0].unfold(0, 10, 10).transpose(1, 2)
+    loader = DataLoader(TensorDataset(windows), batch_size=4, shuffle=True)
+    with watch(layer) as seen:
+        state = None
+        for _ in range(2):
+            for (batch,) in loader:
+                outputs, state = layer(batch, state)
+                learn(layer, outputs.square().mean())
+                state = state.detach()
+    return seen
+
+
+def carried_across_shuffled_words():
+    """Nothing tells where a word goes on, but each epoch has another order."""
+    layer = nn.GRU(4, UNITS, batch_first=True)
+    words = nn.functional.one_hot(torch.randint(4, (400,)), 4).float()
+    loader = DataLoader(TensorDataset(words.view(40, 10, 4)), batch_size=4, shuffle=True)
+    with watch(layer) as seen:
+        state = None
+        for _ in range(12):
+            for (batch,) in loader:
+                outputs, state = layer(batch, state)
+                learn(layer, outputs.square().mean())
+                state = state.detach()
+    return seen
+
+
+def validated(keeps, returns):
+    layer = nn.GRU(2, UNITS)
+    with watch(layer) as seen:
+        state = None
+        for _ in range(3):
+            layer.train()
+            for chunk in series().split(8):
+                outputs, state = layer(chunk, state)
+                learn(layer, outputs.square().mean())
+                state = state.detach()
+            layer.eval()
+            with torch.no_grad():
+                other = state if keeps else None
+                for chunk in series().split(8):
+                    _, other = layer(chunk, other)
+            state = other if returns else state
+    return seen
+
+
+def updated_inside():
+    """The old way to update, past autograd's back, with a graph that goes on."""
+    cell = nn.RNNCell(2, UNITS)
+    with watch(cell) as seen:
+        states = [fresh(cell)]
+        for t, step in enumerate(series(steps=12)):
+            states.append(cell(step, states[-1] if t % 4 else states[-1].detach()))
+            states[-1].sum().backward(retain_graph=True)
+            for weight in cell.parameters():
+                weight.data.add_(weight.grad.data, alpha=-0.01)
+                weight.grad = None
+    return seen
+
+
+def rows_cut_off():
+    layer = nn.GRU(2, UNITS, batch_first=True)
+    loader = DataLoader(TensorDataset(torch.randn(10, 5, 2)), batch_size=4)
+    with watch(layer) as seen:
+        state = torch.zeros(1, 4, UNITS)
+        for (batch,) in loader:
+            outputs, state = layer(batch, state[:, : len(batch)])
+            learn(layer, outputs.square().mean())
+            state = state.detach()
+    return seen
+
+
+def chunks_by_number():
+    layer = nn.GRU(2, UNITS)
+    with watch(layer) as seen:
+        state = None
+        for chunk in series(steps=46).tensor_split(6):
+            outputs, state = layer(chunk, state)
+            learn(layer, outputs.square().mean())
+            state = state.detach()
+    return seen
+
+
+PLANTED = {
+    never_detached: "never detached",
+    never_detached_with_retain_graph: "never detached",
+    detached_at_every_step: "detached at every step",
+    only_h_detached: "Only a part of the state is detached",
+    counted_twice: "count more than once",
+    zeroed_at_each_chunk: "begins from zeros though its data go on",
+    zeroed_below_an_embedding: "begins from zeros though its data go on",
+    drawn_at_each_chunk: "drawn anew at 7 of 7 borders",
+    carried_across_shuffled_windows: "carried where the data do not go on: ",
+    carried_across_shuffled_words: "windows were followed by another one than before",
+    lambda: validated(keeps=True, returns=False): "Validation begins from the state that training",
+    lambda: validated(keeps=True, returns=True): "Training goes on from a state that validation",
+    updated_inside: "weights changed inside a backward pass",
+    rows_cut_off: "short batch cuts rows off the state: 2 rows end at step 10",
+    chunks_by_number: "Chunks have 8 and 7 steps, 6 in all",
+}
+
+
+@pytest.mark.parametrize(("loop", "words"), PLANTED.items())
+def test_what_is_planted_is_found(loop, words):
+    seen = loop()
+    assert any(words in finding for finding in seen.findings), str(seen)
+    assert words in str(seen)
+
+
+def test_chunks_where_true_truncation_was_meant_are_drawn_beside_it():
+    cell = nn.GRUCell(2, UNITS)
+    with watch(cell) as seen:
+        chunks_of_a_cell(cell, series(steps=12), 4)
+    title = seen.picture(intended=Truncation.true(4)).split("</title>")[0]
+    assert title.endswith("errors travel 1 to 4 steps. Intended 1 to 4: 12 squares are missing")
+    assert "as it is" in seen.picture(intended=Truncation.epochwise(4))
+
+
+def test_what_cannot_be_seen_is_said():
+    cell = nn.GRUCell(2, UNITS)
+    with watch(cell) as seen:
+        state = fresh(cell)
+        for step in series(steps=4):
+            state = cell(step, state.detach().requires_grad_())
+        state.sum().backward()
+    assert "errors are passed on by hand, or by an engine, which cannot be seen" in str(seen)
+    with watch(nn.Sequential(nn.GRU(2, 3))) as seen:
+        pass
+    assert str(seen).startswith("0 (GRU): it did not run, or not where hooks can see it")
+    layer = nn.GRU(2, UNITS)
+    with watch(layer) as seen:
+        outputs = torch.utils.checkpoint.checkpoint(
+            lambda x: layer(x)[0], series(), use_reentrant=False
+        )
+        outputs.sum().backward()
+    assert seen.truncation == Truncation.epochwise(STEPS)
+    assert "1 calls ran inside a backward pass, as checkpointing makes them" in str(seen)
+
+
+def test_bad_input():
+    with pytest.raises(TypeError, match=r"model must be an nn.Module, got function"), watch(series):
+        pass
+    with (
+        pytest.raises(ValueError, match=r"no recurrent cell or layer in Linear.*cell="),
+        watch(nn.Linear(2, 2)),
+    ):
+        pass
+    with (
+        pytest.raises(ValueError, match="GRU is bidirectional"),
+        watch(nn.GRU(2, 2, bidirectional=True)),
+    ):
+        pass
+    with (
+        pytest.raises(TypeError, match=r"cell must be an nn.Module, got function"),
+        watch(nn.GRU(2, 2), cell=cut),
+    ):
+        pass
+    with pytest.raises(ValueError, match="last must be at least 1"), watch(nn.GRU(2, 2), last=0):
+        pass
+    cell = Own()
+    with (
+        pytest.raises(TypeError, match=r"cell\(x, state\), with a Tensor x; got list"),
+        watch(cell, cell=cell),
+    ):
+        cell([1.0], fresh(cell))

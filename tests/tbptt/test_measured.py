@@ -1,0 +1,52 @@
+"""The picture of a loop as it ran."""
+
+import re
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+
+from tbptt import Truncation
+from tbptt.measured import measured_picture
+
+
+def title(picture):
+    ET.fromstring(picture)
+    return re.search("<title>(.*)</title>", picture)[1]
+
+
+@pytest.mark.parametrize("truncation", [Truncation(1, 4), Truncation(3, 6), Truncation(4, 4)])
+def test_what_was_meant_is_what_it_says(truncation):
+    counts = truncation.reach(12).astype(int)
+    assert title(measured_picture(counts, intended=truncation)).endswith("as it is")
+
+
+def test_what_is_missing_or_too_much_is_counted():
+    counts, meant = Truncation(4, 4).reach(12).astype(int), Truncation(1, 4)
+    missing = int((meant.reach(12) & (counts == 0)).sum())
+    assert f": {missing} squares are missing" in title(measured_picture(counts, intended=meant))
+    extra = title(measured_picture(meant.reach(12), intended=Truncation(4, 4)))
+    assert extra.endswith(f": {missing} are too many")
+    # Hollow where an error should have come: one outline each.
+    (outlines,) = re.findall('d="([^"]*z)"', measured_picture(counts, intended=meant))
+    assert outlines.count("z") == missing
+
+
+def test_counts_above_one_are_said_and_darker():
+    counts = np.tril(np.full((5, 5), 3))
+    assert "darker: counted up to 3 times" in title(measured_picture(counts))
+
+
+def test_a_long_one_shows_its_beginning_and_a_silent_one_says_so():
+    assert "the first 32 are drawn" in title(measured_picture(np.eye(100)))
+    assert title(measured_picture(np.zeros((4, 4)))) == "4 steps: no error was sent back"
+    assert title(measured_picture(np.zeros((0, 0)))) == "0 steps: no error was sent back"
+
+
+def test_bad_input():
+    with pytest.raises(ValueError, match=r"square table .* got \(2, 3\)"):
+        measured_picture(np.zeros((2, 3)))
+    with pytest.raises(ValueError, match="numbers from 0"):
+        measured_picture([[-1]])
+    with pytest.raises(TypeError, match="intended must be a Truncation, got int"):
+        measured_picture(np.eye(2), intended=4)
