@@ -23,9 +23,12 @@ class Adjoint(Protocol):
     ----------
     after : tuple of Tensor, each (steps, batch, hidden)
         The states after every step.
+    divisible : bool
+        Whether a few steps at a time cost no more than all at once.
     """
 
     after: Parts
+    divisible: bool
 
     def back(self, errors: Parts, at: slice) -> Parts:
         """Take errors of the states after the steps `at` to the states that those steps used.
@@ -65,6 +68,8 @@ class GenericAdjoint:
     stride : int
         Steps between the ends of passes, `k1`.
     """
+
+    divisible = False  # a product goes through the whole graph, whatever steps it is for
 
     def __init__(
         self, cell: Cell[S], inputs: Tensor, first: Parts, flags: RowFlags, *, stride: int, like: S

@@ -29,6 +29,7 @@ class _HandDerived(ABC):
     """What the three share: two affine maps in PyTorch's layout, and buffers that lags reuse."""
 
     after: Parts
+    divisible = True
 
     def __init__(
         self, cell: nn.RNNCellBase, inputs: Tensor, first: Parts, flags: RowFlags, *, like: State

@@ -133,6 +133,11 @@ def backward(
     return PassResult(loss, adjoint.after[0], pack(last, state))
 
 
+# So many numbers of a state a thread works on at a time: what one lag leaves is still in the cache
+# when the next one needs it.
+_AT_ONCE = 100_000
+
+
 class _Outputs(torch.autograd.Function):
     """A run's outputs, as autograd sees them: their errors go back truncated.
 
@@ -167,10 +172,12 @@ def _carry_back(adjoint: Adjoint, errors: Tensor, truncation: Truncation, flags:
     summed over the losses that it owns. At each lag all passes go one step back at once.
     """
     sums = tuple(torch.zeros_like(part) for part in adjoint.after)
-    for stops, owned in _groups(truncation, len(errors)):
+    at_once = _AT_ONCE * torch.get_num_threads() // max(errors[0].numel(), 1)
+    size = max(at_once, 1) if adjoint.divisible else len(errors)
+    for stops, owned in _groups(truncation, len(errors), size):
         # Lag 0: each pass begins at its last step, with the error of that step's output. The
-        # state's other parts (an LSTM's cell) have none: no pass has been at this step, so that
-        # their sums are still zero.
+        # state's other parts (an LSTM's cell) have none: groups come in order of time, so that no
+        # pass has been at this step, and their sums are still zero.
         at = _behind(stops, 0)
         moving = tuple(part[at].clone() for part in (errors, *sums[1:]))
         _add(sums, at, moving)
@@ -190,14 +197,16 @@ def _carry_back(adjoint: Adjoint, errors: Tensor, truncation: Truncation, flags:
     return tuple(flags.own(part) for part in sums)
 
 
-def _groups(truncation: Truncation, steps: int) -> Iterator[tuple[range, int]]:
-    """Yield ends of passes, evenly spaced, and the number of losses that each pass owns.
+def _groups(truncation: Truncation, steps: int, size: int) -> Iterator[tuple[range, int]]:
+    """Yield ends of at most `size` passes, and the number of losses that each pass owns.
 
-    A last pass that owns fewer losses than the others is a group of its own.
+    They are evenly spaced, and in order of time. A last pass that owns fewer losses than the
+    others is a group of its own.
     """
     k1 = truncation.k1
-    if steps >= k1:
-        yield range(k1, steps + 1, k1), k1
+    stops = range(k1, steps + 1, k1)
+    for first in range(0, len(stops), size):
+        yield stops[first : first + size], k1
     if steps % k1:
         yield range(steps, steps + 1), steps % k1
 
@@ -214,4 +223,4 @@ def _behind(stops: range, lag: int) -> slice:
 
 def _add(sums: Parts, at: slice, moving: Parts) -> None:
     for total, part in zip(sums, moving, strict=True):
-        total[at] += part
+        total[at].add_(part)

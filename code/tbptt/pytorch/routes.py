@@ -14,11 +14,13 @@ from tbptt.pytorch.checks import check_cell, check_run
 from tbptt.pytorch.derived import DERIVED
 from tbptt.pytorch.row_flags import RowFlags
 from tbptt.pytorch.states import Cell, Parts, S, State, flatten, pack
+from tbptt.pytorch.unseen import unseen
 
 # What a step of each calls; an RNN's name goes on with its nonlinearity.
 _KERNELS = {nn.RNNCell: "rnn_", nn.GRUCell: "gru_cell", nn.LSTMCell: "lstm_cell"}
 
 
+@unseen()
 def run_adjoint(
     cell: Cell[S],
     inputs: Tensor,

@@ -10,7 +10,7 @@ from torch.nn.utils.rnn import pack_sequence
 from torch.utils.data import DataLoader, TensorDataset
 
 from tbptt import Truncation
-from tbptt.pytorch import watch
+from tbptt.pytorch import backward, online, watch
 from tbptt.schedule import BackwardPass
 
 ROWS, STEPS, UNITS = 3, 48, 6
@@ -520,3 +520,18 @@ def test_bad_input():
         watch(cell, cell=cell),
     ):
         cell([1.0], fresh(cell))
+
+
+@pytest.mark.parametrize("cell", [nn.GRUCell(2, UNITS), nn.Sequential(nn.GRUCell(2, UNITS))])
+def test_an_engines_own_calls_are_no_steps_of_a_loop(cell):
+    own = cell if isinstance(cell, nn.GRUCell) else cell[0]
+    with watch(cell) as seen:
+        backward(own, torch.sum, series(), torch.zeros(ROWS, UNITS), Truncation.true(4))
+    assert seen.steps == 0
+    assert "calls, all of them by an engine of this package" in str(seen)
+    blocks = [(block, None) for block in series().split(4)]
+    with watch(cell) as seen:
+        for _ in online(own, lambda out, _: out.sum(), blocks, fresh(own), Truncation(4, 8)):
+            pass
+    assert not seen.findings
+    assert seen.steps > STEPS  # it runs windows again

@@ -143,11 +143,8 @@ def _cut_in_part(history: History) -> list[Call]:
 def _counted_twice(history: History) -> Iterator[str]:
     prints: dict[int, list[torch.Tensor]] = {}
     twice: set[int] = set()
-    by_hand = {call.number for call in history.calls if call.by_hand}
     for backward, _, _ in history.passes:
         for number, marks in backward.prints.items():
-            if number in by_hand:  # of a relay, as an engine of this package makes it
-                continue
             alike = any(_same_direction(marks, earlier) for earlier in prints.get(number, ()))
             if alike:
                 twice.add(number)

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from tbptt.pytorch.unseen import by_an_engine
 from tbptt.pytorch.watching import kinds
 from tbptt.pytorch.watching.borders import Carried, Evidence
 from tbptt.pytorch.watching.ledger import Arrival, Call, Ledger
@@ -66,6 +67,7 @@ class Hooks:
     def __init__(self, module: nn.Module, ledger: Ledger, evidence: Evidence) -> None:
         self.module, self.ledger, self.evidence = module, ledger, evidence
         self.again = 0  # calls inside a backward pass, as checkpoints make them
+        self.by_engines = 0  # calls that an engine of this package made
         self._carried = Carried()
         self._key = f"tbptt.watch {id(self)}"
         self._begun: list[tuple[Call, kinds.Came, list[_Border | None]]] = []
@@ -84,6 +86,9 @@ class Hooks:
             handle.remove()
 
     def _before(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        if by_an_engine():
+            self.by_engines += 1
+            return
         if running_pass() != -1:
             self.again += 1
             return
@@ -112,7 +117,7 @@ class Hooks:
     def _after(
         self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any
     ) -> None:
-        if running_pass() != -1 or not self._begun:
+        if by_an_engine() or running_pass() != -1 or not self._begun:
             return
         call, came, borders = self._begun.pop()
         self.ledger.add(call)

@@ -226,6 +226,11 @@ class Seen:
         kind = type(hooks.module).__name__
         calls, passes = hooks.ledger.calls, self.passes
         label = f"{name} ({kind})" if name else kind
+        if not calls and hooks.by_engines:
+            return [
+                f"{label}: {hooks.by_engines} calls, all of them by an engine of this package, "
+                "whose truncation is the one that it was given."
+            ]
         if not calls:
             return [f"{label}: it did not run, or not where hooks can see it (torch.compile?)."]
         counted = (self.steps, "step", "s"), (len(calls), "call", "s"), (len(passes), "pass", "es")
