@@ -44,7 +44,8 @@ def measured_picture(counts: ArrayLike, *, intended: Truncation | None = None) -
     12 steps: errors travel 1 to 4 steps. Intended 1 to 4: 12 squares are missing
     """
     table = numeric_array("counts", counts, min_ndim=2)
-    if table.ndim != 2 or table.shape[0] != table.shape[1] or (table < 0).any():
+    whole = np.isfinite(table).all() and (table >= 0).all() and (table < 2**53).all()
+    if table.ndim != 2 or table.shape[0] != table.shape[1] or not whole:
         raise ValueError(
             f"counts must be a square table (steps, steps) of numbers from 0, got {table.shape}."
         )

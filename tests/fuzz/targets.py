@@ -23,11 +23,11 @@ class Floor(NamedTuple):
 
 FLOORS = {
     "ground": Floor(
-        ("windows", "splits", "ceilings", "schedule", "cost", "picture", "drawing", "gates",
-         "random_lengths", "adaptive", "reference"),
+        ("windows", "splits", "ceilings", "schedule", "cost", "picture", "measured", "drawing",
+         "gates", "random_lengths", "adaptive", "reference"),
         ("windows", "schedules", "oracle"),
     ),
-    "pytorch": Floor(("pytorch",), ("pytorch",)),
+    "pytorch": Floor(("pytorch",), ("pytorch", "layers")),
     "tensorflow": Floor(
         ("tensorflow",), ("tensorflow",), left_out=("zero_state", "get_initial_state")
     ),

@@ -131,13 +131,13 @@ def test_a_short_last_batch_and_chunks_by_number():
 def test_bad_input():
     with pytest.raises(ValueError, match="batches is empty"):
         continuity([])
-    with pytest.raises(ValueError, match=r"Rows 0 and 2 of batch 1 are the same window.* at 7"):
+    with pytest.raises(ValueError, match=r"Rows 0 and 2 of batches\[1\] are the same.* at 7"):
         continuity([times(3, 2), np.array([[7, 8], [1, 2], [7, 8]])])
-    with pytest.raises(ValueError, match="row 1 of batch 0 goes from 4 to 9 at step 1"):
+    with pytest.raises(ValueError, match=r"row 1 of batches\[0\] goes from 4 to 9 at step 1"):
         continuity([np.array([[0, 1, 2], [3, 4, 9]])])
     with pytest.raises(ValueError, match=r"\(rows, steps\) of times, got shape \(2, 3, 4\)"):
         continuity([np.zeros((2, 3, 4))])
     with pytest.raises(TypeError, match=r"holds 0\.5: times must be whole"):
         continuity([np.array([[0.5, 1.5]])])
-    with pytest.raises(TypeError, match="Batch 0 is a dict of a, b"):
+    with pytest.raises(TypeError, match=r"batches\[0\] is a dict of a, b"):
         continuity([{"a": times(2, 2), "b": times(2, 2)}])

@@ -30,7 +30,7 @@ class Ends:
             row, step = (int(i[0]) for i in np.nonzero((moves != every) | (moves <= 0)))
             a, b = times[row, step : step + 2].tolist()
             raise ValueError(
-                f"Times inside a window must rise evenly: row {row} of batch {number} goes from "
+                f"Times inside a window must rise evenly: row {row} of batches[{number}] goes from "
                 f"{a} to {b} at step {step}, where others move by {every}. A window across a gap "
                 "is no window: cut at the gap first."
             )
@@ -39,8 +39,8 @@ class Ends:
         if (counts > 1).any():
             same = np.flatnonzero(first == known[counts > 1][0])[:2].tolist()
             raise ValueError(
-                f"Rows {same[0]} and {same[1]} of batch {number} are the same window, which begins "
-                f"at {known[counts > 1][0]}. Give each series times of its own, such as "
+                f"Rows {same[0]} and {same[1]} of batches[{number}] are the same window, which "
+                f"begins at {known[counts > 1][0]}. Give each series times of its own, such as "
                 "1_000_000 * series + step."
             )
         return cls(first, times[:, -1], every, times.shape[1])

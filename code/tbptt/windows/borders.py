@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tbptt._checks import numeric_array
+from tbptt._scalars import shown
 from tbptt.windows import _causes as causes
 from tbptt.windows._causes import CONTINUES, JUMPS, NOWHERE, OVERLAPS, REPEATS, SKIPS, Ends
 
@@ -108,7 +109,15 @@ def continuity(batches: Iterable[Any], *, time_major: bool = False) -> Continuit
     ! The last batch has 2 rows instead of 4: a carried state does not fit. Drop it
     (drop_remainder=True, drop_last=True), or deal lanes of equal length.
     """
+    if not isinstance(time_major, bool):
+        raise TypeError(f"time_major must be True or False, got {shown(time_major)}.")
+    if isinstance(batches, str | bytes | Mapping) or not isinstance(batches, Iterable):
+        raise TypeError(
+            f"batches must be an iterable of arrays (rows, steps) of times, got {shown(batches)}."
+        )
     ends: list[Ends] = []
+    if getattr(batches, "ndim", 1) == 0:
+        raise TypeError(f"batches must be an iterable of arrays, got the number {batches}.")
     for number, batch in enumerate(batches):
         ends.append(Ends.of(_times(number, batch, time_major), number))
     if not ends:
@@ -130,28 +139,27 @@ def _times(number: int, batch: Any, time_major: bool) -> NDArray[np.int64]:
     if isinstance(batch, Mapping):
         if len(batch) != 1:
             raise TypeError(
-                f"Batch {number} is a dict of {', '.join(map(str, batch))}: yield the entry that "
-                "holds the times."
+                f"batches[{number}] is a dict of {', '.join(map(str, batch))}: yield the entry "
+                "that holds the times."
             )
         (batch,) = batch.values()
-    if isinstance(batch, tuple | list) and len(batch) and np.ndim(batch[0]) >= 2:
+    if isinstance(batch, tuple | list) and len(batch) and getattr(batch[0], "ndim", 0) >= 2:
         batch = batch[0]
-    array = np.asarray(batch)
-    if array.dtype.kind in "mM":
-        array = array.astype(np.int64)
-    array = numeric_array(f"Batch {number}", array, min_ndim=2)
+    kind = getattr(getattr(batch, "dtype", None), "kind", "")
+    array = batch.astype(np.int64) if kind in ("m", "M") else batch
+    array = numeric_array(f"batches[{number}]", array, min_ndim=2)
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[..., 0]
     if array.ndim != 2 or 0 in array.shape:
         raise ValueError(
-            f"Batch {number} must be (rows, steps) of times, got shape {array.shape}. Send one "
+            f"batches[{number}] must be (rows, steps) of times, got shape {array.shape}. Send one "
             "column through the pipeline, the time, in place of all features."
         )
-    whole = array.astype(np.int64)
+    whole = np.where(np.abs(array) < 2**62, array, 0.5).astype(np.int64)
     if (whole != array).any():
         raise TypeError(
-            f"Batch {number} holds {array[whole != array][0]}: times must be whole numbers. Count "
-            "steps with numpy.arange(len(series)), and leave scaling out of the pipeline."
+            f"batches[{number}] holds {array[whole != array][0]}: times must be whole numbers. "
+            "Count steps with numpy.arange(len(series)), and leave scaling out of the pipeline."
         )
     return whole.T if time_major else whole
 

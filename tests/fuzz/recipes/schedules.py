@@ -180,3 +180,9 @@ def bars(draw):
         "self": drawing(), "spans": [(1, 2.5, 3)] * size(draw), "thickness": 2.0, "colour": "red",
         "round_caps": draw(st.booleans()),
     }  # fmt: skip
+
+
+@recipe("tbptt.measured.measured_picture")
+def measured(draw):
+    meant = truncation(draw)
+    return {"counts": meant.reach(size(draw, 12)).astype(int), "intended": meant}

@@ -32,6 +32,13 @@ def describe(draw):
     return {"where": cut(**sizes(draw))}
 
 
+@recipe("tbptt.windows.continuity")
+def times(draw):
+    rows, steps = size(draw, 3), size(draw, 4)
+    batches = [1000 * np.arange(rows)[:, None] + np.arange(steps) + steps * n for n in range(3)]
+    return {"batches": batches, "time_major": False}
+
+
 @recipe("tbptt.windows.prepare_sequences")
 def prepare(draw):
     chosen = sizes(draw)
