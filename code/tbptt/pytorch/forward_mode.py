@@ -1,6 +1,6 @@
 r"""Gradients that never go back: each step carries its state's derivative by the weights along.
 
-What is carried, and the sources, are in :mod:`tbptt.pytorch.influence`.
+What is carried, and the sources, are in ``tbptt.pytorch.influence``.
 """
 
 from __future__ import annotations
