@@ -98,6 +98,8 @@ def test_rows_are_reset_alone(kind):
     assert not any(state.any() for state in snapshot(model))
 
 
+# Keras's own reading of a tensor whose dtype NumPy does not have.
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 @pytest.mark.parametrize("policy", ["float16", "bfloat16", "mixed_float16", "mixed_bfloat16"])
 def test_a_state_of_any_dtype(policy):
     keras.utils.set_random_seed(0)
