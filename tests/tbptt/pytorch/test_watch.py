@@ -464,6 +464,20 @@ def test_what_is_planted_is_found(loop, words):
     assert words in str(seen)
 
 
+def test_a_series_of_two_words_is_accused_of_nothing_else():
+    cell, state = nn.LSTMCell(2, UNITS), (torch.zeros(4, UNITS), torch.zeros(4, UNITS))
+    with watch(cell) as seen:
+        for chunk in nn.functional.one_hot(torch.randint(2, (120, 4)), 2).float().split(12):
+            loss = 0.0
+            for step in chunk:
+                state = cell(step, cut(state))
+                loss = loss + state[0].sum()
+            learn(cell, loss)
+    assert [finding.split(":")[0] for finding in seen.findings] == [
+        "The state is detached at every step"
+    ]
+
+
 def test_chunks_where_true_truncation_was_meant_are_drawn_beside_it():
     cell = nn.GRUCell(2, UNITS)
     with watch(cell) as seen:

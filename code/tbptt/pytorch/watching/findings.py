@@ -6,7 +6,7 @@ meant as they are, such as one that begins each window from zeros, are only desc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -259,21 +259,34 @@ def _jump(carried: list[Call], moves: list[float]) -> float | None:
 
 
 def _other_successors(carried: list[Call]) -> str:
-    """Say if the same past was followed by one window, and later by another."""
+    """Say if the same past was followed by one window, and later by another.
+
+    In a series of few words the same past has many successors anyway: then it has them inside
+    windows too, and this says nothing.
+    """
+    known = [(call.past, call.begins) for call in carried if call.past is not None]
+    within = _conflicts((past[:, :-1], past[:, -1]) for past, _ in known)
+    across = _conflicts((past[:, 1:], begins) for past, begins in known if begins is not None)
+    others, repeated = sum(across.values()), len(across)
+    chance = sum(within.values()) / max(len(within), 1)
+    if others >= _SAMPLES and others > 0.5 * repeated and chance < 0.5 * others / repeated:
+        return f"{others} of {repeated} windows were followed by another one than before"
+    return ""
+
+
+def _conflicts(pairs: Iterable[tuple[torch.Tensor, torch.Tensor]]) -> dict[str, bool]:
+    """Tell of every past that came again whether something else followed it then."""
     after: dict[str, str] = {}
     changed: dict[str, bool] = {}
-    for call in carried:
-        if call.begins is None or call.past is None:
+    for pasts, nexts in pairs:
+        if not pasts.shape[1]:
             continue
-        for old, new in zip(call.past.tolist(), call.begins.tolist(), strict=True):
-            key, value = repr(old), repr(new)
-            if key in after and len(set(old)) > 1:  # padding says nothing
+        for past, following in zip(pasts.flatten(1).tolist(), nexts.tolist(), strict=True):
+            key, value = repr(past), repr(following)
+            if key in after and len(set(past)) > 1:  # padding says nothing
                 changed[key] = changed.get(key, False) or after[key] != value
             after[key] = value
-    others = sum(changed.values())
-    if others >= _SAMPLES and others > 0.5 * len(changed):
-        return f"{others} of {len(changed)} windows were followed by another one than before"
-    return ""
+    return changed
 
 
 def _into_validation(history: History) -> Iterator[str]:

@@ -49,7 +49,7 @@ class Call:
     begins, before : Tensor, shape (rows, features), or None
         Where the state has no way back: a part of the first step's inputs, and of the inputs of
         the step before it, in the last call.
-    past : Tensor, shape (rows, numbers), or None
+    past : Tensor, shape (rows, steps, numbers), or None
         As `before`, of several steps.
     moves : Tensor or None
         How far the inputs move from step to step, on average.
