@@ -478,6 +478,29 @@ def test_a_series_of_two_words_is_accused_of_nothing_else():
     ]
 
 
+def test_a_loss_summed_up_over_detached_chunks_is_not_called_undetached():
+    cell, state, loss = nn.GRUCell(2, UNITS), torch.zeros(ROWS, UNITS), 0.0
+    with watch(cell) as seen:
+        for chunk in series().split(6):
+            state = state.detach()
+            for step in chunk:
+                state = cell(step, state)
+                loss = loss + state.square().sum()
+            loss.backward(retain_graph=True)
+    assert [finding.split(":")[0] for finding in seen.findings] == ["Losses count more than once"]
+
+
+def test_a_border_where_some_rows_begin_anew_is_said_to_carry_the_others():
+    cell, state = nn.GRUCell(2, UNITS), torch.zeros(ROWS, UNITS)
+    with watch(cell) as seen:
+        for number, chunk in enumerate(series().split(12)):
+            state = state.detach() * torch.tensor([1.0, number != 2, 1.0])[:, None]
+            for step in chunk:
+                state = cell(step, state)
+            state.sum().backward()
+    assert "State: carried at 2 of 3 borders, at 1 more in a part of the rows." in str(seen)
+
+
 def test_chunks_where_true_truncation_was_meant_are_drawn_beside_it():
     cell = nn.GRUCell(2, UNITS)
     with watch(cell) as seen:

@@ -82,6 +82,8 @@ def _never_detached(history: History) -> Iterator[str]:
         set(reached) & set(before)
         for (_, _, reached), (_, _, before) in zip(history.passes[1:], history.passes, strict=False)
     )
+    # Where a loss is summed up over passes, they grow as well, through states that are detached.
+    crossing = crossing and _hangs_together(history)
     longer = again and bool(history.calls) and _chain_is_longer(history)
     if not _cut_in_part(history) and (longer or (grows and crossing)):
         yield (
@@ -90,6 +92,12 @@ def _never_detached(history: History) -> Iterator[str]:
             "grows. Detach the state where a pass ends: state = state.detach(), and both parts of "
             "an LSTM's."
         )
+
+
+def _hangs_together(history: History) -> bool:
+    """Tell whether errors of the last pass went from call to call all the way."""
+    reached = {int(number) for number in history.passes[-1][2][1:]}
+    return all(call.linked for call in history.calls if call.number in reached)
 
 
 def _chain_is_longer(history: History) -> bool:

@@ -245,9 +245,11 @@ class Seen:
             )  # fmt: skip
             lines.append(f"Errors travel {far}: {_named(self.truncation)}.")
         borders = [border for border in self.borders[1:] if not border.linked]
-        carried = sum("carried" in border.rows for border in borders)
         if borders:
-            lines.append(f"State: carried at {carried} of {len(borders)} borders.")
+            whole = sum(set(border.rows) == {"carried"} for border in borders)
+            parts = sum("carried" in border.rows for border in borders) - whole
+            some = f", at {parts} more in a part of the rows" * bool(parts)
+            lines.append(f"State: carried at {whole} of {len(borders)} borders{some}.")
         if any(call.by_hand for call in calls.values()):
             lines.append(
                 "The state came in as a leaf that wants a gradient: errors are passed on by hand, "
