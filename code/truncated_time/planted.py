@@ -28,8 +28,8 @@ class Planted:
 
     Attributes
     ----------
-    model : nn.Module
-        What is trained; give it to `tbptt.pytorch.watch`.
+    model : nn.RNNCellBase
+        What is trained, a cell; give it to `tbptt.pytorch.watch`.
     train : callable
         ``train() -> outputs``, (steps, rows, units): runs the loop once, and leaves gradients.
         ``train(inputs, weights)`` takes other inputs (steps, rows, 1), and how much each step's
@@ -48,7 +48,7 @@ class Planted:
     (torch.Size([12, 3, 4]), True)
     """
 
-    model: nn.Module
+    model: nn.RNNCellBase
     train: Callable[..., Tensor]
     intended: Truncation
 
