@@ -42,7 +42,7 @@ def machine_log(steps: int, *, seed: int) -> NDArray[np.int64]:
     >>> from truncated_time.tasks import machine_log
     >>> bits = machine_log(10_000, seed=0)
     >>> float((bits[6:] == bits[:-6]).mean().round(2))
-    0.85
+    0.87
     """
     steps = positive_int("steps", steps)
     rng = np.random.default_rng(seed)
