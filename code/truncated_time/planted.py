@@ -41,7 +41,7 @@ class Planted:
     --------
     >>> from tbptt.pytorch import watch
     >>> from truncated_time.planted import planted
-    >>> loop = planted("as intended")
+    >>> loop = planted("sound")
     >>> with watch(loop.model) as seen:
     ...     outputs = loop.train()
     >>> outputs.shape, seen.truncation == loop.intended
@@ -75,7 +75,7 @@ def planted(name: str) -> Planted:
     --------
     >>> from truncated_time.planted import LOOPS, UNKNOWN, planted
     >>> LOOPS[:3], UNKNOWN
-    (('as intended', 'zeros in each chunk', 'random in each chunk'), ('north', 'east', 'west'))
+    (('sound', 'zeros', 'random'), ('north', 'east', 'west'))
     >>> planted("north").intended
     Truncation(k1=1, k2=6)
     """
@@ -83,7 +83,7 @@ def planted(name: str) -> Planted:
         raise ValueError(f"No loop is called {name!r}; there are {', '.join(_LOOPS)}.")
     loop, steps, intended = _LOOPS[name]
     torch.manual_seed(0)
-    cell = nn.LSTMCell(1, UNITS) if name == "only h detached" else nn.GRUCell(1, UNITS)
+    cell = nn.LSTMCell(1, UNITS) if name == "only h" else nn.GRUCell(1, UNITS)
     given = torch.randn(steps, ROWS, 1)
 
     def train(inputs: Tensor = given, weights: Tensor | None = None) -> Tensor:
@@ -245,15 +245,15 @@ def _overlapping(every: int, back: int) -> _Loop:
 
 
 _LOOPS: dict[str, tuple[_Loop, int, Truncation]] = {
-    "as intended": (_in_chunks(_detached), _STEPS, _INTENDED),
-    "zeros in each chunk": (_in_chunks(_zeros), _STEPS, _INTENDED),
-    "random in each chunk": (_in_chunks(_random), _STEPS, _INTENDED),
-    "detached at every step": (_at_every_step, _STEPS, _INTENDED),
-    "never detached": (_in_chunks(_attached), _STEPS, _INTENDED),
-    "only h detached": (_only_h, _STEPS, _INTENDED),
-    "loss summed over chunks": (_counted_again, _STEPS, _INTENDED),
-    "loss at a chunk's end": (_last_loss, _STEPS, _INTENDED),
-    "chunks, true was meant": (_in_chunks(_detached), _STEPS, Truncation.true(CHUNK)),
+    "sound": (_in_chunks(_detached), _STEPS, _INTENDED),
+    "zeros": (_in_chunks(_zeros), _STEPS, _INTENDED),
+    "random": (_in_chunks(_random), _STEPS, _INTENDED),
+    "each step": (_at_every_step, _STEPS, _INTENDED),
+    "never": (_in_chunks(_attached), _STEPS, _INTENDED),
+    "only h": (_only_h, _STEPS, _INTENDED),
+    "summed": (_counted_again, _STEPS, _INTENDED),
+    "last loss": (_last_loss, _STEPS, _INTENDED),
+    "chunks": (_in_chunks(_detached), _STEPS, Truncation.true(CHUNK)),
     "north": (_overlapping(3, 6), 18, Truncation.true(6)),
     "east": (_in_chunks(_a_row_lost), 20, _INTENDED),
     "west": (_counted_again, 20, _INTENDED),

@@ -23,10 +23,10 @@ def by_engine(cell, inputs, truncation):
 @pytest.mark.parametrize(
     ("name", "truncation"),
     [
-        ("as intended", Truncation(4, 4)),
-        ("detached at every step", Truncation(1, 1)),
-        ("never detached", Truncation(4, 12)),
-        ("chunks, true was meant", Truncation(4, 4)),
+        ("sound", Truncation(4, 4)),
+        ("each step", Truncation(1, 1)),
+        ("never", Truncation(4, 12)),
+        ("chunks", Truncation(4, 4)),
         ("north", Truncation(3, 6)),
     ],
 )
@@ -38,7 +38,7 @@ def test_a_loop_leaves_the_gradient_of_its_truncation(name, truncation):
     left = gradient(loop.model)
     torch.testing.assert_close(left, by_engine(loop.model, inputs, truncation))
     assert seen.truncation == truncation
-    assert (truncation == loop.intended) == (name == "as intended")
+    assert (truncation == loop.intended) == (name == "sound")
 
 
 def states(name):
@@ -49,20 +49,17 @@ def states(name):
 
 
 def test_states_that_do_not_cross():
-    assert states("zeros in each chunk")[1] == [("zero",) * 3] * 3
-    assert states("random in each chunk")[1] == [("other",) * 3] * 3
+    assert states("zeros")[1] == [("zero",) * 3] * 3
+    assert states("random")[1] == [("other",) * 3] * 3
     assert states("east")[1][2] == ("carried", "zero", "carried")
 
 
 def test_errors_that_go_on_and_losses_that_count_again():
-    seen, _ = states("only h detached")
-    assert isinstance(planted("only h detached").model, nn.LSTMCell)
+    seen, _ = states("only h")
+    assert isinstance(planted("only h").model, nn.LSTMCell)
     assert "through c, and no longer through h" in seen.findings[0]
-    assert (
-        np.diag(states("loss summed over chunks")[0].counts()).tolist()
-        == [3] * 4 + [2] * 4 + [1] * 4
-    )
-    seen, _ = states("loss at a chunk's end")
+    assert np.diag(states("summed")[0].counts()).tolist() == [3] * 4 + [2] * 4 + [1] * 4
+    seen, _ = states("last loss")
     assert (seen.counts().sum(1) > 0).tolist() == [False, False, False, True] * 3
 
 
@@ -83,5 +80,5 @@ def test_batches_of_recordings():
 
 
 def test_a_loop_that_is_not_there():
-    with pytest.raises(ValueError, match="No loop is called 'south'; there are as intended"):
+    with pytest.raises(ValueError, match="No loop is called 'south'; there are sound"):
         planted("south")

@@ -36,6 +36,12 @@ def output(state):
     return state[0] if isinstance(state, tuple) else state
 
 
+def said(seen):
+    """Return what is printed, lines joined, and ask that they fit a page."""
+    assert max(map(len, str(seen).splitlines())) <= 76
+    return " ".join(str(seen).split())
+
+
 def learn(module, loss, rate=0.01):
     """Update as a plain loop does."""
     loss.backward()
@@ -461,7 +467,7 @@ PLANTED = {
 def test_what_is_planted_is_found(loop, words):
     seen = loop()
     assert any(words in finding for finding in seen.findings), str(seen)
-    assert words in str(seen)
+    assert words in said(seen)
 
 
 def test_a_series_of_two_words_is_accused_of_nothing_else():
@@ -498,7 +504,7 @@ def test_a_border_where_some_rows_begin_anew_is_said_to_carry_the_others():
             for step in chunk:
                 state = cell(step, state)
             state.sum().backward()
-    assert "State: carried at 2 of 3 borders, at 1 more in a part of the rows." in str(seen)
+    assert "State: carried at 2 of 3 borders, at 1 more in a part of the rows." in said(seen)
 
 
 def test_chunks_where_true_truncation_was_meant_are_drawn_beside_it():
@@ -517,7 +523,7 @@ def test_what_cannot_be_seen_is_said():
         for step in series(steps=4):
             state = cell(step, state.detach().requires_grad_())
         state.sum().backward()
-    assert "errors are passed on by hand, or by an engine, which cannot be seen" in str(seen)
+    assert "errors are passed on by hand, or by an engine, which cannot be seen" in said(seen)
     with watch(nn.Sequential(nn.GRU(2, 3))) as seen:
         pass
     assert str(seen).startswith("0 (GRU): it did not run, or not where hooks can see it")
@@ -528,7 +534,7 @@ def test_what_cannot_be_seen_is_said():
         )
         outputs.sum().backward()
     assert seen.truncation == Truncation.epochwise(STEPS)
-    assert "1 calls ran inside a backward pass, as checkpointing makes them" in str(seen)
+    assert "1 calls ran inside a backward pass, as checkpointing makes them" in said(seen)
 
 
 def test_bad_input():
@@ -565,7 +571,7 @@ def test_an_engines_own_calls_are_no_steps_of_a_loop(cell):
     with watch(cell) as seen:
         backward(own, torch.sum, series(), torch.zeros(ROWS, UNITS), Truncation.true(4))
     assert seen.steps == 0
-    assert "calls, all of them by an engine of this package" in str(seen)
+    assert "calls, all of them by an engine of this package" in said(seen)
     blocks = [(block, None) for block in series().split(4)]
     with watch(cell) as seen:
         for _ in online(own, lambda out, _: out.sum(), blocks, fresh(own), Truncation(4, 8)):

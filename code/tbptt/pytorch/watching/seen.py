@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tbptt._wording import report
 from tbptt.measured import measured_picture
 from tbptt.pytorch.watching.findings import History, findings
 from tbptt.pytorch.watching.hooks import Hooks
@@ -193,9 +194,7 @@ class Seen:
         """Describe it in sentences."""
         lines = [line for name in self._hooks for line in self[name]._described()]
         unusual = self.findings
-        if not unusual:
-            return "\n".join([*lines, "Nothing unusual was seen."])
-        return "\n".join([*lines, *(f"! {sentence}" for sentence in unusual)])
+        return report([*lines, *["Nothing unusual was seen."] * (not unusual)], unusual)
 
     def _repr_html_(self) -> str:
         from html import escape
