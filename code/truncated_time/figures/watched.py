@@ -30,6 +30,15 @@ class Watched:
         What the loop was meant to do.
     message : str
         The finding, in a few words.
+
+    Examples
+    --------
+    >>> from tbptt import Truncation
+    >>> from truncated_time.figures import Watched
+    >>> meant = Truncation.epochwise(2)
+    >>> seen = Watched(meant.reach(4), {0: "zero", 2: "carried"}, meant, "as it is")
+    >>> seen.borders[2]
+    'carried'
     """
 
     counts: ArrayLike
