@@ -58,6 +58,7 @@ def test_errors_that_go_on_and_losses_that_count_again():
     seen, _ = states("only h")
     assert isinstance(planted("only h").model, nn.LSTMCell)
     assert "through c, and no longer through h" in seen.findings[0]
+    np.testing.assert_array_equal(seen.counts(), np.tril(np.ones((12, 12))))
     assert np.diag(states("summed")[0].counts()).tolist() == [3] * 4 + [2] * 4 + [1] * 4
     seen, _ = states("last loss")
     assert (seen.counts().sum(1) > 0).tolist() == [False, False, False, True] * 3

@@ -176,6 +176,8 @@ class Pass:
             sizes = torch.linalg.vector_norm(sent.flatten(1), torch.inf, 1)
             size.index_add_(0, places, sizes)
             for (i, number, _), some in zip(parts, sizes.tolist(), strict=True):
+                if number == arrivals[i].call.number:
+                    continue  # from another result of the same call
                 self.sent[number] = self.sent.get(number, False) or bool(some)
                 if some:
                     self.links.add((number, arrivals[i].call.number))
