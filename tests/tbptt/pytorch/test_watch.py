@@ -10,7 +10,7 @@ from torch.nn.utils.rnn import pack_sequence
 from torch.utils.data import DataLoader, TensorDataset
 
 from tbptt import Truncation
-from tbptt.pytorch import backward, online, watch
+from tbptt.pytorch import as_cell, backward, online, watch
 from tbptt.schedule import BackwardPass
 
 ROWS, STEPS, UNITS = 3, 48, 6
@@ -168,6 +168,35 @@ def test_what_goes_from_one_part_of_a_state_to_another_is_no_loss(cell, loss_of)
             state = cell(step, state)
         loss_of(*state).square().sum().backward()
     assert seen.counts().tolist() == [[0] * 5] * 4 + [[1] * 5]
+
+
+@pytest.mark.parametrize("layers", [1, 2, 3])
+@pytest.mark.parametrize("kind", LAYERS)
+@pytest.mark.parametrize("at", [2, 5])
+def test_the_error_of_one_step_in_stacks_however_they_are_run(kind, layers, at):
+    layer, x = kind(2, UNITS, layers), series(steps=6)
+    cell = as_cell(layer)
+    parts = layers * (2 if kind is nn.LSTM else 1)
+
+    def step_by_step():
+        state = tuple(torch.zeros(ROWS, UNITS) for _ in range(parts))
+        state = state if parts > 1 else state[0]
+        for step in x:
+            state = cell(step, state)
+            yield output(state)
+
+    def in_pieces(length):
+        state = None
+        for piece in x.split(length):
+            outputs, state = layer(piece, state)
+            yield from outputs
+
+    for module, outputs in ((cell, step_by_step()), (layer, in_pieces(1)), (layer, in_pieces(3))):
+        with watch(module, cell=cell if module is cell else None) as seen:
+            list(outputs)[at].square().sum().backward()
+        wanted = np.zeros((6, 6))
+        wanted[at, : at + 1] = 1
+        np.testing.assert_array_equal(seen.counts(), wanted)
 
 
 @pytest.mark.parametrize("keep", ["h", "c", "both"])

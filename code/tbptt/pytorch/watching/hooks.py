@@ -137,7 +137,8 @@ class Hooks:
                 if end is not None:
                     end.register_prehook(self._last_look(call.number))
         outside = [came.inputs.grad_fn, *(part.grad_fn for part in came.state or ())]
-        for node, edges in self._within.crossings(ends, outside):
+        made_by = [(part.grad_fn, part.output_nr) if part.grad_fn else None for part in results]
+        for node, edges in self._within.crossings(made_by, outside):
             own = [(edge, (call.number, place)) for edge, place in edges]
             node.register_hook(self._arrivals(call.number, own))
         for place, (part, end) in enumerate(zip(results, ends, strict=True)):

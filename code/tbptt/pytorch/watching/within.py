@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-# A node of the graph, with edges and the places of the results that they lead to.
+# Where a result comes from: a node of the graph, and which of its outputs.
+End = tuple[Any, int] | None
+# A node, with edges and the places of the results that they lead to.
 Crossing = tuple[Any, list[tuple[int, int]]]
 
 
@@ -19,13 +21,13 @@ class Within:
     def __init__(self) -> None:
         self._ways: list[tuple[int, tuple[int, ...], list[tuple[int, int]]]] | None = None
 
-    def crossings(self, ends: Sequence[Any], outside: Sequence[Any]) -> list[Crossing]:
+    def crossings(self, ends: Sequence[End], outside: Sequence[Any]) -> list[Crossing]:
         """Return the nodes of a call that hand errors on to another of its results.
 
         Parameters
         ----------
-        ends : sequence of node or None
-            That made the results.
+        ends : sequence of (node, int) or None
+            What made the results.
         outside : sequence of node
             That made what came in: where the call's graph ends.
 
@@ -34,7 +36,7 @@ class Within:
         list of (node, list of (edge, place))
             The nodes.
         """
-        if len({id(end) for end in ends if end is not None}) < 2:
+        if len({end for end in ends if end is not None}) < 2:
             return []
         known = self._follow(ends)
         if known is None:
@@ -42,19 +44,20 @@ class Within:
             known = self._follow(ends)
         return known or []
 
-    def _follow(self, ends: Sequence[Any]) -> list[Crossing] | None:
+    def _follow(self, ends: Sequence[End]) -> list[Crossing] | None:
         """Go the ways that led there before; None where they lead somewhere else."""
         if self._ways is None:
             return None
         nodes: list[Crossing] = []
         for end, way, edges in self._ways:
-            node = ends[end] if end < len(ends) else None
+            begin = ends[end] if end < len(ends) else None
+            node = begin[0] if begin else None
             for edge in way:
                 following = node.next_functions if node is not None else ()
                 node = following[edge][0] if edge < len(following) else None
             following = node.next_functions if node is not None else ()
             if not all(
-                edge < len(following) and following[edge][0] is ends[place] for edge, place in edges
+                edge < len(following) and following[edge] == ends[place] for edge, place in edges
             ):
                 return None
             nodes.append((node, edges))
@@ -62,26 +65,26 @@ class Within:
 
 
 def _search(
-    ends: Sequence[Any], outside: Sequence[Any]
+    ends: Sequence[End], outside: Sequence[Any]
 ) -> list[tuple[int, tuple[int, ...], list[tuple[int, int]]]]:
-    places: dict[Any, int] = {}
+    places: dict[tuple[Any, int], int] = {}
     for place, end in enumerate(ends):
         if end is not None:
             places.setdefault(end, place)
     ways = []
     waiting: list[tuple[Any, int, tuple[int, ...]]] = [
-        (end, place, ()) for end, place in places.items()
+        (node, place, ()) for (node, _), place in places.items()
     ]
-    met = {node for node in outside if node is not None} | places.keys()
+    met = {node for node in outside if node is not None} | {node for node, _ in places}
     while waiting:
-        node, end, way = waiting.pop()
+        node, begin, way = waiting.pop()
         edges = []
-        for edge, (nearer, _) in enumerate(node.next_functions):
-            if nearer in places:
-                edges.append((edge, places[nearer]))
+        for edge, (nearer, output) in enumerate(node.next_functions):
+            if (nearer, output) in places:
+                edges.append((edge, places[nearer, output]))
             elif nearer is not None and nearer not in met:
                 met.add(nearer)
-                waiting.append((nearer, end, (*way, edge)))
+                waiting.append((nearer, begin, (*way, edge)))
         if edges:
-            ways.append((end, way, edges))
+            ways.append((begin, way, edges))
     return ways
