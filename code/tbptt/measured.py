@@ -53,7 +53,9 @@ def measured_picture(counts: ArrayLike, *, intended: Truncation | None = None) -
         raise TypeError(f"intended must be a Truncation, got {type(intended).__name__}.")
     steps = min(len(table), _MOST)
     shown = table[:steps, :steps].astype(np.int64)
-    wanted = intended.reach(steps) if intended and steps else np.zeros_like(shown, dtype=bool)
+    wanted = np.zeros_like(shown, dtype=bool)
+    if intended and steps:
+        wanted = _meant(intended, table)[:steps, :steps]
     missing, extra = wanted & (shown == 0), (shown > 0) & ~wanted
     headline, detail = _words(table, shown, intended, int(missing.sum()), int(extra.sum()))
     drawing = Drawing(
@@ -73,6 +75,15 @@ def measured_picture(counts: ArrayLike, *, intended: Truncation | None = None) -
     drawing.column(place, travelled, font_size="9", opacity=".7")
     drawing.text(place, _TOP - 6, "travels", font_size="9", opacity=".7")
     return str(drawing)
+
+
+def _meant(intended: Truncation, table: np.ndarray) -> np.ndarray:
+    """Return what should be reached: of all steps, since the last pass may reach back further."""
+    reach = intended.reach(len(table))
+    whole = len(table) // intended.k1 * intended.k1
+    if intended.k1 == intended.k2 and 0 < whole < len(table) and not table[whole:, :whole].any():
+        reach[whole:, :whole] = False  # a loop's last chunk is merely short
+    return reach
 
 
 def _words(

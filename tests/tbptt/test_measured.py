@@ -43,6 +43,21 @@ def test_a_long_one_shows_its_beginning_and_a_silent_one_says_so():
     assert title(measured_picture(np.zeros((0, 0)))) == "0 steps: no error was sent back"
 
 
+@pytest.mark.parametrize("truncation", [Truncation(1, 4), Truncation(5, 9), Truncation(12, 12)])
+@pytest.mark.parametrize("steps", [40, 48, 50])
+def test_of_a_long_one_the_beginning_is_what_was_meant(truncation, steps):
+    counts = truncation.reach(steps).astype(int)
+    assert "as it is" in title(measured_picture(counts, intended=truncation))
+    counts[5, 4] = 0
+    assert "1 squares are missing" in title(measured_picture(counts, intended=truncation))
+
+
+def test_a_last_chunk_that_is_short_is_as_it_was_meant():
+    counts = np.kron(np.eye(4, dtype=int), np.tril(np.ones((4, 4), dtype=int)))[:14, :14]
+    assert title(measured_picture(counts, intended=Truncation(4, 4))).endswith("as it is")
+    assert "missing" in title(measured_picture(counts, intended=Truncation(5, 5)))
+
+
 def test_bad_input():
     with pytest.raises(ValueError, match=r"square table .* got \(2, 3\)"):
         measured_picture(np.zeros((2, 3)))

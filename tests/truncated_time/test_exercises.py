@@ -101,6 +101,24 @@ def kinder(length):
     return 0.6 if length == 1 else 0.1
 
 
+def gru_in_chunks(detach=True, anew=True, begin=None, keep=False):
+    """A reader's loop over chunks, right or with one fault."""
+
+    def train(cell, chunks):
+        state, loss = torch.zeros(3, 4), 0.0
+        for chunk in chunks:
+            state = state.detach() if detach else state
+            state = state if begin is None else begin(state)
+            loss = 0.0 if anew else loss
+            for x in chunk:
+                state = cell(x, state)
+                loss = loss + state.square().sum()
+            loss.backward(retain_graph=True)
+        return state if keep else state.detach()
+
+    return train
+
+
 LOUD = 1 - 10 ** (-1 / 20)  # the chance that makes an error at lag 20 count tenfold
 LSTM = 4 * 512 * (64 + 512 + 2)
 WAYS = {"a": "whole", "b": "online", "c": "once"}
@@ -137,6 +155,11 @@ RIGHT = {
     "gate": [3, math.log(0.95 / 0.05)],
     "semi": [Truncation(3, 8)],
     "translate": [[Truncation(4, 12), Truncation(25, 25), Truncation(10, 10), Truncation(1, 16)]],
+    "what-it-is": [Truncation(3, 6)],
+    "lost-row": [(8, 1), [8, 1]],
+    "begin-anew": [[(2, 1), (3, 0), (3, 2)], np.array([(3, 2), (3, 0), (2, 1), (0, 0)])],
+    "how-often": [(5, 1), np.array([5, 1])],
+    "mend-it": [gru_in_chunks()],
     "name-tags": [128],
     "freeze-midway": [(0.01, 2.5)],
     "impossible": [np.log(2), torch.tensor(0.6932)],
@@ -155,6 +178,32 @@ RIGHT = {
 }  # fmt: skip
 
 WRONG = [
+    ("what-it-is", Truncation(1, 6), "what its author says"),
+    ("what-it-is", Truncation(6, 6), "The reach is right"),
+    ("what-it-is", Truncation(3, 5), "goes furthest"),
+    ("what-it-is", (3, 6), "Truncation\\(k1, k2\\)"),
+    ("lost-row", (9, 1), "counted from 0"),
+    ("lost-row", (8, 2), "Which row"),
+    ("lost-row", (4, 1), "still knows"),
+    ("lost-row", (1, 8), "First the step"),
+    ("lost-row", (0, 1), "between 1 and 19"),
+    ("lost-row", 8, "two things"),
+    ("begin-anew", [(1, 1), (2, 0), (2, 2)], "Name those that begin"),
+    ("begin-anew", [(1, 2), (0, 3), (2, 3)], "First the batch"),
+    ("begin-anew", [(2, 1), (3, 0), (3, 1), (3, 2)], "goes on where it was"),
+    ("begin-anew", [(2, 1), (3, 0)], "not all"),
+    ("begin-anew", [2, 3, 3], "pairs"),
+    ("how-often", (1, 1), "How often is it sent back"),
+    ("how-often", (1, 5), "other way round"),
+    ("how-often", (4, 1), "diagonal"),
+    ("mend-it", gru_in_chunks(detach=False), "watch says: "),
+    ("mend-it", gru_in_chunks(anew=False), "watch says: Losses count"),
+    ("mend-it", gru_in_chunks(begin=torch.zeros_like), "watch says: Every chunk begins from zeros"),
+    ("mend-it", gru_in_chunks(begin=lambda state: 0.5 * state), "does not get through"),
+    ("mend-it", gru_in_chunks(keep=True), "still has its graph"),
+    ("mend-it", lambda cell, chunks: None, "Return the last state"),
+    ("mend-it", lambda cell, chunks: torch.zeros(3, 4), "saw 0 of 24"),
+    ("mend-it", lambda cell, chunks: gru_in_chunks()(cell, torch.cat(chunks).split(6)), "k1=6"),
     ("factors", (35, 4, 166_650, 99), "one factor too many"),
     ("factors", (10, 4, 166_650, 99), "number of products"),
     ("factors", (20, 5, 166_650, 99), "at borders between steps"),

@@ -10,11 +10,13 @@ from tbptt import Truncation
 from tbptt.ceilings import stateless_accuracy, stateless_loss
 from tbptt.pytorch import backward
 from tbptt.splits import shared_steps
+from tbptt.windows import continuity
 from truncated_time import shipped
 from truncated_time.experiments import (
     NAMES,
     beyond,
     bias,
+    checking,
     cuts,
     language,
     memory,
@@ -53,6 +55,16 @@ def test_the_two_splits_leak_and_do_not():
         assert not shared_steps(starts, 20, train, test).any()
     for train, test in sunspots.folds_of("random", starts, 20, seed=0):
         assert shared_steps(starts, 20, train, test).all()
+
+
+def test_a_log_is_dealt_in_lanes_or_as_it_was_cut(monkeypatch):
+    times = np.arange(6 * checking.ROWS * checking.WINDOW + 1)
+    monkeypatch.setattr(checking, "machine_log", lambda steps, seed: times[:steps])
+    for as_cut in (True, False):
+        inputs, targets = checking.batches(as_cut, 0, 6)
+        assert (targets == inputs + 1).all()
+        assert continuity(inputs).continues.all() != as_cut
+        assert sorted(inputs.flatten().tolist()) == times[:-1].tolist()
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -14,6 +14,7 @@ from tbptt.drawing import INK, LOSS, REACH
 from tbptt.picture import one_picture
 from tbptt.random_lengths import draw_factors, weighting
 from truncated_time.figures import (
+    Watched,
     batch_lanes,
     ceiling_curve,
     cost_by_interval,
@@ -31,6 +32,7 @@ from truncated_time.figures import (
     random_reach,
     reach_triangle,
     split_picture,
+    watched_loop,
 )
 from truncated_time.figures._chart import Axis
 from truncated_time.figures.lanes import batches_in_order
@@ -457,3 +459,24 @@ def test_the_calculator_says_what_the_passes_say():
 def test_the_calculator_refuses_what_no_truncation_is():
     with pytest.raises(ValueError, match="k1"):
         cost_calculator(steps=200, hidden=16, batch=8, k1=30, k2=20)
+
+
+@settings(max_examples=20)
+@given(st.integers(1, 5), st.integers(0, 4), st.integers(1, 3))
+def test_a_watched_loop_stands_beside_what_was_meant(k1, more, times):
+    intended = Truncation(k1, k1 + more)
+    counts = Truncation.epochwise(3).reach(12).astype(int) * times
+    loops = {"one": Watched(counts, {0: "zero", 3: "carried"}, intended, "a finding")}
+    svg = watched_loop("one", loops=loops)
+    reached = [(t, s) for t in range(12) for s in range(t // 3 * 3, t + 1)]
+    meant = list(zip(*np.nonzero(intended.reach(12)), strict=True))
+    drawn = sum(cells(svg, colour, "11") for colour in (REACH, LOSS))
+    assert drawn == len(reached) + len(meant)
+    missing = len(set(meant) - set(reached))
+    extra = len(reached) if times > 1 else len(set(reached) - set(meant))
+    assert title(svg) == (
+        f"one. A finding; {missing} squares are missing, {extra} too many; "
+        "state: zero at step 1, carried at step 4."
+    )
+    with pytest.raises(ValueError, match="No loop is called 'two'; there are one"):
+        watched_loop("two", loops=loops)

@@ -3,7 +3,15 @@ import sys
 import numpy as np
 import pytest
 
-from truncated_time.tasks import digits, echo_floors, echo_language, first_step_memory, sunspots
+from truncated_time.tasks import (
+    digits,
+    echo_floors,
+    echo_language,
+    first_step_memory,
+    machine_log,
+    machine_log_floors,
+    sunspots,
+)
 
 
 def test_memory_has_exactly_half_ones_at_one_place():
@@ -104,3 +112,19 @@ def test_echo_streams_that_begin_alike():
         echo_language(20, 5, lag=3, seed=0, beginning=[0.5, 0, 1])
     with pytest.raises(ValueError, match="shorter than the beginning"):
         echo_language(1, 5, lag=3, seed=0, beginning=[1, 0, 1])
+
+
+def test_the_floors_of_a_log_are_what_counting_says():
+    bits = machine_log(400_000, seed=3)
+    floor, short = machine_log_floors()
+    for known, expected in (((1, 6), floor), ((1,), short)):
+        past = sum(2**i * bits[6 - lag : -lag] for i, lag in enumerate(known))
+        following, entropy = bits[6:], 0.0
+        for value in np.unique(past):
+            one = following[past == value].mean()
+            share = (past == value).mean()
+            entropy -= share * (one * np.log(one) + (1 - one) * np.log(1 - one))
+        assert entropy == pytest.approx(expected, abs=0.005)
+    assert (machine_log(400_000, seed=3) == bits).all()
+    with pytest.raises(ValueError, match="steps must be at least 1, got 0"):
+        machine_log(0, seed=0)

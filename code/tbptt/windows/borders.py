@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from tbptt._checks import numeric_array
 from tbptt._scalars import shown
+from tbptt._wording import report
 from tbptt.windows import _causes as causes
 from tbptt.windows._causes import CONTINUES, JUMPS, NOWHERE, OVERLAPS, REPEATS, SKIPS, Ends
 
@@ -68,7 +69,7 @@ class Continuity:
         counts = Counter(self.kinds.ravel().tolist())
         kinds = ", ".join(f"{counts[word]} {word}" for word in _WORDS if counts[word])
         first = f"{borders + 1} batches of {rows} rows; at the borders: {kinds or 'none'}."
-        return "\n".join([first, *(f"! {sentence}" for sentence in self.findings)])
+        return report([first], self.findings)
 
 
 def continuity(batches: Iterable[Any], *, time_major: bool = False) -> Continuity:

@@ -16,6 +16,7 @@ from truncated_time.exercises import (
     _beyond,
     _beyond_coins,
     _bptt,
+    _checking,
     _choosing,
     _choosing_guide,
     _dynamic_rnn,
@@ -30,7 +31,7 @@ __all__ = ["NAMES", "Result", "check"]
 
 _CHAPTERS = (
     _bptt, _windowing, _stateful, _dynamic_rnn, _truncation, _initial_state,
-    _choosing, _choosing_guide, _beyond, _beyond_coins,
+    _checking, _choosing, _choosing_guide, _beyond, _beyond_coins,
 )  # fmt: skip
 _CHECKS: dict[str, Callable[[Any], None]] = {
     name: test for chapter in _CHAPTERS for name, test in chapter.CHECKS.items()

@@ -15,9 +15,11 @@ from truncated_time.figures.measured import gradient_bias, gradient_by_lag, lear
 from truncated_time.figures.reach import reach_triangle
 from truncated_time.figures.unrolled import jacobian_chain
 from truncated_time.figures.updates import loss_by_updates
+from truncated_time.figures.watched import Watched, watched_loop
 from truncated_time.figures.windowing import ceiling_curve, labelled_windows
 
 __all__ = [
+    "Watched",
     "batch_lanes",
     "ceiling_curve",
     "cost_by_interval",
@@ -35,4 +37,5 @@ __all__ = [
     "random_reach",
     "reach_triangle",
     "split_picture",
+    "watched_loop",
 ]

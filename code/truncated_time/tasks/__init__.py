@@ -2,6 +2,7 @@
 
 from truncated_time.tasks.echo import echo_floors, echo_language
 from truncated_time.tasks.labelled import labelled_sequences
+from truncated_time.tasks.log import machine_log, machine_log_floors
 from truncated_time.tasks.memory import first_step_memory
 from truncated_time.tasks.series import carbon_dioxide, carbon_dioxide_raw, digits, sunspots
 
@@ -13,5 +14,7 @@ __all__ = [
     "echo_language",
     "first_step_memory",
     "labelled_sequences",
+    "machine_log",
+    "machine_log_floors",
     "sunspots",
 ]

@@ -10,7 +10,7 @@ from torch.nn.utils.rnn import pack_sequence
 from torch.utils.data import DataLoader, TensorDataset
 
 from tbptt import Truncation
-from tbptt.pytorch import backward, online, watch
+from tbptt.pytorch import as_cell, backward, online, watch
 from tbptt.schedule import BackwardPass
 
 ROWS, STEPS, UNITS = 3, 48, 6
@@ -34,6 +34,12 @@ def cut(state):
 
 def output(state):
     return state[0] if isinstance(state, tuple) else state
+
+
+def said(seen):
+    """Return what is printed, lines joined, and ask that they fit a page."""
+    assert max(map(len, str(seen).splitlines())) <= 76
+    return " ".join(str(seen).split())
 
 
 def learn(module, loss, rate=0.01):
@@ -139,6 +145,73 @@ def test_a_loss_of_the_last_step_alone():
         state.sum().backward()
     assert seen.passes == [BackwardPass(0, 4, 5)]
     assert seen.counts().tolist() == [[0] * 5] * 4 + [[1] * 5]
+
+
+class Inverted(nn.Module):
+    """A cell whose second result is made of its first, as an LSTM's first is of its second."""
+
+    def __init__(self):
+        super().__init__()
+        self.inside = nn.Linear(2 + UNITS, UNITS)
+
+    def forward(self, x, state):
+        h = torch.tanh(self.inside(torch.cat([x, state[0]], 1)))
+        return h, h.square() + 0.5 * state[1]
+
+
+@pytest.mark.parametrize("cell", [nn.LSTMCell(2, UNITS), Inverted()])
+@pytest.mark.parametrize("loss_of", [lambda h, c: h, lambda h, c: c, lambda h, c: h + c])
+def test_what_goes_from_one_part_of_a_state_to_another_is_no_loss(cell, loss_of):
+    with watch(cell, cell=cell) as seen:
+        state = fresh(nn.LSTMCell(2, UNITS))
+        for step in series(steps=5):
+            state = cell(step, state)
+        loss_of(*state).square().sum().backward()
+    assert seen.counts().tolist() == [[0] * 5] * 4 + [[1] * 5]
+
+
+@pytest.mark.parametrize("layers", [1, 2, 3])
+@pytest.mark.parametrize("kind", LAYERS)
+@pytest.mark.parametrize("at", [2, 5])
+def test_the_error_of_one_step_in_stacks_however_they_are_run(kind, layers, at):
+    layer, x = kind(2, UNITS, layers), series(steps=6)
+    cell = as_cell(layer)
+    parts = layers * (2 if kind is nn.LSTM else 1)
+
+    def step_by_step():
+        state = tuple(torch.zeros(ROWS, UNITS) for _ in range(parts))
+        state = state if parts > 1 else state[0]
+        for step in x:
+            state = cell(step, state)
+            yield output(state)
+
+    def in_pieces(length):
+        state = None
+        for piece in x.split(length):
+            outputs, state = layer(piece, state)
+            yield from outputs
+
+    for module, outputs in ((cell, step_by_step()), (layer, in_pieces(1)), (layer, in_pieces(3))):
+        with watch(module, cell=cell if module is cell else None) as seen:
+            list(outputs)[at].square().sum().backward()
+        wanted = np.zeros((6, 6))
+        wanted[at, : at + 1] = 1
+        np.testing.assert_array_equal(seen.counts(), wanted)
+
+
+@pytest.mark.parametrize("keep", ["h", "c", "both"])
+def test_losses_of_an_lstm_count_once_where_its_graph_is_retained(keep):
+    cell = nn.LSTMCell(2, UNITS)
+    with watch(cell) as seen:
+        h, c = fresh(cell)
+        for chunk in series(steps=12).split(4):
+            loss = 0.0
+            for step in chunk:
+                h, c = cell(step, (h, c))
+                loss = loss + h.square().sum()
+            loss.backward(retain_graph=True)
+            h, c = h if keep != "c" else h.detach(), c if keep != "h" else c.detach()
+    np.testing.assert_array_equal(seen.counts(), np.tril(np.ones((12, 12))))
 
 
 def test_packed_rows_end_where_they_end():
@@ -461,7 +534,44 @@ PLANTED = {
 def test_what_is_planted_is_found(loop, words):
     seen = loop()
     assert any(words in finding for finding in seen.findings), str(seen)
-    assert words in str(seen)
+    assert words in said(seen)
+
+
+def test_a_series_of_two_words_is_accused_of_nothing_else():
+    cell, state = nn.LSTMCell(2, UNITS), (torch.zeros(4, UNITS), torch.zeros(4, UNITS))
+    with watch(cell) as seen:
+        for chunk in nn.functional.one_hot(torch.randint(2, (120, 4)), 2).float().split(12):
+            loss = 0.0
+            for step in chunk:
+                state = cell(step, cut(state))
+                loss = loss + state[0].sum()
+            learn(cell, loss)
+    assert [finding.split(":")[0] for finding in seen.findings] == [
+        "The state is detached at every step"
+    ]
+
+
+def test_a_loss_summed_up_over_detached_chunks_is_not_called_undetached():
+    cell, state, loss = nn.GRUCell(2, UNITS), torch.zeros(ROWS, UNITS), 0.0
+    with watch(cell) as seen:
+        for chunk in series().split(6):
+            state = state.detach()
+            for step in chunk:
+                state = cell(step, state)
+                loss = loss + state.square().sum()
+            loss.backward(retain_graph=True)
+    assert [finding.split(":")[0] for finding in seen.findings] == ["Losses count more than once"]
+
+
+def test_a_border_where_some_rows_begin_anew_is_said_to_carry_the_others():
+    cell, state = nn.GRUCell(2, UNITS), torch.zeros(ROWS, UNITS)
+    with watch(cell) as seen:
+        for number, chunk in enumerate(series().split(12)):
+            state = state.detach() * torch.tensor([1.0, number != 2, 1.0])[:, None]
+            for step in chunk:
+                state = cell(step, state)
+            state.sum().backward()
+    assert "State: carried at 2 of 3 borders, at 1 more in a part of the rows." in said(seen)
 
 
 def test_chunks_where_true_truncation_was_meant_are_drawn_beside_it():
@@ -480,7 +590,7 @@ def test_what_cannot_be_seen_is_said():
         for step in series(steps=4):
             state = cell(step, state.detach().requires_grad_())
         state.sum().backward()
-    assert "errors are passed on by hand, or by an engine, which cannot be seen" in str(seen)
+    assert "errors are passed on by hand, or by an engine, which cannot be seen" in said(seen)
     with watch(nn.Sequential(nn.GRU(2, 3))) as seen:
         pass
     assert str(seen).startswith("0 (GRU): it did not run, or not where hooks can see it")
@@ -491,7 +601,7 @@ def test_what_cannot_be_seen_is_said():
         )
         outputs.sum().backward()
     assert seen.truncation == Truncation.epochwise(STEPS)
-    assert "1 calls ran inside a backward pass, as checkpointing makes them" in str(seen)
+    assert "1 calls ran inside a backward pass, as checkpointing makes them" in said(seen)
 
 
 def test_bad_input():
@@ -528,7 +638,7 @@ def test_an_engines_own_calls_are_no_steps_of_a_loop(cell):
     with watch(cell) as seen:
         backward(own, torch.sum, series(), torch.zeros(ROWS, UNITS), Truncation.true(4))
     assert seen.steps == 0
-    assert "calls, all of them by an engine of this package" in str(seen)
+    assert "calls, all of them by an engine of this package" in said(seen)
     blocks = [(block, None) for block in series().split(4)]
     with watch(cell) as seen:
         for _ in online(own, lambda out, _: out.sum(), blocks, fresh(own), Truncation(4, 8)):

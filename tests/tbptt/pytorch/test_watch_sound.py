@@ -457,6 +457,17 @@ def normalised_between_steps():
         state = state.detach()
 
 
+def two_words_in_lanes():
+    """The same few words have been followed by either one, at borders as inside windows."""
+    layer = nn.GRU(2, UNITS, batch_first=True)
+    yield layer
+    state = None
+    for chunk in nn.functional.one_hot(torch.randint(2, (ROWS, 2400)), 2).float().split(12, 1):
+        outputs, state = layer(chunk, state)
+        learn(layer, outputs.square().mean())
+        state = state.detach()
+
+
 SOUND = [
     words_in_chunks, words_over_epochs_with_validation_from_zeros, words_in_chunks_of_random_length,
     state_kept_aside_during_validation, writing_after_training, characters_one_by_one,
@@ -468,6 +479,7 @@ SOUND = [
     the_exact_engine, gradients_gathered_over_batches, a_last_chunk_that_is_short,
     full_backpropagation, checkpointed_chunks, half_precision, errors_clipped_on_their_way,
     a_loss_at_the_end_of_each_chunk, noise_on_the_carried_state, normalised_between_steps,
+    two_words_in_lanes,
 ]  # fmt: skip
 
 

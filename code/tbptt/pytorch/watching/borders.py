@@ -68,6 +68,7 @@ class Evidence:
         self._given: Tensor | None = None
         self._end_given = 0
         self._to_measure = False
+        self._since = 0  # steps since the last border
 
     def give(self, inputs: Tensor) -> None:
         """Note what the model around the module is called with, which may be numbers of words."""
@@ -77,6 +78,7 @@ class Evidence:
         """Note a step inside a chunk, which costs little: the first tells how far inputs move."""
         before, self._before = self._before, came
         self._latest.append(came)
+        self._since += came.steps
         if self._to_measure:
             self._to_measure = False
             self._measure(call, came, before)
@@ -98,6 +100,7 @@ class Evidence:
             end = last.data_ptr() + last.element_size() * last.stride(0) * len(last)
             call.follows = _goes_on(end, x, came.inputs._base)
         self._latest.append(came)
+        self._since = came.steps
         self._to_measure = call.steps == 1
         if not self._to_measure:
             self._measure(call, came, None)
@@ -113,13 +116,13 @@ class Evidence:
             call.moves = (x[1:] - x[:-1]).abs().mean()
 
     def _past(self, call: Call) -> Tensor | None:
-        """Return a few numbers of the last steps of the last calls, row by row."""
+        """Return a few numbers of the last steps since a border, (rows, steps, numbers)."""
         past = [came.time_major()[-_STEPS:] for came in self._latest]
         alike = [x for x in past if x.ndim > 1 and x.shape[1:] == past[-1].shape[1:]]
-        steps = torch.cat(alike)[-_STEPS:]
+        steps = torch.cat(alike)[-min(_STEPS, self._since) :]
         if steps.shape[1] != call.rows:
             return None
-        return steps.flatten(2)[..., :_FEATURES].transpose(0, 1).flatten(1).clone()
+        return steps.flatten(2)[..., :_FEATURES].transpose(0, 1).clone()
 
     def _compare_given(self, call: Call) -> None:
         given, self._given = self._given, None

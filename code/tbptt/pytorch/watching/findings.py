@@ -6,7 +6,7 @@ meant as they are, such as one that begins each window from zeros, are only desc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,6 +82,8 @@ def _never_detached(history: History) -> Iterator[str]:
         set(reached) & set(before)
         for (_, _, reached), (_, _, before) in zip(history.passes[1:], history.passes, strict=False)
     )
+    # Where a loss is summed up over passes, they grow as well, through states that are detached.
+    crossing = crossing and _hangs_together(history)
     longer = again and bool(history.calls) and _chain_is_longer(history)
     if not _cut_in_part(history) and (longer or (grows and crossing)):
         yield (
@@ -90,6 +92,12 @@ def _never_detached(history: History) -> Iterator[str]:
             "grows. Detach the state where a pass ends: state = state.detach(), and both parts of "
             "an LSTM's."
         )
+
+
+def _hangs_together(history: History) -> bool:
+    """Tell whether errors of the last pass went from call to call all the way."""
+    reached = {int(number) for number in history.passes[-1][2][1:]}
+    return all(call.linked for call in history.calls if call.number in reached)
 
 
 def _chain_is_longer(history: History) -> bool:
@@ -259,21 +267,34 @@ def _jump(carried: list[Call], moves: list[float]) -> float | None:
 
 
 def _other_successors(carried: list[Call]) -> str:
-    """Say if the same past was followed by one window, and later by another."""
+    """Say if the same past was followed by one window, and later by another.
+
+    In a series of few words the same past has many successors anyway: then it has them inside
+    windows too, and this says nothing.
+    """
+    known = [(call.past, call.begins) for call in carried if call.past is not None]
+    within = _conflicts((past[:, :-1], past[:, -1]) for past, _ in known)
+    across = _conflicts((past[:, 1:], begins) for past, begins in known if begins is not None)
+    others, repeated = sum(across.values()), len(across)
+    chance = sum(within.values()) / max(len(within), 1)
+    if others >= _SAMPLES and others > 0.5 * repeated and chance < 0.5 * others / repeated:
+        return f"{others} of {repeated} windows were followed by another one than before"
+    return ""
+
+
+def _conflicts(pairs: Iterable[tuple[torch.Tensor, torch.Tensor]]) -> dict[str, bool]:
+    """Tell of every past that came again whether something else followed it then."""
     after: dict[str, str] = {}
     changed: dict[str, bool] = {}
-    for call in carried:
-        if call.begins is None or call.past is None:
+    for pasts, nexts in pairs:
+        if not pasts.shape[1]:
             continue
-        for old, new in zip(call.past.tolist(), call.begins.tolist(), strict=True):
-            key, value = repr(old), repr(new)
-            if key in after and len(set(old)) > 1:  # padding says nothing
+        for past, following in zip(pasts.flatten(1).tolist(), nexts.tolist(), strict=True):
+            key, value = repr(past), repr(following)
+            if key in after and len(set(past)) > 1:  # padding says nothing
                 changed[key] = changed.get(key, False) or after[key] != value
             after[key] = value
-    others = sum(changed.values())
-    if others >= _SAMPLES and others > 0.5 * len(changed):
-        return f"{others} of {len(changed)} windows were followed by another one than before"
-    return ""
+    return changed
 
 
 def _into_validation(history: History) -> Iterator[str]:

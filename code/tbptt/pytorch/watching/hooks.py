@@ -18,6 +18,7 @@ from tbptt.pytorch.unseen import by_an_engine
 from tbptt.pytorch.watching import kinds
 from tbptt.pytorch.watching.borders import Carried, Evidence
 from tbptt.pytorch.watching.ledger import Arrival, Call, Ledger
+from tbptt.pytorch.watching.within import Within
 
 # How far back, in nodes of the graph, the call is looked for that left a state: a reader's own
 # code may stand between two calls, such as a mask, a normalisation, or the choice of rows.
@@ -72,6 +73,7 @@ class Hooks:
         self._key = f"tbptt.watch {id(self)}"
         self._begun: list[tuple[Call, kinds.Came, list[_Border | None]]] = []
         self._ways: list[tuple[int, tuple[int, ...], list[tuple[int, int]]]] = []
+        self._within = Within()
         self._weights, self._updates = _fingerprint(module), 0
         # What has come along the recurrence, in the pass that runs, for results of calls.
         self._came: dict[tuple[int, int], list[tuple[int, Tensor]]] = {}
@@ -134,6 +136,11 @@ class Hooks:
             for end in ends:
                 if end is not None:
                     end.register_prehook(self._last_look(call.number))
+        outside = [came.inputs.grad_fn, *(part.grad_fn for part in came.state or ())]
+        made_by = [(part.grad_fn, part.output_nr) if part.grad_fn else None for part in results]
+        for node, edges in self._within.crossings(made_by, outside):
+            own = [(edge, (call.number, place)) for edge, place in edges]
+            node.register_hook(self._arrivals(call.number, own))
         for place, (part, end) in enumerate(zip(results, ends, strict=True)):
             if end is not None:
                 _notes(end)[self._key] = call.number, place

@@ -49,7 +49,7 @@ class Call:
     begins, before : Tensor, shape (rows, features), or None
         Where the state has no way back: a part of the first step's inputs, and of the inputs of
         the step before it, in the last call.
-    past : Tensor, shape (rows, numbers), or None
+    past : Tensor, shape (rows, steps, numbers), or None
         As `before`, of several steps.
     moves : Tensor or None
         How far the inputs move from step to step, on average.
@@ -176,6 +176,8 @@ class Pass:
             sizes = torch.linalg.vector_norm(sent.flatten(1), torch.inf, 1)
             size.index_add_(0, places, sizes)
             for (i, number, _), some in zip(parts, sizes.tolist(), strict=True):
+                if number == arrivals[i].call.number:
+                    continue  # from another result of the same call
                 self.sent[number] = self.sent.get(number, False) or bool(some)
                 if some:
                     self.links.add((number, arrivals[i].call.number))

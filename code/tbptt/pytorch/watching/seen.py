@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tbptt._wording import report
 from tbptt.measured import measured_picture
 from tbptt.pytorch.watching.findings import History, findings
 from tbptt.pytorch.watching.hooks import Hooks
@@ -193,9 +194,7 @@ class Seen:
         """Describe it in sentences."""
         lines = [line for name in self._hooks for line in self[name]._described()]
         unusual = self.findings
-        if not unusual:
-            return "\n".join([*lines, "Nothing unusual was seen."])
-        return "\n".join([*lines, *(f"! {sentence}" for sentence in unusual)])
+        return report([*lines, *["Nothing unusual was seen."] * (not unusual)], unusual)
 
     def _repr_html_(self) -> str:
         from html import escape
@@ -245,9 +244,11 @@ class Seen:
             )  # fmt: skip
             lines.append(f"Errors travel {far}: {_named(self.truncation)}.")
         borders = [border for border in self.borders[1:] if not border.linked]
-        carried = sum("carried" in border.rows for border in borders)
         if borders:
-            lines.append(f"State: carried at {carried} of {len(borders)} borders.")
+            whole = sum(set(border.rows) == {"carried"} for border in borders)
+            parts = sum("carried" in border.rows for border in borders) - whole
+            some = f", at {parts} more in a part of the rows" * bool(parts)
+            lines.append(f"State: carried at {whole} of {len(borders)} borders{some}.")
         if any(call.by_hand for call in calls.values()):
             lines.append(
                 "The state came in as a leaf that wants a gradient: errors are passed on by hand, "
