@@ -10,6 +10,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import shutil
+import tempfile
 import time
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
@@ -20,9 +21,11 @@ from typing import NamedTuple, cast
 import click
 import nbclient
 import nbformat
+import zmq
 from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn, ProjectNb
 from nbclient.exceptions import CellExecutionError, CellTimeoutError
+from traitlets.config import Config
 
 from bookbuild.book import Book
 from truncated_time.experiments.shared.peak import peak_kib
@@ -126,22 +129,36 @@ def _execute(
     """Execute a chapter beside its file; return it, what it took, and what a cell raised."""
     os.environ.update(_ENVIRONMENT)
     started, trouble = time.perf_counter(), None
-    try:
-        nbclient.execute(
-            notebook.nb,
-            cwd=str(Path(notebook.uri).parent),
-            timeout=timeout,
-            coalesce_streams=True,  # what is printed arrives in pieces, cut by the clock
-            record_timing=False,  # the cache would take a time for a part of the cell
-            extra_arguments=["--log-level=40"],  # else each kernel warns of TCP on this machine
-        )
-    except (CellExecutionError, CellTimeoutError) as error:
-        trouble = str(error)
+    with tempfile.TemporaryDirectory(prefix="kernel") as folder:
+        try:
+            nbclient.execute(
+                notebook.nb,
+                cwd=str(Path(notebook.uri).parent),
+                timeout=timeout,
+                startup_timeout=timeout,
+                coalesce_streams=True,  # what is printed arrives in pieces, cut by the clock
+                record_timing=False,  # the cache would take a time for a part of the cell
+                config=_connection(folder),
+                extra_arguments=["--log-level=40"],  # else a kernel over TCP warns of it
+            )
+        except (CellExecutionError, CellTimeoutError) as error:
+            trouble = str(error)
     took = {
         "execution_seconds": time.perf_counter() - started,
         "peak_mib": peak_kib(children=True) / 1024,
     }
     return number_widgets(notebook.nb), took, trouble
+
+
+def _connection(folder: str) -> Config:
+    """Let a kernel be spoken to through files in `folder`, where the machine can.
+
+    A port is looked for, let go, and bound by the kernel some time later. On a busy machine
+    somebody else takes it meanwhile, and the kernel dies before it has said a word.
+    """
+    if not zmq.has("ipc"):
+        return Config()
+    return Config(KernelManager={"transport": "ipc", "connection_file": f"{folder}/kernel.json"})
 
 
 def number_widgets(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:

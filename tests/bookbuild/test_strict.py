@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import zmq
 from jupyter_cache import get_cache
 
 from bookbuild.book import Book
@@ -112,6 +113,14 @@ def test_neither_git_nor_a_home_is_needed(copy):
     told = build(copy, PATH=programs, HOME="/dev/null", GITHUB_REPOSITORY="")
     assert told.returncode == 0, told.stderr
     assert "forty-two" in page(copy)
+
+
+@pytest.mark.skipif(not zmq.has("ipc"), reason="this machine has no sockets in files")
+def test_a_kernel_needs_no_port_that_somebody_else_may_take(copy):
+    cell = "import ipykernel, json\nprint(json.loads(ipykernel.get_connection_info())['transport'])"
+    write(copy, "second", chapter("Second", cell))
+    execute(Book(copy))
+    assert outputs(copy, "second") == ["ipc\n"]
 
 
 def test_a_line_that_arrives_in_pieces_is_one_line(copy):
