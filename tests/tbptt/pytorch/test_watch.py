@@ -147,29 +147,6 @@ def test_a_loss_of_the_last_step_alone():
     assert seen.counts().tolist() == [[0] * 5] * 4 + [[1] * 5]
 
 
-class Inverted(nn.Module):
-    """A cell whose second result is made of its first, as an LSTM's first is of its second."""
-
-    def __init__(self):
-        super().__init__()
-        self.inside = nn.Linear(2 + UNITS, UNITS)
-
-    def forward(self, x, state):
-        h = torch.tanh(self.inside(torch.cat([x, state[0]], 1)))
-        return h, h.square() + 0.5 * state[1]
-
-
-@pytest.mark.parametrize("cell", [nn.LSTMCell(2, UNITS), Inverted()])
-@pytest.mark.parametrize("loss_of", [lambda h, c: h, lambda h, c: c, lambda h, c: h + c])
-def test_what_goes_from_one_part_of_a_state_to_another_is_no_loss(cell, loss_of):
-    with watch(cell, cell=cell) as seen:
-        state = fresh(nn.LSTMCell(2, UNITS))
-        for step in series(steps=5):
-            state = cell(step, state)
-        loss_of(*state).square().sum().backward()
-    assert seen.counts().tolist() == [[0] * 5] * 4 + [[1] * 5]
-
-
 @pytest.mark.parametrize("layers", [1, 2, 3])
 @pytest.mark.parametrize("kind", LAYERS)
 @pytest.mark.parametrize("at", [2, 5])

@@ -141,7 +141,8 @@ def _part(inputs: Tensor, step: int, call: Call) -> Tensor | None:
     """Return a few features of one step, row by row."""
     if inputs.ndim < 2 or inputs.shape[1] != call.rows:
         return None
-    return inputs[step].detach().reshape(call.rows, -1)[:, :_FEATURES].clone()
+    part = inputs[step].detach()
+    return (part.flatten(1) if part.ndim > 1 else part[:, None])[:, :_FEATURES].clone()
 
 
 def _goes_on(end: int, x: Tensor, whole: Tensor | None) -> bool:

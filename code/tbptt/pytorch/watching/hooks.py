@@ -17,13 +17,8 @@ from torch import Tensor, nn
 from tbptt.pytorch.unseen import by_an_engine
 from tbptt.pytorch.watching import kinds
 from tbptt.pytorch.watching.borders import Carried, Evidence
-from tbptt.pytorch.watching.ledger import Arrival, Call, Ledger
-from tbptt.pytorch.watching.within import Within
-
-# How far back, in nodes of the graph, the call is looked for that left a state: a reader's own
-# code may stand between two calls, such as a mask, a normalisation, or the choice of rows.
-_NODES = 64
-_LEAF = "torch::autograd::AccumulateGrad"
+from tbptt.pytorch.watching.graph import CallGraph, Crossing, Left, end_of
+from tbptt.pytorch.watching.ledger import Arrival, Call, Ledger, is_more_than_rounding
 
 
 def running_pass() -> int:
@@ -34,22 +29,17 @@ def running_pass() -> int:
     return int(torch._C._current_graph_task_id())
 
 
-# Nodes of the graph, with edges and the places in the state that they lead to.
-_Nodes = list[tuple[Any, list[tuple[int, int]]]]
-
-
 class _Border(NamedTuple):
     """Where a part of a state comes from.
 
-    `node` made it; `left` names the call and the place of its result, where that is the state as it
-    stands; else `arrivals` are the nodes from which errors arrive at results of earlier calls.
+    `left` names the call and the place of its result, where that is the state as it stands; else
+    `behind` are the nodes from which errors arrive at results of earlier calls, `earlier` the last.
     """
 
     part: Tensor
-    node: Any
     earlier: int
-    left: tuple[int, int] | None
-    arrivals: Sequence[tuple[Any, list[tuple[int, tuple[int, int]]]]] = ()
+    left: Left | None
+    behind: Sequence[Crossing] = ()
 
 
 class Hooks:
@@ -70,13 +60,11 @@ class Hooks:
         self.again = 0  # calls inside a backward pass, as checkpoints make them
         self.by_engines = 0  # calls that an engine of this package made
         self._carried = Carried()
-        self._key = f"tbptt.watch {id(self)}"
+        self._graph = CallGraph(f"tbptt.watch {id(self)}", alike=kinds.is_recurrent(module))
         self._begun: list[tuple[Call, kinds.Came, list[_Border | None]]] = []
-        self._ways: list[tuple[int, tuple[int, ...], list[tuple[int, int]]]] = []
-        self._within = Within()
         self._weights, self._updates = _fingerprint(module), 0
         # What has come along the recurrence, in the pass that runs, for results of calls.
-        self._came: dict[tuple[int, int], list[tuple[int, Tensor]]] = {}
+        self._came: dict[Left, list[tuple[int, Tensor]]] = {}
         self._handles = [
             module.register_forward_pre_hook(self._before, with_kwargs=True),
             module.register_forward_hook(self._after, with_kwargs=True),
@@ -127,145 +115,75 @@ class Hooks:
         self._carried.keep(call, state, came.axis)
         # A layer's outputs have an own place: a reader may take the state from there.
         results = state if outputs is None else (*state, outputs)
-        ends = [part.grad_fn for part in results]
+        given = [end_of(part) for part in came.state or ()]
+        # What a call only passes on is a result of the call that made it.
+        ends = [end if (end := end_of(part)) not in given else None for part in results]
         if all(end is None for end in ends):
             return
-        if call.linked:
-            self._listen(call.number, came, borders, ends)
-        else:
-            for end in ends:
-                if end is not None:
-                    end.register_prehook(self._last_look(call.number))
-        outside = [came.inputs.grad_fn, *(part.grad_fn for part in came.state or ())]
-        made_by = [(part.grad_fn, part.output_nr) if part.grad_fn else None for part in results]
-        for node, edges in self._within.crossings(made_by, outside):
-            own = [(edge, (call.number, place)) for edge, place in edges]
-            node.register_hook(self._arrivals(call.number, own))
+        self._listen(call.number, borders, self._graph.crossings(ends, given, came.inputs.grad_fn))
         for place, (part, end) in enumerate(zip(results, ends, strict=True)):
             if end is not None:
-                _notes(end)[self._key] = call.number, place
+                self._graph.mark(end, (call.number, place))
                 note = self._whole(call, place, came.sizes, outputs=place == len(state))
                 part.register_hook(note)
+        if not call.linked:
+            for node in {node for node, _ in filter(None, ends)}:
+                node.register_prehook(self._last_look(call.number))
 
     def _border(self, part: Tensor) -> _Border | None:
         """Find the calls that a part of the state comes from, if errors find a way back to one."""
-        if part.grad_fn is None or not torch.is_grad_enabled():
+        end = end_of(part)
+        if end is None or not torch.is_grad_enabled():
             return None
-        left = _notes(part.grad_fn).get(self._key)
+        left = self._graph.left(end)
         if left is not None:
-            return _Border(part, part.grad_fn, left[0], left)
-        earlier = None
-        waiting, met = [part.grad_fn], 1
-        arrivals = []
-        while waiting and met < _NODES:
-            node = waiting.pop(0)
-            edges = []
-            for edge, (nearer, _) in enumerate(node.next_functions):
-                if nearer is None:
-                    continue
-                left = _notes(nearer).get(self._key)
-                if left is None:
-                    waiting.append(nearer)
-                    met += 1
-                else:
-                    edges.append((edge, left))
-                    earlier = left[0] if earlier is None else max(left[0], earlier)
-            if edges:
-                arrivals.append((node, edges))
-        if earlier is None:
-            return None
-        return _Border(part, part.grad_fn, earlier, None, arrivals)
+            return _Border(part, left[0], left)
+        earlier, behind = self._graph.behind(end)
+        return None if earlier is None else _Border(part, earlier, None, behind)
 
     def _listen(
-        self, number: int, came: kinds.Came, borders: list[_Border | None], ends: list[Any]
+        self, number: int, borders: list[_Border | None], crossings: list[Crossing]
     ) -> None:
-        """Have the errors noted that a call sends back over its borders."""
+        """Have the errors noted that leave a call, and those that go on to earlier ones."""
         sent: dict[int, list[Tensor]] = {}
-        for node, edges in self._inside(came, ends):
-            straight = []
-            for edge, place in edges:
+        arrivals: dict[Any, set[tuple[int, Left]]] = {}
+        for crossing in crossings:
+            edges = {(edge, (number, place)) for edge, place in crossing.results}
+            edges.update(crossing.earlier)
+            for edge, place in crossing.state:
                 border = borders[place]
-                if border is None:
-                    continue
-                if border.left is not None:
-                    straight.append((edge, border.left))
-                else:
-                    node.register_hook(_collect(sent.setdefault(place, []), edge))
-            if straight:
-                node.register_hook(self._arrivals(number, straight))
+                if border is not None and border.left is not None:
+                    edges.add((edge, border.left))
+                elif border is not None:
+                    crossing.node.register_hook(_collect(sent.setdefault(place, []), edge))
+            arrivals[crossing.node] = edges
         for place, border in enumerate(borders):
             if border is not None and border.left is None:
                 # The reader's own code stands between the calls; a loss may come in there as well.
                 between = self._between(border.earlier, sent.setdefault(place, []))
                 border.part.register_hook(between)
-                for node, named in border.arrivals:
-                    node.register_hook(self._arrivals(number, named))
+                for crossing in border.behind:  # parts may share it
+                    arrivals.setdefault(crossing.node, set()).update(crossing.earlier)
+        for node, edges in arrivals.items():
+            if edges:
+                node.register_hook(self._arrivals(number, sorted(edges)))
 
-    def _between(self, earlier: int, sent: list[Tensor]) -> Callable[[Tensor], None]:
+    def _between(self, earlier: int, sent: list[Tensor]) -> Callable[[Tensor | None], None]:
         """Note what comes in behind a call's result, in the reader's own code."""
 
-        def compare(error: Tensor) -> None:
-            own = error - sum(sent[1:], sent[0]) if sent else error
-            if not _is_rounding(own, sent):
-                self._enter_last(earlier)
+        def compare(error: Tensor | None) -> None:
+            if error is None or not error.numel():
+                return  # nothing came, or a batch without rows
+            parts = torch.stack([error, *sent])
             sent.clear()
+            sizes = torch.linalg.vector_norm(parts.flatten(1), torch.inf, 1)
+            own = parts[0] - parts[1:].sum(0)
+            if is_more_than_rounding(own.abs().max(), sizes[1:].sum()):
+                self._enter_last(earlier)
 
         return compare
 
-    def _inside(self, came: kinds.Came, ends: list[Any]) -> _Nodes:
-        """Return the nodes of a call from which errors go to its state, with edges and places.
-
-        The graph of a cell is the same at every step: the ways that led there once are tried first.
-        """
-        targets = [part.grad_fn for part in came.state or ()]
-        nodes: _Nodes = []
-        for end, way, edges in self._ways:
-            node = ends[end] if end < len(ends) else None
-            for edge in way:
-                following = node.next_functions if node is not None else ()
-                node = following[edge][0] if edge < len(following) else None
-            following = node.next_functions if node is not None else ()
-            if not all(
-                e < len(following) and following[e][0] is targets[place] for e, place in edges
-            ):
-                break
-            nodes.append((node, edges))
-        else:
-            if self._ways:
-                return nodes
-        return self._search(came, ends, targets)
-
-    def _search(self, came: kinds.Came, ends: list[Any], targets: list[Any]) -> _Nodes:
-        """Search the graph of one call: it ends at the state and at the inputs."""
-        nodes: _Nodes = []
-        ways = []
-        waiting: list[tuple[Any, int, tuple[int, ...]]] = [
-            (node, end, ()) for end, node in enumerate(ends) if node is not None
-        ]
-        met = {node for node in (*targets, came.inputs.grad_fn) if node is not None}
-        while waiting:
-            node, end, way = waiting.pop()
-            if node in met:
-                continue
-            met.add(node)
-            edges = []
-            for edge, (nearer, _) in enumerate(node.next_functions):
-                if nearer is None:
-                    continue
-                if nearer in targets:
-                    edges.append((edge, targets.index(nearer)))
-                elif nearer.name() != _LEAF:
-                    waiting.append((nearer, end, (*way, edge)))
-            if edges:
-                nodes.append((node, edges))
-                ways.append((end, way, edges))
-        if len(met) < _NODES:
-            self._ways = ways
-        return nodes
-
-    def _arrivals(
-        self, number: int, edges: list[tuple[int, tuple[int, int]]]
-    ) -> Callable[[Any, Any], None]:
+    def _arrivals(self, number: int, edges: list[tuple[int, Left]]) -> Callable[[Any, Any], None]:
         """Note the errors that arrive at what an earlier call left."""
 
         def note(errors: tuple[Tensor | None, ...], _: Any) -> None:
@@ -310,12 +228,6 @@ class Hooks:
             backward.enter(call, kinds.last_steps(call.steps, None))
 
 
-def _notes(node: Any) -> dict[str, tuple[int, int]]:
-    """Return the notes that a node of the graph carries, as long as it lives."""
-    notes: dict[str, tuple[int, int]] = node.metadata
-    return notes
-
-
 def _collect(sent: list[Tensor], edge: int) -> Callable[[Any, Any], None]:
     def note(errors: tuple[Tensor | None, ...], _: Any) -> None:
         error = errors[edge]
@@ -323,12 +235,6 @@ def _collect(sent: list[Tensor], edge: int) -> Callable[[Any, Any], None]:
             sent.append(error)
 
     return note
-
-
-def _is_rounding(rest: Tensor, parts: Sequence[Tensor]) -> bool:
-    """Tell whether what is left of a sum without its parts is no more than rounding."""
-    size = sum(float(part.abs().max()) for part in parts)
-    return bool(rest.abs().max() <= 8 * torch.finfo(rest.dtype).eps * size)
 
 
 def _fingerprint(module: nn.Module) -> list[Tensor]:

@@ -152,6 +152,8 @@ class Pass:
         waiting, self.arrivals = self.arrivals, []
         alike: dict[tuple[object, ...], list[Arrival]] = {}
         for arrival in waiting:
+            if not arrival.error.numel():
+                continue  # a batch without rows
             kind = arrival.error.shape, arrival.error.dtype, arrival.error.device
             alike.setdefault(kind, []).append(arrival)
         for arrivals in alike.values():
@@ -183,8 +185,7 @@ class Pass:
                     self.links.add((number, arrivals[i].call.number))
         own = whole - sums
         rest = torch.linalg.vector_norm(own.flatten(1), torch.inf, 1)
-        # What is left of a sum without its parts may be rounding.
-        entered = (rest > 8 * torch.finfo(whole.dtype).eps * size).tolist()
+        entered = is_more_than_rounding(rest, size).tolist()
         for arrival, error, came_in in zip(arrivals, own, entered, strict=True):
             if came_in:
                 self._enter(arrival, error)
@@ -196,6 +197,11 @@ class Pass:
         # Some of its numbers, whose proportions tell it from the error of another loss.
         flat = error.flatten()
         self.prints[arrival.call.number] = flat[:: max(1, len(flat) // _PRINTS)].clone()
+
+
+def is_more_than_rounding(rest: Tensor, size: Tensor) -> Tensor:
+    """Tell whether what is left of a sum without its parts, of a summed size, is one more part."""
+    return rest > 8 * torch.finfo(rest.dtype).eps * size
 
 
 class Ledger:
