@@ -21,30 +21,25 @@ _NODES = 64
 
 
 class Crossing(NamedTuple):
-    """A node that hands errors out of the part of the graph that lies before it.
-
-    Each entry is an edge of the node, and where it leads.
+    """What leaves the graph of a call at one of its nodes: edges, and where each leads.
 
     Attributes
     ----------
-    node : torch.autograd.graph.Node
-        Of the graph.
     state : list of (int, int)
-        The place of a part of the state that came in.
+        To the place of a part of the state that came in.
     results : list of (int, int)
-        The place of another result of the same call.
+        To the place of another result of the same call.
     earlier : list of (int, (int, int))
-        What an earlier call left, and the reader's code took from there itself.
+        To what an earlier call left, and the reader's code took from there itself.
     """
 
-    node: Any
     state: list[tuple[int, int]]
     results: list[tuple[int, int]]
     earlier: list[tuple[int, Left]]
 
 
 class _Way(NamedTuple):
-    """How a crossing was reached: the result to start from, the edges to take, and the rest."""
+    """How a crossing was reached: the result to start from, and the edges to take."""
 
     begin: int
     edges: list[int]
@@ -79,9 +74,9 @@ class CallGraph:
         marks: dict[int, Left] = node.metadata.get(self._name, {})
         return marks.get(output)
 
-    def behind(self, end: End) -> tuple[int | None, list[Crossing]]:
-        """Return the last call that errors go back to from a tensor, and the nodes before it."""
-        calls, crossings = [], []
+    def behind(self, end: End) -> list[tuple[Any, list[tuple[int, Left]]]]:
+        """Return the nodes from which errors of a tensor go back to calls, with edges and calls."""
+        found = []
         waiting, met = [end[0]], {end[0]}
         while waiting and len(met) < _NODES:
             node = waiting.pop(0)
@@ -94,13 +89,12 @@ class CallGraph:
                     met.add(nearer)
                     waiting.append(nearer)
             if edges:
-                crossings.append(Crossing(node, [], [], edges))
-                calls += [number for _, (number, _) in edges]
-        return max(calls, default=None), crossings
+                found.append((node, edges))
+        return found
 
     def crossings(
         self, results: Sequence[End | None], state: Sequence[End | None], inputs: Any
-    ) -> list[Crossing]:
+    ) -> list[tuple[Any, Crossing]]:
         """Return the nodes from which errors leave a call whose results are not marked yet.
 
         Parameters
@@ -113,31 +107,30 @@ class CallGraph:
 
         Returns
         -------
-        list of Crossing
+        list of (node, Crossing)
             Each node once.
         """
-        kind = tuple(end is not None for end in (*results, *state))
-        crossings = _go(self._ways[kind], results, state) if kind in self._ways else None
+        kind = tuple([end is not None for end in (*results, *state)])
+        ways = self._ways.get(kind)
+        crossings = _go(ways, results, state) if ways is not None else None
         if crossings is None:
-            ways = self._search(results, state, inputs)
-            crossings = [way.crossing for way in ways]
-            if self._alike:  # without the nodes, which would keep a whole graph alive
-                self._ways[kind] = [way._replace(crossing=_without_node(way)) for way in ways]
+            crossings, ways = self._search(results, state, inputs)
+            if self._alike:
+                self._ways[kind] = ways
         return crossings
 
     def _search(
         self, results: Sequence[End | None], state: Sequence[End | None], inputs: Any
-    ) -> list[_Way]:
+    ) -> tuple[list[tuple[Any, Crossing]], list[_Way]]:
         given, made = _places(state), _places(results)
-        made = {end: place for end, place in made.items() if end not in given}
         outside = {inputs, *(node for node, _ in given)}
         # From where each node was met: the one before it and its edge, or a result and its place.
         met: dict[Any, tuple[Any, int]] = {node: (None, place) for (node, _), place in made.items()}
         waiting = list(met)
-        ways = []
+        crossings, ways = [], []
         while waiting:
             node = waiting.pop()
-            crossing = Crossing(node, [], [], [])
+            crossing = Crossing([], [], [])
             for edge, end in enumerate(node.next_functions):
                 nearer = end[0]
                 if nearer is None:
@@ -151,9 +144,10 @@ class CallGraph:
                 elif nearer not in met and nearer not in outside:
                     met[nearer] = node, edge
                     waiting.append(nearer)
-            if any(crossing[1:]):
-                ways.append(_way(met, crossing))
-        return ways
+            if any(crossing):
+                crossings.append((node, crossing))
+                ways.append(_way(met, node, crossing))
+        return crossings, ways
 
 
 def end_of(part: Tensor) -> End | None:
@@ -169,34 +163,30 @@ def _places(ends: Sequence[End | None]) -> dict[End, int]:
     return places
 
 
-def _way(met: dict[Any, tuple[Any, int]], crossing: Crossing) -> _Way:
+def _way(met: dict[Any, tuple[Any, int]], node: Any, crossing: Crossing) -> _Way:
     edges = []
-    node, edge = met[crossing.node]
+    node, edge = met[node]
     while node is not None:
         edges.append(edge)
         node, edge = met[node]
     return _Way(edge, edges[::-1], crossing)
 
 
-def _without_node(way: _Way) -> Crossing:
-    return way.crossing._replace(node=None)
-
-
 def _go(
     ways: list[_Way], results: Sequence[End | None], state: Sequence[End | None]
-) -> list[Crossing] | None:
+) -> list[tuple[Any, Crossing]] | None:
     """Go ways that led out of the graph of another call; None where one leads somewhere else."""
     crossings = []
-    for begin, edges, known in ways:
+    for begin, edges, crossing in ways:
         end = results[begin]
         node = end[0] if end is not None else None
         following = node.next_functions if node is not None else ()
         for edge in edges:
             node = following[edge][0] if edge < len(following) else None
             following = node.next_functions if node is not None else ()
-        ends = [(edge, state[place]) for edge, place in known.state]
-        ends += [(edge, results[place]) for edge, place in known.results]
-        if not all(edge < len(following) and following[edge] == end for edge, end in ends):
-            return None
-        crossings.append(known._replace(node=node))
+        for ends, leads in ((state, crossing.state), (results, crossing.results)):
+            for edge, place in leads:
+                if edge >= len(following) or following[edge] != ends[place]:
+                    return None
+        crossings.append((node, crossing))
     return crossings

@@ -18,7 +18,7 @@ from tbptt.pytorch.unseen import by_an_engine
 from tbptt.pytorch.watching import kinds
 from tbptt.pytorch.watching.borders import Carried, Evidence
 from tbptt.pytorch.watching.graph import CallGraph, Crossing, Left, end_of
-from tbptt.pytorch.watching.ledger import Arrival, Call, Ledger, is_more_than_rounding
+from tbptt.pytorch.watching.ledger import Arrival, Call, Ledger, is_more_than_rounding, largest
 
 
 def running_pass() -> int:
@@ -33,13 +33,14 @@ class _Border(NamedTuple):
     """Where a part of a state comes from.
 
     `left` names the call and the place of its result, where that is the state as it stands; else
-    `behind` are the nodes from which errors arrive at results of earlier calls, `earlier` the last.
+    `behind` are the nodes from which errors arrive at results of earlier calls, with edges and
+    results, and `earlier` is the last of these calls.
     """
 
     part: Tensor
     earlier: int
     left: Left | None
-    behind: Sequence[Crossing] = ()
+    behind: Sequence[tuple[Any, list[tuple[int, Left]]]] = ()
 
 
 class Hooks:
@@ -138,35 +139,38 @@ class Hooks:
         left = self._graph.left(end)
         if left is not None:
             return _Border(part, left[0], left)
-        earlier, behind = self._graph.behind(end)
-        return None if earlier is None else _Border(part, earlier, None, behind)
+        behind = self._graph.behind(end)
+        calls = [number for _, edges in behind for _, (number, _) in edges]
+        return _Border(part, max(calls), None, behind) if calls else None
 
     def _listen(
-        self, number: int, borders: list[_Border | None], crossings: list[Crossing]
+        self,
+        number: int,
+        borders: list[_Border | None],
+        crossings: list[tuple[Any, Crossing]],
     ) -> None:
         """Have the errors noted that leave a call, and those that go on to earlier ones."""
         sent: dict[int, list[Tensor]] = {}
-        arrivals: dict[Any, set[tuple[int, Left]]] = {}
-        for crossing in crossings:
-            edges = {(edge, (number, place)) for edge, place in crossing.results}
-            edges.update(crossing.earlier)
+        for node, crossing in crossings:
+            edges = [(edge, (number, place)) for edge, place in crossing.results]
+            edges += crossing.earlier
             for edge, place in crossing.state:
                 border = borders[place]
                 if border is not None and border.left is not None:
-                    edges.add((edge, border.left))
+                    edges.append((edge, border.left))
                 elif border is not None:
-                    crossing.node.register_hook(_collect(sent.setdefault(place, []), edge))
-            arrivals[crossing.node] = edges
+                    node.register_hook(_collect(sent.setdefault(place, []), edge))
+            if edges:
+                node.register_hook(self._arrivals(number, edges))
+        between: dict[Any, list[tuple[int, Left]]] = {}  # parts may come the same way
         for place, border in enumerate(borders):
             if border is not None and border.left is None:
                 # The reader's own code stands between the calls; a loss may come in there as well.
-                between = self._between(border.earlier, sent.setdefault(place, []))
-                border.part.register_hook(between)
-                for crossing in border.behind:  # parts may share it
-                    arrivals.setdefault(crossing.node, set()).update(crossing.earlier)
-        for node, edges in arrivals.items():
-            if edges:
-                node.register_hook(self._arrivals(number, sorted(edges)))
+                compare = self._between(border.earlier, sent.setdefault(place, []))
+                border.part.register_hook(compare)
+                between.update(border.behind)
+        for node, edges in between.items():
+            node.register_hook(self._arrivals(number, edges))
 
     def _between(self, earlier: int, sent: list[Tensor]) -> Callable[[Tensor | None], None]:
         """Note what comes in behind a call's result, in the reader's own code."""
@@ -176,9 +180,8 @@ class Hooks:
                 return  # nothing came, or a batch without rows
             parts = torch.stack([error, *sent])
             sent.clear()
-            sizes = torch.linalg.vector_norm(parts.flatten(1), torch.inf, 1)
-            own = parts[0] - parts[1:].sum(0)
-            if is_more_than_rounding(own.abs().max(), sizes[1:].sum()):
+            own = parts[:1] - parts[1:].sum(0)
+            if is_more_than_rounding(largest(own), largest(parts[1:]).sum()):
                 self._enter_last(earlier)
 
         return compare
@@ -190,7 +193,7 @@ class Hooks:
             for edge, left in edges:
                 error = errors[edge]
                 if error is not None:
-                    self._came.setdefault(left, []).append((number, error.detach()))
+                    self._came.setdefault(left, []).append((number, _without_graph(error)))
 
         return note
 
@@ -206,7 +209,7 @@ class Hooks:
                 return
             parts = self._came.pop((call.number, place), [])
             backward = self.ledger.running(running_pass())
-            backward.arrivals.append(Arrival(call, steps, error.detach(), parts, by_step))
+            backward.arrivals.append(Arrival(call, steps, _without_graph(error), parts, by_step))
 
         return note
 
@@ -226,6 +229,10 @@ class Hooks:
         if call is not None:
             backward = self.ledger.running(running_pass())
             backward.enter(call, kinds.last_steps(call.steps, None))
+
+
+def _without_graph(error: Tensor) -> Tensor:
+    return error.detach() if error.requires_grad else error
 
 
 def _collect(sent: list[Tensor], edge: int) -> Callable[[Any, Any], None]:

@@ -175,7 +175,7 @@ class Pass:
             places = torch.tensor([i for i, _, _ in parts], device=whole.device)
             sent = torch.stack([part for _, _, part in parts])
             sums.index_add_(0, places, sent)
-            sizes = torch.linalg.vector_norm(sent.flatten(1), torch.inf, 1)
+            sizes = largest(sent)
             size.index_add_(0, places, sizes)
             for (i, number, _), some in zip(parts, sizes.tolist(), strict=True):
                 if number == arrivals[i].call.number:
@@ -184,7 +184,7 @@ class Pass:
                 if some:
                     self.links.add((number, arrivals[i].call.number))
         own = whole - sums
-        rest = torch.linalg.vector_norm(own.flatten(1), torch.inf, 1)
+        rest = largest(own)
         entered = is_more_than_rounding(rest, size).tolist()
         for arrival, error, came_in in zip(arrivals, own, entered, strict=True):
             if came_in:
@@ -197,6 +197,12 @@ class Pass:
         # Some of its numbers, whose proportions tell it from the error of another loss.
         flat = error.flatten()
         self.prints[arrival.call.number] = flat[:: max(1, len(flat) // _PRINTS)].clone()
+
+
+def largest(tensors: Tensor) -> Tensor:
+    """Return the largest size of a number in each of several tensors."""
+    # `vector_norm` takes fifteen times as long.
+    return tensors.flatten(1).abs().amax(1)
 
 
 def is_more_than_rounding(rest: Tensor, size: Tensor) -> Tensor:
