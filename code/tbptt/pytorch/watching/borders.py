@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from tbptt.pytorch.watching.kinds import Came
-from tbptt.pytorch.watching.ledger import Call
+from tbptt.pytorch.watching.passes import Call
 
 # So many numbers of an input are kept, so many steps of the past, so many units of a strange state.
 _FEATURES, _STEPS, _UNITS = 8, 8, 16

@@ -6,64 +6,16 @@ meant as they are, such as one that begins each window from zeros, are only desc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from tbptt.pytorch.watching.ledger import Call, Ledger, Pass
+from tbptt.pytorch.watching.history import History
+from tbptt.pytorch.watching.passes import Call
+from tbptt.pytorch.watching.successors import jump, other_successors
 
 # So many borders, or passes, before one speaks of a habit.
 _HABIT = 3
-# How much larger a jump of the inputs at borders is than inside windows, where rows do not go on.
-_JUMP, _SAMPLES = 3.0, 16
-
-
-@dataclass
-class History:
-    """A ledger, read once for all findings.
-
-    Attributes
-    ----------
-    calls : list of Call
-        In order, those that are kept.
-    borders : list of (Call, Call)
-        Every call whose state came in without a way back for errors, with the call before it.
-    passes : list of (Pass, ndarray of int, ndarray of int)
-        With the steps whose losses it owns, and the numbers of the calls that it reached.
-    counts : ndarray of int, shape (steps, steps)
-        As `Seen.counts`.
-    drawn : set of int
-        The calls whose state looks drawn at random.
-    failed : str
-        The message of the error that ended the loop; empty where none did.
-    """
-
-    calls: list[Call]
-    borders: list[tuple[Call, Call]]
-    passes: list[tuple[Pass, NDArray[np.int64], NDArray[np.int64]]]
-    counts: NDArray[np.int64]
-    drawn: set[int]
-    failed: str
-
-    @classmethod
-    def of(cls, ledger: Ledger, failed: str = "") -> History:
-        """Read a ledger."""
-        ledger.settle()
-        calls = list(ledger.calls.values())
-        borders = [(a, b) for a, b in zip(calls[1:], calls, strict=False) if not a.linked]
-        passes = []
-        for backward in ledger.passes:
-            steps, reached = [], []
-            for errors, call in ledger.errors(backward):
-                steps.append(errors)
-                reached.append(call.number)
-            if steps:
-                owned = np.unique(np.concatenate(steps))
-                passes.append((backward, owned, np.array(sorted(reached))))
-        return cls(calls, borders, passes, ledger.counts()[1], _drawn(borders), failed)
 
 
 def findings(history: History) -> list[str]:
@@ -218,28 +170,10 @@ def _drawn_anew(history: History) -> Iterator[str]:
         )
 
 
-def _drawn(borders: list[tuple[Call, Call]]) -> set[int]:
-    """Return the calls whose state looks drawn at random: no unit differs from the others.
-
-    States that a network left somewhere else, in a buffer, say, have units of their own means: then
-    the means of units differ by much more than the means of as many random numbers would.
-    """
-    strange = [call for call, _ in borders if call.strange is not None and call.recorded]
-    rows = [call.strange.double().cpu() for call in strange if call.strange is not None]
-    if not rows or len({part.shape[1:] for part in rows}) > 1:
-        return set()
-    states = torch.cat(rows)
-    count, units = states.shape
-    if units < 4 or count < 8 or len(states.unique(dim=0)) < 0.9 * count:
-        return set()
-    ratio = count * states.mean(0).var() / states.var()
-    return {call.number for call in strange} if ratio < 3 else set()
-
-
 def _carried_across_a_jump(history: History) -> Iterator[str]:
     carried = [a for a, b in history.borders if a.source == b.number and a.rows == b.rows]
-    jump = _jump(carried, [float(call.moves) for call in history.calls if call.moves is not None])
-    evidence = _other_successors(carried) or (jump and f"inputs jump {jump:.0f} times as far there")
+    far = jump(carried, [float(call.moves) for call in history.calls if call.moves is not None])
+    evidence = other_successors(carried) or (far and f"inputs jump {far:.0f} times as far there")
     if evidence:
         yield (
             f"The state is carried where the data do not go on: {evidence}. Row i of a batch must "
@@ -247,54 +181,6 @@ def _carried_across_a_jump(history: History) -> Iterator[str]:
             "(tbptt.windows.stateful_batches), with shuffle=False, or begin each window anew. "
             "tbptt.windows.continuity looks at the pipeline itself."
         )
-
-
-def _jump(carried: list[Call], moves: list[float]) -> float | None:
-    """Return how much further inputs jump at borders than inside windows, if that is far."""
-    pairs = [
-        (call.begins, call.before)
-        for call in carried
-        if call.begins is not None and call.before is not None
-        and call.begins.is_floating_point() and call.begins.shape == call.before.shape
-    ]  # fmt: skip
-    if not moves or sum(len(begins) for begins, _ in pairs) < _SAMPLES:
-        return None
-    begins, before = (torch.cat(parts) for parts in zip(*pairs, strict=True))
-    across, within = float((begins - before).abs().mean()), float(np.mean(moves))
-    spread = float((begins - begins.roll(len(begins) // 2, 0)).abs().mean())
-    far = 0 < _JUMP * within < across and across > 0.5 * spread
-    return across / within if far else None
-
-
-def _other_successors(carried: list[Call]) -> str:
-    """Say if the same past was followed by one window, and later by another.
-
-    In a series of few words the same past has many successors anyway: then it has them inside
-    windows too, and this says nothing.
-    """
-    known = [(call.past, call.begins) for call in carried if call.past is not None]
-    within = _conflicts((past[:, :-1], past[:, -1]) for past, _ in known)
-    across = _conflicts((past[:, 1:], begins) for past, begins in known if begins is not None)
-    others, repeated = sum(across.values()), len(across)
-    chance = sum(within.values()) / max(len(within), 1)
-    if others >= _SAMPLES and others > 0.5 * repeated and chance < 0.5 * others / repeated:
-        return f"{others} of {repeated} windows were followed by another one than before"
-    return ""
-
-
-def _conflicts(pairs: Iterable[tuple[torch.Tensor, torch.Tensor]]) -> dict[str, bool]:
-    """Tell of every past that came again whether something else followed it then."""
-    after: dict[str, str] = {}
-    changed: dict[str, bool] = {}
-    for pasts, nexts in pairs:
-        if not pasts.shape[1]:
-            continue
-        for past, following in zip(pasts.flatten(1).tolist(), nexts.tolist(), strict=True):
-            key, value = repr(past), repr(following)
-            if key in after and len(set(past)) > 1:  # padding says nothing
-                changed[key] = changed.get(key, False) or after[key] != value
-            after[key] = value
-    return changed
 
 
 def _into_validation(history: History) -> Iterator[str]:

@@ -18,7 +18,8 @@ from tbptt.pytorch.unseen import by_an_engine
 from tbptt.pytorch.watching import kinds
 from tbptt.pytorch.watching.borders import Carried, Evidence
 from tbptt.pytorch.watching.graph import CallGraph, Crossing, Left, end_of
-from tbptt.pytorch.watching.ledger import Arrival, Call, Ledger, is_more_than_rounding, largest
+from tbptt.pytorch.watching.ledger import Ledger
+from tbptt.pytorch.watching.passes import Arrival, Call, is_more_than_rounding, largest
 
 
 def running_pass() -> int:

@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from tbptt._wording import report
 from tbptt.measured import measured_picture
-from tbptt.pytorch.watching.findings import History, findings
+from tbptt.pytorch.watching.findings import findings
+from tbptt.pytorch.watching.history import History
 from tbptt.pytorch.watching.hooks import Hooks
+from tbptt.pytorch.watching.recognised import named, recognise
 from tbptt.schedule import BackwardPass, Truncation
 
 
@@ -134,19 +136,10 @@ class Seen:
     @property
     def truncation(self) -> Truncation | None:
         """The truncation that it is, or None: where it differs from all of them."""
-        borders = [border for border in self.borders if not border.linked]
-        begin = borders[0].step if borders else 0
-        counts = self.counts()[begin:, begin:]
-        owned = [stop - first for start, first, stop in self.passes if start >= begin]
-        if not owned or counts.max() != 1:
-            return None
-        k2 = int(counts.sum(axis=1).max())
-        anew = [b.step - begin for b in borders if "carried" not in b.rows]
-        pieces = list(zip(anew or [0], [*anew[1:], len(counts)], strict=True))
-        for guess in (Truncation(min(owned[0], k2), k2), Truncation.epochwise(k2)):
-            if _is(counts, guess, [(0, len(counts))]) or _is(counts, guess, pieces):
-                return guess
-        return None
+        begins = {
+            border.step: "carried" in border.rows for border in self.borders if not border.linked
+        }
+        return recognise(self.counts(), self.passes, begins)
 
     @property
     def borders(self) -> list[Border]:
@@ -242,7 +235,7 @@ class Seen:
             far = f"{low} to {high} steps, {travelled.mean():.1f} on average" if low < high else (
                 f"{high} step{'s' * (high != 1)}"
             )  # fmt: skip
-            lines.append(f"Errors travel {far}: {_named(self.truncation)}.")
+            lines.append(f"Errors travel {far}: {named(self.truncation)}.")
         borders = [border for border in self.borders[1:] if not border.linked]
         if borders:
             whole = sum(set(border.rows) == {"carried"} for border in borders)
@@ -260,35 +253,3 @@ class Seen:
                 "they are not counted."
             )
         return lines
-
-
-def _named(truncation: Truncation | None) -> str:
-    if truncation is None:
-        return "no single truncation"
-    k1, k2 = truncation.k1, truncation.k2
-    kind = "epochwise" if k1 == k2 else "true" if k1 == 1 else "semi-epochwise"
-    return f"{kind} truncation, {truncation}"
-
-
-def _is(counts: NDArray[np.int64], guess: Truncation, pieces: list[tuple[int, int]]) -> bool:
-    """Tell whether every piece was truncated so, and no error went from one to another."""
-    inside = np.zeros_like(counts, dtype=bool)
-    for begin, end in pieces:
-        inside[begin:end, begin:end] = True
-        piece = counts[begin:end, begin:end]
-        if not (np.array_equal(piece, guess.reach(len(piece))) or _short_at_the_end(piece, guess)):
-            return False
-    return not counts[~inside].any()
-
-
-def _short_at_the_end(counts: NDArray[np.int64], guess: Truncation) -> bool:
-    """Tell whether a loop's last chunk is merely short, where `Truncation` reaches back `k2`."""
-    whole = len(counts) // guess.k1 * guess.k1
-    if guess.k1 != guess.k2 or whole == len(counts) or not whole:
-        return False
-    rest = len(counts) - whole
-    return (
-        np.array_equal(counts[:whole, :whole], guess.reach(whole))
-        and np.array_equal(counts[whole:, whole:], Truncation.epochwise(rest).reach(rest))
-        and not counts[whole:, :whole].any()
-    )
