@@ -34,8 +34,8 @@ def test_the_loop_with_three_faults_trains(said):
 def test_two_mends_gain_nothing_and_the_third_does(said):
     assert said["live_data"] == pytest.approx(said["live_all"], abs=0.02)
     assert said["live_state"] == pytest.approx(said["live_all"], abs=0.02)
-    assert said["live_mended"] < said["live_state"] - 0.1
-    assert said["live_mended"] < said["floor"] + 0.05
+    assert said["live_fixed"] < said["live_state"] - 0.1
+    assert said["live_fixed"] < said["floor"] + 0.05
 
 
 def test_the_page_and_the_experiment_are_the_same_loop(said):
@@ -44,16 +44,16 @@ def test_the_page_and_the_experiment_are_the_same_loop(said):
         ("live_all", {"data": True, "state": True, "errors": True}),
         ("live_data", {"state": True, "errors": True}),
         ("live_state", {"errors": True}),
-        ("live_mended", {}),
+        ("live_fixed", {}),
     ):
         assert said[name] == pytest.approx(ends(**left)[0], abs=0.002)
 
 
 def test_every_fault_put_back_alone_costs_in_every_seed(said):
-    mended = ends()
-    assert len(mended) == said["seeds"] == 5
+    fixed = ends()
+    assert len(fixed) == said["seeds"] == 5
     for fault in FAULTS:
-        assert min(ends(**{fault: True})) > max(mended) + 0.05
+        assert min(ends(**{fault: True})) > max(fixed) + 0.05
         assert said[f"mean_{fault}"] > said["mean_none"] + 0.05
 
 
@@ -71,8 +71,8 @@ def test_the_rows_jump_over_the_batch(said):
     assert said["jump"] == 32 * 12
 
 
-def test_the_mended_loss_means_something_and_the_other_does_not(said):
-    assert said["frozen_new"] == pytest.approx(said["live_mended"], abs=0.02)
+def test_the_fixed_loss_means_something_and_the_other_does_not(said):
+    assert said["frozen_new"] == pytest.approx(said["live_fixed"], abs=0.02)
     assert said["new_mean"] == pytest.approx(said["mean_none"], abs=0.02)
     assert said["label_train"] < 0.1 < said["guess"] < 1 < said["label_frozen"]
     assert said["label_verdict"] == "leak"

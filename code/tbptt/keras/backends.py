@@ -64,16 +64,16 @@ def check_trains(layers: list[Any]) -> None:
         (fused if is_fused else plain).append(repr(layer.name))
     where = f"Keras {keras.__version__} on the {keras.backend.backend()} backend"
     why = "as it writes over a state that the gradient needs"
-    if plain and not _trains(keras.layers.SimpleRNN):
+    if plain and (trouble := _trouble(keras.layers.SimpleRNN)):
         raise ValueError(
             f"{where} cannot train {', '.join(plain)} with a carried state, {why}: take a newer "
             "Keras or another backend."
-        )
-    if fused and not _trains(keras.layers.LSTM):
+        ) from trouble
+    if fused and (trouble := _trouble(keras.layers.LSTM)):
         raise ValueError(
             f"{where} cannot train a stateful LSTM or GRU in its fused form, {why}: make "
             f"{', '.join(fused)} with use_cudnn=False."
-        )
+        ) from trouble
 
 
 @cache
@@ -85,13 +85,14 @@ def _carries(policy: str, *, in_fit: bool) -> bool:
 
 
 @cache
-def _trains(kind: Any) -> bool:
+def _trouble(kind: Any) -> Exception | None:
+    """Return what training a small stateful model raises, if anything: of any kind."""
     model = _small(kind)
     try:
         model.train_on_batch(np.ones((1, 1, 1)), np.zeros((1, 1)))
-    except Exception:
-        return False
-    return True
+    except Exception as error:
+        return error
+    return None
 
 
 def _small(kind: Any, policy: str = "float32") -> Any:

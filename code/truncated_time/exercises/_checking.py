@@ -178,7 +178,7 @@ def _how_often(answer: Any) -> None:
     )
 
 
-def _mend_it(answer: Any) -> None:
+def _fix_it(answer: Any) -> None:
     """Watch the reader's loop, and hold its gradient and its last state against the engine's."""
     import torch
     from torch import nn
@@ -222,5 +222,5 @@ CHECKS = {
     "lost-row": _lost_row,
     "begin-anew": _begin_anew,
     "how-often": _how_often,
-    "mend-it": _mend_it,
+    "fix-it": _fix_it,
 }

@@ -3,7 +3,7 @@
 import keras
 import pytest
 
-from tbptt.keras.backends import _trains
+from tbptt.keras.backends import _trouble
 
 MARKERS = {
     "carries: state has to be carried in fit and the like": "carries no state in fit",
@@ -21,7 +21,7 @@ def pytest_pyfunc_call(pyfuncitem):
     """Where Keras's backend cannot do what a test needs, the room has to say so."""
     cannot = {
         "carries": keras.backend.backend() == "jax",
-        "trains": not _trains(keras.layers.SimpleRNN),  # PyTorch's, before Keras 3.9
+        "trains": bool(_trouble(keras.layers.SimpleRNN)),  # PyTorch's, before Keras 3.9
     }
     for marker, words in MARKERS.items():
         name = marker.partition(":")[0]
