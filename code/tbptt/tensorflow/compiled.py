@@ -8,7 +8,9 @@ from typing import Any
 
 import tensorflow as tf
 
+from tbptt.tensorflow.by_hand import DerivedSteps, derived
 from tbptt.tensorflow.checks import Parts, State, Tensor, check_sizes_met
+from tbptt.tensorflow.derived import Derived
 from tbptt.tensorflow.fingerprint import fingerprint
 from tbptt.tensorflow.lags import sums_of_passes, sums_of_true
 from tbptt.tensorflow.row_flags import RowFlags
@@ -30,6 +32,7 @@ class Compiled:
         # A weak reference: what is kept for a cell must not keep the cell.
         self._cell = weakref.ref(cell)
         self._output_size = probe(cell, inputs, state)
+        self._derived = derived(cell, inputs, state)
         self.note(cell)
         self.forward = _compile(self._forward)
         self._backs: dict[tuple[int, ...], Callable[..., Any]] = {}
@@ -57,7 +60,9 @@ class Compiled:
         if key not in self._backs:
             if len(self._backs) == _KEPT:
                 del self._backs[next(iter(self._backs))]  # the oldest
-            self._backs[key] = _compile(_backward(self._cell, variables, wants_inputs))
+            self._backs[key] = _compile(
+                _backward(self._cell, self._derived, variables, wants_inputs)
+            )
         return self._backs[key]
 
     def _forward(
@@ -72,7 +77,10 @@ class Compiled:
 
 
 def _backward(
-    whose: weakref.ref[Any], variables: list[Any], wants_inputs: bool
+    whose: weakref.ref[Any],
+    by_hand: type[Derived] | None,
+    variables: list[Any],
+    wants_inputs: bool,
 ) -> Callable[..., Any]:
     # The function keeps the variables, so that their ids stay theirs.
     def back(
@@ -89,10 +97,12 @@ def _backward(
     ) -> tuple[list[Tensor | None], Tensor]:
         flags = RowFlags(resets, mask)
         used = flags.used(tuple(tf.nest.flatten(state)), after)
-        steps = Steps(
-            whose(), inputs, used, flags,
-            like=state, variables=variables, wants_inputs=wants_inputs,
-        )  # fmt: skip
+        given, wanted = (whose(), inputs, used, flags), (variables, wants_inputs)
+        steps = (
+            Steps(*given, *wanted, like=state)
+            if by_hand is None
+            else DerivedSteps(by_hand, *given, *wanted)
+        )
         zeros = tuple(tf.zeros_like(part) for part in after)
         if single:
             sums = sums_of_true(steps, errors, zeros, k2)

@@ -104,15 +104,15 @@ class Steps:
         inputs: Tensor,
         used: Parts,
         flags: RowFlags,
-        *,
-        like: State,
         variables: Sequence[Any],
         wants_inputs: bool,
+        *,
+        like: State,
     ) -> None:
         self._flags = flags
         inputs, *states = flags.stand_in(inputs, *used)
         self._cell, self._inputs, self._states, self._like = cell, inputs, tuple(states), like
-        x, self._used = _flat(inputs), tuple(_flat(part) for part in self._states)
+        x, self._used = flat(inputs), tuple(flat(part) for part in self._states)
         self._wants_inputs = wants_inputs
         self._sources = [*variables, x] if wants_inputs else [*variables]
         # Two tapes over the same call: the first goes back to the states, once for every lag, the
@@ -139,7 +139,7 @@ class Steps:
         """
         after = self._after if errors is None else (self._output, *self._after)
         given = parts if errors is None else (errors, *parts)
-        shares = self._tape.gradient(after, self._used, [_flat(part) for part in given])
+        shares = self._tape.gradient(after, self._used, [flat(part) for part in given])
         return self._past_flags(self._flags, shares, parts)
 
     def back_at(self, at: Tensor, errors: Tensor, parts: Parts) -> Parts:
@@ -148,11 +148,11 @@ class Steps:
         The rows are run again: what a tape has kept cannot be picked from.
         """
         flags = self._flags.at(at)
-        x, *used = (_flat(tf.gather(part, at)) for part in (self._inputs, *self._states))
+        x, *used = (flat(tf.gather(part, at)) for part in (self._inputs, *self._states))
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(used)
             output, after = step(self._cell, x, tuple(used), self._like)
-        given = [_flat(part) for part in (errors, *parts)]
+        given = [flat(part) for part in (errors, *parts)]
         return self._past_flags(flags, tape.gradient((output, *after), used, given), parts)
 
     def finish(self, errors: Tensor, parts: Parts) -> list[Tensor | None]:
@@ -161,7 +161,7 @@ class Steps:
         This is where errors of steps that a row does not have are left out; on the way back they
         do not get past such a step.
         """
-        given = [_flat(self._flags.own(part)) for part in (errors, *parts)]
+        given = [flat(self._flags.own(part)) for part in (errors, *parts)]
         after = (self._output, *self._after)
         gradients = list(self._last.gradient(after, self._sources, given))
         if self._wants_inputs and gradients[-1] is not None:
@@ -189,7 +189,7 @@ class Steps:
         return flags.enter(flags.leave(after, before))
 
 
-def _flat(part: Tensor) -> Tensor:
+def flat(part: Tensor) -> Tensor:
     """Lay steps and rows along one axis."""
     return tf.reshape(part, (-1, part.shape[-1]))
 

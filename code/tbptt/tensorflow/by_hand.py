@@ -1,0 +1,133 @@
+"""All steps of one of Keras's own cells, back by hand; and which cells these are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tbptt.tensorflow.checks import Parts, State, Tensor
+from tbptt.tensorflow.derived import GRU, LSTM, Derived, OldGRU, SimpleRNN
+from tbptt.tensorflow.rollback import bare
+from tbptt.tensorflow.row_flags import RowFlags
+from tbptt.tensorflow.steps import Steps, flat
+
+
+def derived(cell: Any, inputs: Tensor, state: State) -> type[Derived] | None:
+    """Return what goes through a cell by hand; None where the cell itself does something else.
+
+    A cell is Keras's own if its class is, with the functions that it has by default. What has been
+    done to it besides, such as another `call`, is found by asking it for one step and its gradient.
+    """
+    kind = {
+        keras.layers.SimpleRNNCell: SimpleRNN,
+        keras.layers.GRUCell: GRU if getattr(cell, "reset_after", None) else OldGRU,
+        keras.layers.LSTMCell: LSTM,
+    }.get(type(cell))
+    dtypes = {cell.compute_dtype, cell.variable_dtype} if kind is not None else set()
+    if kind is None or dtypes not in ({"float32"}, {"float64"}):
+        return None
+    smooth = cell.activation is keras.activations.tanh
+    if kind is SimpleRNN:
+        known = smooth or cell.activation is keras.activations.relu
+    else:
+        known = smooth and cell.recurrent_activation is keras.activations.sigmoid
+    return kind if known and _agrees(kind, cell, inputs, state) else None
+
+
+def _agrees(kind: type[Derived], cell: Any, inputs: Tensor, state: State) -> bool:
+    """Tell whether one step by hand gives what the cell gives, and the same gradients."""
+    draw = np.random.default_rng(0).normal
+
+    def like(part: Tensor) -> Tensor:
+        return tf.constant(draw(size=(3, part.shape[-1])), part.dtype)
+
+    def ask() -> tuple[list[Tensor], list[Tensor | None]]:
+        sources = [*used, *(bare(weight) for weight in cell.weights), x]
+        answer = tf.nest.flatten(cell(x, list(used)))
+        return answer, tf.gradients(answer, sources, [of_output, *errors])
+
+    # Outside of any graph that the caller may be tracing, where tapes do not record: so in a graph.
+    with tf.init_scope():
+        x, *used = map(like, (inputs, *tf.nest.flatten(state)))
+        of_output, *errors = (like(part) for part in (used[0], *used))
+        answer, gradients = tf.function(ask, autograph=False)()
+        step = kind(cell, x, tuple(used))
+        both = errors[0] + of_output, *errors[1:]  # the output is the first part of the state
+        of_weights, of_x = step.finish(both)
+        before = step.carry(both, step.slopes)
+        by_hand = [*before, *_in_order(cell.weights, of_weights), of_x]
+        pairs = [
+            *zip(answer, (step.after[0], *step.after), strict=True),
+            *zip(gradients, by_hand, strict=True),
+        ]
+        tolerance = 1e3 * np.finfo(x.dtype.as_numpy_dtype).eps
+        return all(
+            a is not None and b is not None and np.allclose(a, b, tolerance, tolerance)
+            for a, b in pairs
+        )
+
+
+def _in_order(
+    variables: Sequence[Any], gradients: Sequence[tuple[Any, Tensor]]
+) -> list[Tensor | None]:
+    """Return the gradient of each variable, which may be several of a cell's weights."""
+    found: dict[int, Tensor] = {}
+    for variable, gradient in gradients:
+        key = id(bare(variable))
+        found[key] = found[key] + gradient if key in found else gradient
+    return [found.get(id(bare(variable))) for variable in variables]
+
+
+class DerivedSteps(Steps):
+    """All steps of a run as one batch, as :class:`tbptt.tensorflow.steps.Steps`, without tapes."""
+
+    def __init__(
+        self,
+        kind: type[Derived],
+        cell: Any,
+        inputs: Tensor,
+        used: Parts,
+        flags: RowFlags,
+        variables: Sequence[Any],
+        wants_inputs: bool,
+    ) -> None:
+        self._flags = flags
+        inputs, *states = flags.stand_in(inputs, *used)
+        self._inputs, self._variables, self._wants_inputs = inputs, variables, wants_inputs
+        self._step = kind(cell, flat(inputs), tuple(flat(part) for part in states))
+        self._output, self._after = self._step.after[0], self._step.after
+
+    def back(self, errors: Tensor | None, parts: Parts) -> Parts:
+        """Take errors of every step's output and state to the state before it."""
+        given = self._with_output(errors, parts)
+        return self._past_flags(self._flags, self._step.carry(given, self._step.slopes), parts)
+
+    def back_at(self, at: Tensor, errors: Tensor, parts: Parts) -> Parts:
+        """Do the same for the steps `at` alone."""
+        rows = tf.shape(self._inputs)[1]
+        slopes = tuple(
+            flat(tf.gather(tf.reshape(slope, (-1, rows, slope.shape[-1])), at))
+            for slope in self._step.slopes
+        )
+        shares = self._step.carry(self._with_output(errors, parts), slopes)
+        return self._past_flags(self._flags.at(at), shares, parts)
+
+    def finish(self, errors: Tensor, parts: Parts) -> list[Tensor | None]:
+        """Turn sums of errors into gradients of the variables, then, if wanted, of the inputs."""
+        own = self._flags.own
+        of_weights, of_x = self._step.finish(
+            self._with_output(own(errors), tuple(own(part) for part in parts))
+        )
+        gradients = _in_order(self._variables, of_weights)
+        if self._wants_inputs:
+            gradients.append(tf.reshape(of_x, tf.shape(self._inputs)))
+        return gradients
+
+    def _with_output(self, errors: Tensor | None, parts: Parts) -> Parts:
+        """Add the output's errors to those of the state that it is, and flatten."""
+        first, *others = parts
+        return tuple(map(flat, (first if errors is None else first + errors, *others)))
