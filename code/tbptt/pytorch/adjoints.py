@@ -84,10 +84,10 @@ class GenericAdjoint:
         self._autocast = _uncached_autocast(inputs.device.type)
         with self._autocast, torch.enable_grad():
             # Before anything else: what a cell makes once and keeps must have its graph.
-            self._lasts = self._try(inputs[0], first)
+            self._lasts = self._try(*flags.begin(inputs.detach(), first), inputs.requires_grad)
             self.after = run_cell(cell, inputs.detach(), first, flags, like=like)
             check_run(self.after)
-            used = flags.used(first, self.after)
+            inputs, *used = flags.stand_in(inputs, *flags.used(first, self.after))
             for remainder, x in enumerate(_interleaved(inputs, self._stride)):
                 steps = slice(remainder, None, self._stride)
                 leaves = tuple(part[steps].flatten(0, 1).requires_grad_() for part in used)
@@ -153,14 +153,14 @@ class GenericAdjoint:
         """Apply the cell to copies, which it may work on in place, as no leaf allows."""
         return self._step(x.clone(), tuple(leaf.clone() for leaf in leaves))
 
-    def _try(self, inputs: Tensor, first: Parts) -> bool:
+    def _try(self, x: Tensor, used: Parts, wants_inputs: bool) -> bool:
         """Send an error and a multiple of it through one step; return whether its graph lasts.
 
         Some graphs are gone after one product, as that of a compiled cell; then every lag needs a
         new one.
         """
-        x = inputs.detach().requires_grad_(inputs.requires_grad)
-        leaves = tuple(part.clone().requires_grad_() for part in first)
+        x = x.clone().requires_grad_(wants_inputs)
+        leaves = tuple(part.clone().requires_grad_() for part in used)
         returned = self._call(x, leaves)
         check_run(returned)
         if not any(part.requires_grad for part in returned):

@@ -16,7 +16,7 @@ from tbptt.pytorch.all_or_nothing import all_or_nothing
 from tbptt.pytorch.checks import check_call, check_gradients_on, check_run
 from tbptt.pytorch.influence import RTRL, UORO, Carried, Method, SnAp
 from tbptt.pytorch.jacobians import StepJacobians, pattern
-from tbptt.pytorch.row_flags import RowFlags
+from tbptt.pytorch.row_flags import RowFlags, StandIns
 from tbptt.pytorch.sequences import prepared, send_back
 from tbptt.pytorch.states import S
 
@@ -139,18 +139,23 @@ class _Run:
         flags: RowFlags,
         carried: Carried | None,
     ) -> None:
-        self.jacobians, self._method, self._inputs, self._flags = jacobians, method, inputs, flags
-        used, after = [], []
-        for t, x in enumerate(inputs):
+        self.jacobians, self._method, self._flags = jacobians, method, flags
+        all_x, all_used, after = [], [], []
+        stand_ins = StandIns(flags, inputs, (now,))
+        for t, given in enumerate(inputs):
             here = flags.at(t)
             before = here.enter((now,))
-            used.append(before[0])
-            (now,) = here.leave(before, (jacobians.step(x, before[0]),))
+            x, (used,) = stand_ins.fill(here, given, before)
+            all_x.append(x)
+            all_used.append(used)
+            (now,) = here.leave(before, (jacobians.step(x, used),))
             after.append(now)
-        self._used, self.after = torch.stack(used), torch.stack(after)
+        # With stand-ins, as the derivatives are made at the same places.
+        self._inputs, self._used = torch.stack(all_x), torch.stack(all_used)
+        self.after = torch.stack(after)
         check_run((self.after,))
         # Not at the first step: from a state of zeros, mixed rows of it are the same.
-        jacobians.check(inputs[-1], self._used[-1])
+        jacobians.check(self._inputs[-1], self._used[-1])
         self._fresh = method.begin(jacobians, self._used[0])
         self.carried = self._fresh if carried is None else _checked(carried, self._fresh)
 

@@ -67,8 +67,92 @@ class RowFlags:
         # Filled and not multiplied: what a loss makes of padding may be infinite.
         return errors if self.mask is None else errors.masked_fill(~self.mask[..., None], 0)
 
+    def stand_in(self, *parts: Tensor, otherwise: Parts | None = None) -> Parts:
+        """Put what another row has at a step it does have where a row has no step.
+
+        Steps of all rows are worked out together, and those that a row does not have get no error.
+        Yet zero times NaN or infinity is NaN, and a cell may make such a value of any padding, as a
+        division by a norm does of zeros.
+
+        Parameters
+        ----------
+        *parts : Tensor, each (..., size)
+            Inputs and states.
+        otherwise : tuple of Tensor, each (1, size), optional
+            What stands in where none of these steps is there; without it, the first of them.
+        """
+        if self.mask is None or not self.mask.numel():
+            return parts
+        has = self.mask.flatten()
+        first = has.to(torch.uint8).argmax()[None]
+        filled = []
+        for place, part in enumerate(parts):
+            row = part.detach().flatten(0, self.mask.ndim - 1).index_select(0, first)
+            if otherwise is not None:
+                # Without a look at values, for which another device would have to be waited for.
+                row = torch.where(has.any(), row, otherwise[place])
+            axes = [1] * (part.ndim - self.mask.ndim)
+            filled.append(torch.where(self.mask.view(*self.mask.shape, *axes), part, row))
+        return tuple(filled)
+
+    def begin(self, inputs: Tensor, first: Parts) -> tuple[Tensor, Parts]:
+        """Return inputs and states of the first step that any row has, others standing in.
+
+        Parameters
+        ----------
+        inputs : Tensor, shape (steps, batch, ...)
+            Of all steps.
+        first : tuple of Tensor, each (batch, hidden)
+            The state before the first step.
+        """
+        if self.mask is None:
+            return inputs[0], self.at(0).enter(first)
+        t = int(self.mask.any(dim=1).to(torch.uint8).argmax()) if self.mask.numel() else 0
+        # No row has moved on before, but some may have begun anew.
+        resets = None if self.resets is None else self.resets[: t + 1].any(dim=0)
+        x, *used = self.at(t).stand_in(inputs[t], *RowFlags(resets).enter(first))
+        return x, tuple(used)
+
     def own_outputs(self, outputs: Tensor) -> Tensor:
         """Return outputs through which no error goes back to a step that a row does not have."""
         if self.mask is None:
             return outputs
         return torch.where(self.mask[..., None], outputs, outputs.detach())
+
+
+class StandIns:
+    """Stand-ins in a run that goes step by step: a cell is handed no padding.
+
+    Where no row has a step, one that had the last step before it stands in, or else the first one
+    after it. Only where there is nothing but padding the cell gets that, filled.
+
+    Parameters
+    ----------
+    flags, inputs, first
+        Of the whole run, as for :meth:`RowFlags.begin`.
+    """
+
+    def __init__(self, flags: RowFlags, inputs: Tensor, first: Parts) -> None:
+        self._row: Parts | None = None
+        if flags.mask is not None and flags.mask.numel():
+            x, used = flags.begin(inputs, first)
+            self._row = _first_row(x, used)
+
+    def fill(self, here: RowFlags, x: Tensor, used: Parts) -> tuple[Tensor, Parts]:
+        """Return the inputs and states ``(batch, ...)`` of a step, with stand-ins.
+
+        Parameters
+        ----------
+        here : RowFlags
+            Of this step.
+        """
+        if self._row is None:
+            return x, used
+        x, *states = here.stand_in(x, *used, otherwise=self._row)
+        self._row = _first_row(x, tuple(states))
+        return x, tuple(states)
+
+
+def _first_row(x: Tensor, used: Parts) -> Parts:
+    """Return a row that has its step, or stands in as every other one does."""
+    return tuple(part.detach()[:1] for part in (x, *used))

@@ -19,7 +19,7 @@ class Sequence(NamedTuple):
     Attributes
     ----------
     inputs : Tensor, shape (steps, batch, features)
-        Zero where a row has no step.
+        Filled where a row has no step.
     first : tuple of Tensor, each (batch, hidden)
         The state before the first step, a copy without a graph.
     flags : RowFlags
@@ -50,13 +50,16 @@ def prepared(inputs: Tensor, state: State, resets: Tensor | None, mask: Tensor |
 
 
 def filled(inputs: Tensor, mask: Tensor | None) -> Tensor:
-    """Return inputs that are zero where a row has no step.
+    """Return inputs that are 1 where a row has no step; token 0 where they are whole numbers.
 
-    Padding may hold anything; what it holds must not get into a product with zero.
+    Padding may hold anything; what it holds must not get into a product with zero. Cells other than
+    PyTorch's own are handed stand-ins, by `RowFlags.stand_in` and `StandIns`, unless there is
+    nothing but padding. Ones and not zeros: a cell may divide by a norm.
     """
     if mask is None:
         return inputs
-    return inputs.masked_fill(~mask.view(*mask.shape, *[1] * (inputs.ndim - 2)), 0)
+    value = 1 if inputs.is_floating_point() else 0
+    return inputs.masked_fill(~mask.view(*mask.shape, *[1] * (inputs.ndim - 2)), value)
 
 
 def send_back(

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from tbptt.pytorch.checks import check_cell
-from tbptt.pytorch.row_flags import RowFlags
+from tbptt.pytorch.row_flags import RowFlags, StandIns
 from tbptt.pytorch.states import Cell, Parts, S, State, flatten, pack, parts_of
 
 
@@ -62,10 +62,12 @@ def run_cell(cell: Cell[S], inputs: Tensor, first: Parts, flags: RowFlags, *, li
     Unless gradients are switched off, they require one, because hooks may count on it.
     """
     now, after, wanted = first, [], torch.is_grad_enabled()
-    for t, x in enumerate(inputs):
+    stand_ins = StandIns(flags, inputs, first)
+    for t, given in enumerate(inputs):
         here = flags.at(t)
         used = here.enter(now)
-        handed = tuple(part.detach().requires_grad_(wanted).clone() for part in used)
+        x, states = stand_ins.fill(here, given, used)
+        handed = tuple(part.detach().requires_grad_(wanted).clone() for part in states)
         now = here.leave(used, tuple(part.detach() for part in step(cell, x.clone(), handed, like)))
         after.append(now)
     return tuple(torch.stack(part) for part in zip(*after, strict=True))
@@ -95,11 +97,13 @@ def run_in_graph(
         For every step the state before it, detached, and the state after it.
     """
     now, all_used, after = first, [], []
-    for t, x in enumerate(inputs):
+    stand_ins = StandIns(flags, inputs, first)
+    for t, given in enumerate(inputs):
         here = flags.at(t)
         used = here.enter(now if enter is None else enter(t, now))
+        x, states = stand_ins.fill(here, given, used)
         # Copies: the cell may work in place.
-        returned = step(cell, x.clone(), tuple(part.clone() for part in used), like)
+        returned = step(cell, x.clone(), tuple(part.clone() for part in states), like)
         now = here.leave(used, returned)
         all_used.append(tuple(part.detach() for part in used))
         after.append(now)

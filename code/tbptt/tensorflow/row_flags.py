@@ -70,13 +70,14 @@ class RowFlags(NamedTuple):
         """
         if self.mask is None:
             return parts
-        # The first of the steps that are there; where there are none, a row of zeros at the end.
+        # The first of the steps that are there; where there are none, a row of ones at the end:
+        # a cell may divide by a norm.
         flat = tf.concat([tf.reshape(self.mask, (-1,)), [True]], axis=0)
         first = tf.argmax(tf.cast(flat, tf.int8))
         filled = []
         for part in parts:
             rows = tf.reshape(part, (-1, part.shape[-1]))
-            there = tf.gather(tf.pad(rows, [[0, 1], [0, 0]]), first)
+            there = tf.gather(tf.pad(rows, [[0, 1], [0, 0]], constant_values=1), first)
             filled.append(tf.where(self.mask[..., None], part, there))
         return tuple(filled)
 

@@ -22,7 +22,8 @@ def step(cell: Any, x: Tensor, used: Parts, like: State) -> tuple[Tensor, Parts]
     """
     if x.shape[0] == 0:
         # Keras's LSTMCell cannot be called without rows: one that nobody sees stands in for them.
-        whole = (tf.concat([p, tf.zeros((1, p.shape[1]), p.dtype)], 0) for p in (x, *used))
+        # Of ones: its error is zero, and a cell that divides by a norm would make NaN of it.
+        whole = (tf.concat([p, tf.ones((1, p.shape[1]), p.dtype)], 0) for p in (x, *used))
         output, after = step(cell, next(whole), tuple(whole), like)
         return output[:0], tuple(part[:0] for part in after)
     # Keras's convention: a state of one part is handed to the cell as a list of one.
