@@ -30,7 +30,7 @@ def read(name: str, values: Any, depth: int = 0) -> Table:
         raise TypeError(reason)
     if is_frame(values):
         return read_frame(name, values)
-    if isinstance(values, list | tuple) and _holds_arrays(name, values):
+    if isinstance(values, list | tuple) and holds_arrays(name, values):
         return _stacked(name, values, depth + 1)
     if isinstance(values, np.ma.MaskedArray):
         mask = np.ma.getmaskarray(values)
@@ -60,12 +60,12 @@ def _converted(name: str, values: Any) -> NDArray[Any]:
         ) from error
 
 
-def _holds_arrays(name: str, values: Any, depth: int = 1) -> bool:
+def holds_arrays(name: str, values: Any, depth: int = 1) -> bool:
     """Say whether a list has other things in it than numbers, text, None and lists of them."""
     if depth > _DEEPEST:
         raise ValueError(f"{name} is nested deeper than {_DEEPEST} lists; pass an array.")
     return any(
-        _holds_arrays(name, each, depth + 1)
+        holds_arrays(name, each, depth + 1)
         if isinstance(each, list | tuple)
         else not (
             each is None or isinstance(each, np.generic | int | float | complex | str | bytes)

@@ -86,6 +86,20 @@ def length(name: str, value: Any) -> int:
     return number
 
 
+def lengths(**sizes: Any) -> tuple[int, ...]:
+    """Return sizes of at least 1 whose product some machine can hold, with errors as above.
+
+    Each is passed under its name: ``rows, columns = lengths(rows=2, columns=3)``.
+    """
+    numbers = tuple(positive_int(name, size) for name, size in sizes.items())
+    if math.prod(numbers) > LONGEST:
+        raise ValueError(
+            f"{' * '.join(sizes)} must be at most 2**47, got {' * '.join(map(str, numbers))}: no "
+            "machine holds so many numbers."
+        )
+    return numbers
+
+
 def finite(name: str, value: Any) -> float:
     """Return `value` as a float, which is neither NaN nor infinite.
 

@@ -118,8 +118,7 @@ def _called(call: Call) -> Any:
 
 def _of_error(call: Call, error: Exception, documented: tuple[type[BaseException], ...]) -> Verdict:
     where = traceback.extract_tb(error.__traceback__)[-1]
-    # What a function that was passed raises is its own affair: those of the recipes are sensible.
-    if isinstance(error, Foreign | MemoryError) or where.filename.startswith(RECIPES):
+    if isinstance(error, Foreign) or _is_of_memory(error) or _is_their_own(call, error):
         return Verdict("foreign")
     text = f"{type(error).__name__}: {error}"
     at = f"{Path(where.filename).name}:{where.lineno}"
@@ -134,6 +133,32 @@ def _of_error(call: Call, error: Exception, documented: tuple[type[BaseException
     if len(words) < WORDS or not named:
         return Verdict("wordless", f"{text[:300]} [{at}]")
     return Verdict("refused")
+
+
+def _is_of_memory(error: Exception) -> bool:
+    """Say whether there is not enough memory, for which each framework has its own error."""
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "ResourceExhaustedError"
+        or "can't allocate memory" in str(error)
+    )
+
+
+def _is_their_own(call: Call, error: Exception) -> bool:
+    """Say whether a function or module that was passed raised it, which is its own affair."""
+    passed = [each for name, each in call.arguments.items() if name != "self"]
+    codes = [each.__code__ for each in passed if inspect.isfunction(each)]
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        if frame.f_code.co_filename.startswith(RECIPES) or frame.f_code in codes:
+            return True
+        if any(frame.f_locals.get("self") is each for each in passed if _is_a_module(each)):
+            return True
+    return False
+
+
+def _is_a_module(value: Any) -> bool:
+    """Say whether it is a layer of PyTorch or Keras, and none of our own."""
+    return callable(value) and type(value).__module__.split(".")[0] in ("torch", "keras")
 
 
 def _is_raised(error: Exception) -> bool:

@@ -17,8 +17,6 @@ class Floor(NamedTuple):
 
     rooms: tuple[str, ...]
     recipes: tuple[str, ...]
-    # Methods left out: they hand on what they get to a framework that ends the process over it.
-    left_out: tuple[str, ...] = ()
 
 
 FLOORS = {
@@ -28,9 +26,7 @@ FLOORS = {
         ("windows", "schedules", "oracle"),
     ),
     "pytorch": Floor(("pytorch",), ("pytorch", "layers")),
-    "tensorflow": Floor(
-        ("tensorflow",), ("tensorflow",), left_out=("zero_state", "get_initial_state")
-    ),
+    "tensorflow": Floor(("tensorflow",), ("tensorflow",)),
     "keras": Floor(("keras",), ("keras",)),
 }  # fmt: skip
 
@@ -59,8 +55,6 @@ def targets(floor: str) -> dict[str, Callable[..., Any]]:
             if isinstance(it, property) or is_record(it) or (owner and is_record(owner)):
                 continue
             if not set(inspect.signature(it).parameters) - {"self"} or _is_a_callback(owner, name):
-                continue
-            if name.rpartition(".")[2] in FLOORS[floor].left_out:
                 continue
             # A name may be offered by several rooms.
             if (it.__module__, it.__qualname__) not in known:

@@ -26,7 +26,6 @@ from tbptt.pytorch.random_lengths import reweighted
 from tbptt.tensorflow import gradients
 
 
-
 class Normed(nn.RNNCell):
     """Divides by the norm of its input, which zeros have none of."""
 
@@ -49,7 +48,7 @@ KERAS = {
     "lstm": keras.layers.LSTMCell,
     "normed": KerasNormed,
 }
-GATES = {"rnn": [0], "gru": [1, 0, 2], "lstm": [0, 1, 2, 3], "normed": [0]}  # Keras's order in PyTorch's
+GATES = {"rnn": [0], "gru": [1, 0, 2], "lstm": [0, 1, 2, 3], "normed": [0]}
 NAMES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 FEATURES, HIDDEN = 2, 3
 
@@ -146,9 +145,7 @@ def judge(problem: Problem) -> Result:
         # Rows that have no step are not handed to the cell at all.
         rows = has[t].nonzero()[:, 0]
         after = parts_of(cell(x[t][rows], bare(tuple(part[rows] for part in state))))
-        return tuple(
-            old.index_copy(0, rows, new) for old, new in zip(state, after, strict=True)
-        )
+        return tuple(old.index_copy(0, rows, new) for old, new in zip(state, after, strict=True))
 
     states = [tuple(torch.tensor(part).double() for part in problem.state)]
     for t in range(steps):

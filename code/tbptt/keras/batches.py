@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
 import keras
-import numpy as np
 
+from tbptt._checks import numeric_array
+from tbptt._reading import holds_arrays
 from tbptt.keras.backends import check_carries
 from tbptt.keras.state import state_variables, stateful_layers
 
@@ -105,9 +106,7 @@ def _counts(given: Any, name: str) -> Iterator[tuple[str, int]]:
     if isinstance(given, dict):
         for key, part in given.items():
             yield from _counts(part, f"{name}[{key!r}]")
-    elif isinstance(given, list | tuple) and any(
-        hasattr(part, "shape") for part in keras.tree.flatten(given)
-    ):
+    elif isinstance(given, list | tuple) and holds_arrays(name, given):
         for place, part in enumerate(given):
             yield from _counts(part, f"{name}[{place}]")
     elif given is None or isinstance(given, Iterator):
@@ -117,14 +116,20 @@ def _counts(given: Any, name: str) -> Iterator[tuple[str, int]]:
             "where it is made, or hand over arrays."
         )
     else:
+        # Numbers and text in lists are read by the library's own rule, and ragged ones refused.
         nested = isinstance(given, list | tuple)
-        shape: Any = np.shape(given) if nested else getattr(given, "shape", ())
-        if not len(shape):
+        shape: Any = numeric_array(name, given, min_ndim=1).shape if nested else _shape(given)
+        if not len(shape) or shape[0] is None:
             raise TypeError(
                 f"{name} must be an array with rows, got {type(given).__name__}: pass what goes "
                 "to fit, evaluate or predict, as an array (n, ...) or a list or dict of arrays."
             )
         yield name, int(shape[0])
+
+
+def _shape(given: Any) -> Any:
+    shape = getattr(given, "shape", ())
+    return shape if getattr(shape, "rank", 0) is not None else ()
 
 
 def _made_batches(given: Any) -> Iterable[tuple[str, int]] | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterable
 from functools import partial
 from numbers import Integral
@@ -10,7 +9,7 @@ from typing import Any
 
 import keras
 
-from tbptt._checks import positive_int
+from tbptt._checks import natural, positive_int, shown
 from tbptt.keras.backends import check_carries, check_trains
 from tbptt.keras.state import Snapshot, kept_state, reset_rows, restore, snapshot, stateful_layers
 
@@ -60,14 +59,11 @@ class ResetState(keras.callbacks.Callback):  # type: ignore[misc]
         if every is not None and at is not None:
             raise ValueError(f"Pass every={every} or at={at}, not both: each says all there is.")
         self.every = None if every is None else positive_int("every", every)
-        try:
-            self.at = {0} | {operator.index(batch) for batch in at or ()}
-        except TypeError:
+        if at is not None and (not isinstance(at, Iterable) or isinstance(at, str | bytes)):
             raise TypeError(
-                f"at must be a list of batches, counted from 0, such as [4, 6], got {at!r}."
-            ) from None
-        if min(self.at) < 0:
-            raise ValueError(f"at must count batches from 0, got {min(self.at)}.")
+                f"at must be a list of batches, counted from 0, such as [4, 6], got {shown(at)}."
+            )
+        self.at = {0, *(natural("each number of at", batch) for batch in at or ())}
         self._training: Any = None
 
     def _begin(self) -> None:

@@ -189,7 +189,8 @@ def _check_model(model: Any) -> None:
         )
     if isinstance(model, keras.Sequential) and not model.built:
         raise ValueError(
-            f"{model.name!r} is not built: begin it with keras.Input, or call it on one batch."
+            f"The model {model.name!r} is not built: begin it with keras.Input, or call it on one "
+            "batch."
         )
 
 

@@ -14,6 +14,7 @@ import keras
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tbptt._checks import numeric_array
 from tbptt.keras.backends import check_carries
 from tbptt.keras.layers import recurrent_layers
 
@@ -144,10 +145,7 @@ def restore(model: keras.Layer, states: list[Any]) -> None:
         raise TypeError(
             f"states must be a list, as of snapshot(model), got {type(states).__name__}."
         )
-    new = [np.asarray(state) for state in states]
-    for state in new:
-        if state.dtype.kind in "OSUMm":  # bfloat16 is of none of NumPy's kinds of number
-            raise TypeError(f"states must hold numbers, got dtype {state.dtype}.")
+    new = [_numbers(f"states[{place}]", state) for place, state in enumerate(states)]
     have, want = ([tuple(each.shape) for each in group] for group in (new, variables))
     if have != want:
         raise ValueError(
@@ -190,6 +188,13 @@ def kept_state(model: keras.Layer) -> Iterator[None]:
         restore(model, states)
 
 
+def _numbers(name: str, state: Any) -> NDArray[Any]:
+    # What snapshot copies may be bfloat16, which is of none of NumPy's kinds of number.
+    if isinstance(state, np.ndarray) and state.dtype.name == "bfloat16":
+        return state
+    return numeric_array(name, state, min_ndim=1)
+
+
 def reset_rows(model: keras.Layer, rows: ArrayLike | None = None) -> None:
     """Set the state to zero, in all rows or in some.
 
@@ -226,7 +231,7 @@ def reset_rows(model: keras.Layer, rows: ArrayLike | None = None) -> None:
         for variable in _variables([layer for layer in layers if layer.built]):
             variable.assign(keras.ops.zeros_like(variable.value))
         return
-    begins = np.asarray(rows)
+    begins = numeric_array("rows", rows, min_ndim=1)
     if begins.dtype != bool:
         raise TypeError(
             f"rows must be bools, one a row, got dtype {begins.dtype}. For a list of row numbers: "

@@ -31,8 +31,8 @@ def check_call(cell: Any, loss_fn: Any) -> None:
         name = type(cell).__name__
         raise TypeError(
             f"cell must take one step, cell(x, state) -> state, but nn.{name} runs over whole "
-            f"sequences: make an nn.{name}Cell of the same sizes and hand it the layer's weights, "
-            "cell.weight_ih = layer.weight_ih_l0 and so on."
+            "sequences: pass tbptt.pytorch.as_cell(layer), a cell that shares the layer's weights, "
+            "and its state by tbptt.pytorch.split_state."
         )
     for name, given in (("cell", cell), ("loss_fn", loss_fn)):
         if not callable(given) or isinstance(given, type):
@@ -86,6 +86,8 @@ def check_shapes(inputs: Any, parts: Parts) -> None:
             "inputs must be a dense Tensor (steps, batch, features), got a sparse or nested one. "
             "Pad rows to one length, and mark their steps in a mask."
         )
+    if inputs.device.type == "meta":
+        raise TypeError("inputs are on the device meta, which has no values: pass some that have.")
     if inputs.ndim != 3 or not inputs.shape[0]:
         raise ValueError(
             f"inputs must be (steps, batch, features) with at least one step, got shape "
@@ -111,8 +113,12 @@ def check_alike(name: str, values: Tensor, inputs: Tensor) -> None:
     TypeError
         If they have not.
     """
-    may_differ = torch.is_autocast_enabled(inputs.device.type) or not inputs.is_floating_point()
-    if values.device != inputs.device or (values.dtype != inputs.dtype and not may_differ):
+    device = inputs.device
+    if values.device != device or (
+        values.dtype != inputs.dtype
+        and inputs.is_floating_point()
+        and not torch.is_autocast_enabled(device.type)
+    ):
         raise TypeError(
             f"{name} is {values.dtype} on {values.device}, but inputs are {inputs.dtype} on "
             f"{inputs.device}: bring both to one dtype and device."

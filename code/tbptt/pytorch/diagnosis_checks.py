@@ -2,46 +2,55 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from tbptt._calling import called
+from tbptt._checks import finite, shown
 from tbptt.pytorch.checks import check_finite, check_run
 from tbptt.pytorch.states import S, State, flatten, pack
 
 
 def check_arguments(
     forward: Any,
-    chunks: Sequence[Tensor],
-    labels: Tensor,
+    chunks: Any,
+    labels: Any,
     fresh: State,
     carried: State,
-    train_loss: float,
+    train_loss: Any,
 ) -> None:
     """Check what `diagnose` is given, before `forward` is called."""
-    if not callable(forward):
-        raise TypeError(f"forward must be callable, got {type(forward).__name__}.")
+    if not callable(forward) or isinstance(forward, type):
+        raise TypeError(f"forward must be a module or a function, got {shown(forward)}.")
     if not isinstance(labels, Tensor) or labels.dtype != torch.int64 or labels.ndim != 1:
         raise TypeError("labels must be a Tensor of int64 with one label a row.")
+    if labels.device.type == "meta" or (labels < 0).any():
+        raise ValueError("labels must be class numbers from 0 on, on a device with values.")
     counts = counts_of(labels)
     if len(counts) < 2 or int(counts.min()) < 2:
         raise ValueError(
             "labels must have two classes or more and two rows of each, got rows of each class: "
             f"{counts.tolist()}."
         )
-    if len(chunks) == 0:
+    if not isinstance(chunks, list | tuple | Tensor):
+        raise TypeError(f"chunks must be a list of Tensors, got {shown(chunks)}.")
+    if getattr(chunks, "ndim", 1) == 0 or len(chunks) == 0:
         raise ValueError("chunks is empty: pass the sequences of the training pass, cut in time.")
     for chunk in chunks:
         if not isinstance(chunk, Tensor):
             raise TypeError(f"chunks must be Tensors, got {type(chunk).__name__} among them.")
+        if chunk.device != labels.device:
+            raise TypeError(f"chunks are on {chunk.device}, but labels on {labels.device}.")
     check_finite("chunks", *chunks)
     for name, state in (("fresh", fresh), ("carried", carried)):
         for part in flatten(state):
             if not isinstance(part, Tensor):
-                raise TypeError(f"{name} must be a Tensor or a tuple of them, got {part!r}.")
+                raise TypeError(f"{name} must be a Tensor or a tuple of them, got {shown(part)}.")
+            if part.device != labels.device:
+                raise TypeError(f"{name} is on {part.device}, but labels are on {labels.device}.")
             if part.ndim not in (2, 3) or part.shape[-2] != len(labels):
                 raise ValueError(
                     f"{name} must be ({len(labels)}, hidden) or (layers, {len(labels)}, hidden), "
@@ -50,8 +59,7 @@ def check_arguments(
         check_finite(name, *flatten(state))
     if [part.shape for part in flatten(fresh)] != [part.shape for part in flatten(carried)]:
         raise ValueError("fresh and carried must be states of the same parts, in the same shapes.")
-    if not math.isfinite(train_loss):
-        raise ValueError(f"train_loss must be finite, got {train_loss}.")
+    finite("train_loss", train_loss)
 
 
 def call_forward(
@@ -59,7 +67,7 @@ def call_forward(
 ) -> tuple[Tensor, S]:
     """Call `forward` with copies, because it may work in place; check what it returns."""
     copies = tuple(part.clone() for part in flatten(state))
-    returned: Any = forward(chunk.clone(), pack(copies, state))
+    returned = called("forward", "(chunk, state)", forward, chunk.clone(), pack(copies, state))
     if not isinstance(returned, tuple | list) or len(returned) != 2:
         raise TypeError(f"forward must return (logits, state), got {type(returned).__name__}.")
     logits, after = returned
@@ -79,5 +87,5 @@ def call_forward(
 
 def counts_of(labels: Tensor) -> Tensor:
     """Return the number of rows of each class that there is."""
-    counts = torch.bincount(labels)
-    return counts[counts > 0]
+    counts: Tensor = torch.unique(labels, return_counts=True)[1]
+    return counts

@@ -14,7 +14,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from tbptt._checks import positive_int
+from tbptt._checks import finite, lengths
+from tbptt.pytorch.arguments import check_tensor
 
 __all__ = ["DiagonalCell", "scan"]
 
@@ -60,8 +61,9 @@ class DiagonalCell(nn.Module):
 
     def __init__(self, features: int, channels: int, *, slowest: float = 0.99) -> None:
         super().__init__()
-        features = positive_int("features", features)
-        self.channels = positive_int("channels", channels)
+        features, channels = lengths(features=features, channels=channels)
+        self.channels = channels
+        slowest = finite("slowest", slowest)
         if not 0 < slowest < 1:
             raise ValueError(f"slowest must be between 0 and 1, got {slowest}; 0.99, say.")
         modulus = slowest ** (1 + torch.rand(channels))
@@ -90,7 +92,16 @@ class DiagonalCell(nn.Module):
             Time-major.
         state : Tensor, shape (batch, 2 * channels)
             The state before the first step.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If one of them is no Tensor of that shape, or of another dtype or device than the cell.
         """
+        size = 2 * self.channels
+        axes = ("steps", "batch", self.drive.shape[1])
+        check_tensor("inputs", inputs, axes, like=self.drive)
+        check_tensor("state", state, (inputs.shape[1], size), like=self.drive)
         driven = torch.complex(*torch.chunk(inputs @ self.drive.T, 2, dim=2))
         first = torch.complex(*torch.chunk(state, 2, dim=1))
         states = scan(self.rates().expand_as(driven), driven, first)
@@ -118,8 +129,8 @@ def scan(rates: Tensor, driven: Tensor, state: Tensor) -> Tensor:
 
     Raises
     ------
-    ValueError
-        If shapes do not fit.
+    TypeError, ValueError
+        If one of them is no Tensor, or shapes do not fit.
 
     References
     ----------
@@ -133,10 +144,13 @@ def scan(rates: Tensor, driven: Tensor, state: Tensor) -> Tensor:
     >>> scan(half, ones, torch.zeros(1, 1)).ravel()
     tensor([1.0000, 1.5000, 1.7500, 1.8750])
     """
-    if rates.shape != driven.shape or driven.ndim != 3 or state.shape != driven.shape[1:]:
-        raise ValueError(
-            "rates and driven must be (steps, batch, channels) and state (batch, channels), got "
-            f"{tuple(rates.shape)}, {tuple(driven.shape)} and {tuple(state.shape)}."
+    check_tensor("driven", driven, ("steps", "batch", "channels"), dtype="complex")
+    check_tensor("rates", rates, driven.shape, dtype="complex")
+    check_tensor("state", state, driven.shape[1:], dtype="complex")
+    if not driven.device == rates.device == state.device:
+        raise TypeError(
+            f"rates, driven and state must be on one device, got {rates.device}, {driven.device} "
+            f"and {state.device}."
         )
     done = 1
     total = torch.cat([driven[:1] + rates[:1] * state, driven[1:]])

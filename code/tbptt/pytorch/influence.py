@@ -18,7 +18,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from tbptt._checks import positive_int
+from tbptt._checks import instance, positive_int
+from tbptt.pytorch.arguments import check_tensor, check_tensors
 from tbptt.pytorch.jacobians import StepJacobians, pattern
 
 Carried = tuple[Tensor, ...]
@@ -59,6 +60,11 @@ class Method(Protocol):
         """Return what is carried of the rows that are True, and of the others what they have."""
 
 
+def _check_state(jacobians: Any, state: Any) -> None:
+    instance("jacobians", jacobians, StepJacobians, "StepJacobians(cell, features, state)")
+    check_tensor("state", state, ("batch", jacobians.width), like=jacobians.like)
+
+
 class RTRL:
     """The whole influence, ``(batch, state, weights)``: exact [1]_.
 
@@ -84,22 +90,31 @@ class RTRL:
     tensor(False)
     """
 
+    _axes: tuple[tuple[str, ...], ...] = (("batch", "state", "weights"),)
+
     def begin(self, jacobians: StepJacobians[Any], state: Tensor) -> Carried:
         """Return zeros: the initial state owes nothing to the weights."""
+        _check_state(jacobians, state)
         return (state.new_zeros(*state.shape, jacobians.size),)
 
     def advance(
         self, carried: Carried, jacobians: StepJacobians[Any], x: Tensor, state: Tensor
     ) -> Carried:
         """Return ``D J + I``."""
+        _check_state(jacobians, state)
+        wanted = (len(state), jacobians.width, jacobians.size)
+        check_tensors("carried", carried, (wanted, *self._axes[1:]), like=state)
         return (jacobians.by_state(x, state) @ carried[0] + jacobians.by_weights(x, state),)
 
     def read(self, carried: Carried, error: Tensor) -> Tensor:
         """Return ``e J``, summed over rows of the batch."""
+        check_tensors("carried", carried, self._axes)
+        check_tensor("error", error, tuple(carried[0].shape[:2]), like=carried[0])
         return torch.einsum("bs,bsw->w", error, carried[0])
 
     def select(self, rows: Tensor, carried: Carried, others: Carried) -> Carried:
         """Return the influence, row by row."""
+        _check_rows(rows, carried, others, self._axes)
         return (torch.where(rows[:, None, None], carried[0], others[0]),)
 
 
@@ -129,15 +144,15 @@ class SnAp(RTRL):
     (10, 20)
     """
 
+    _axes = (*RTRL._axes, ("state", "weights"))
+
     def __init__(self, order: int) -> None:
         self.order = positive_int("order", order)
 
     def begin(self, jacobians: StepJacobians[Any], state: Tensor) -> Carried:
         """Return zeros, and the pattern."""
-        return (
-            *super().begin(jacobians, state),
-            pattern(jacobians, state, self.order).to(state.dtype),
-        )
+        zeros = super().begin(jacobians, state)
+        return *zeros, pattern(jacobians, state, self.order).to(state.dtype)
 
     def advance(
         self, carried: Carried, jacobians: StepJacobians[Any], x: Tensor, state: Tensor
@@ -177,6 +192,8 @@ class UORO:
     [torch.Size([1, 8]), torch.Size([1, 264])]
     """
 
+    _axes = ("batch", "state"), ("batch", "weights")
+
     def __init__(self, generator: torch.Generator) -> None:
         if not isinstance(generator, torch.Generator):
             raise TypeError(
@@ -187,6 +204,7 @@ class UORO:
 
     def begin(self, jacobians: StepJacobians[Any], state: Tensor) -> Carried:
         """Return two zero vectors for each row."""
+        _check_state(jacobians, state)
         return torch.zeros_like(state), state.new_zeros(len(state), jacobians.size)
 
     def advance(
@@ -197,6 +215,9 @@ class UORO:
         `p` and `q` balance the norms of the two factors of each product, which keeps the variance
         least.
         """
+        _check_state(jacobians, state)
+        wanted = (len(state), jacobians.width), (len(state), jacobians.size)
+        check_tensors("carried", carried, wanted, like=state)
         by_state, by_weights = carried
         signs = self.signs(state)
         moved = torch.einsum("bij,bj->bi", jacobians.by_state(x, state), by_state)
@@ -206,18 +227,31 @@ class UORO:
 
     def signs(self, state: Tensor) -> Tensor:
         """Draw a sign for each part of each row, all of them independent."""
+        check_tensor("state", state, ("batch", "state"))
         return torch.randint(0, 2, state.shape, generator=self.generator).to(state) * 2 - 1
 
     def read(self, carried: Carried, error: Tensor) -> Tensor:
         """Return ``(e s) w``, summed over rows."""
+        check_tensors("carried", carried, self._axes)
+        check_tensor("error", error, tuple(carried[0].shape), like=carried[0])
         return torch.einsum("bs,bs,bw->w", error, *carried)
 
     def select(self, rows: Tensor, carried: Carried, others: Carried) -> Carried:
         """Return the two factors, row by row."""
+        _check_rows(rows, carried, others, self._axes)
         return tuple(
             torch.where(rows[:, None], part, other)
             for part, other in zip(carried, others, strict=True)
         )
+
+
+def _check_rows(rows: Any, carried: Any, others: Any, axes: tuple[tuple[str, ...], ...]) -> None:
+    """Check what is chosen from, and by what."""
+    check_tensors("carried", carried, axes)
+    check_tensors("others", others, [tuple(part.shape) for part in carried], like=carried[0])
+    check_tensor("rows", rows, (len(carried[0]),), dtype="bool")
+    if rows.device != carried[0].device:
+        raise TypeError(f"rows are on {rows.device}, but carried on {carried[0].device}.")
 
 
 def _balance(weights: Tensor, states: Tensor) -> Tensor:

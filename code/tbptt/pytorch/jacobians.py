@@ -9,9 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.func import jacrev, vjp, vmap
 
+from tbptt._checks import instance, lengths, positive_int
 from tbptt.pytorch.alike import are_alike
+from tbptt.pytorch.arguments import check_tensor
 from tbptt.pytorch.slots import Slots
-from tbptt.pytorch.states import Parts, S, flatten, pack
+from tbptt.pytorch.states import Parts, S, pack, parts_of
 from tbptt.pytorch.steps import step
 
 __all__ = ["StepJacobians"]
@@ -35,6 +37,10 @@ class StepJacobians(Generic[S]):
         The weights that require a gradient, by name.
     size : int
         Number of those weights.
+    width : int
+        Width of a flat state.
+    like : Parameter
+        One of the weights, of the dtype and on the device that all have.
 
     Examples
     --------
@@ -57,16 +63,22 @@ class StepJacobians(Generic[S]):
     def __init__(self, cell: nn.Module, features: int, state: S) -> None:
         if not isinstance(cell, nn.Module):
             raise TypeError(f"cell must be an nn.Module, got {type(cell).__name__}.")
-        self.cell, self.features = cell, features
-        self._like, self._sizes = state, [part.shape[1] for part in flatten(state)]
+        self.cell, self.features = cell, positive_int("features", features)
+        self._like, self._sizes = state, [part.shape[1] for part in parts_of(state)]
+        self.width = sum(self._sizes)
         self._slots = Slots(cell)
         self.learned = self._slots.weights
         if not self.learned:
             raise ValueError("The cell has no weights that require a gradient.")
+        self.like: Tensor = next(iter(self.learned.values()))
         self.size = sum(w.numel() for w in self.learned.values())
 
     def parts(self, flat: Tensor) -> Parts:
         """Return the parts of a flat state."""
+        check_tensor("flat", flat, ("batch", self.width))
+        return self._parts(flat)
+
+    def _parts(self, flat: Tensor) -> Parts:
         parts: Parts = torch.split_with_sizes(flat, self._sizes, dim=1)
         return parts
 
@@ -76,24 +88,29 @@ class StepJacobians(Generic[S]):
 
     def step(self, x: Tensor, state: Tensor) -> Tensor:
         """Return the flat state after a step, without a graph."""
+        self._check_step(x, state)
         with torch.no_grad():
-            after = step(self.cell, x.clone(), self.parts(state.clone()), self._like)
+            after = step(self.cell, x.clone(), self._parts(state.clone()), self._like)
             return torch.cat(after, dim=1)
 
     def by_state(self, x: Tensor, state: Tensor) -> Tensor:
         """Return ``(batch, state, state)``: row i is how part i of the new state moves."""
+        self._check_step(x, state)
         of_row = jacrev(self._step_of_row, argnums=2)
         jacobian: Tensor = vmap(of_row, in_dims=(None, 0, 0))(self._weights(), x, state)
         return jacobian
 
     def by_weights(self, x: Tensor, state: Tensor) -> Tensor:
         """Return ``(batch, state, weights)``."""
+        self._check_step(x, state)
         of_row = jacrev(self._step_of_row)
         jacobians = vmap(of_row, in_dims=(None, 0, 0))(self._weights(), x, state)
         return torch.cat([jacobians[name].flatten(2) for name in self.learned], dim=2)
 
     def pull(self, errors: Tensor, x: Tensor, state: Tensor) -> Tensor:
         """Return ``(batch, weights)``: each row's error times its derivative by the weights."""
+        self._check_step(x, state)
+        check_tensor("errors", errors, tuple(state.shape), like=state)
         weights = self._weights()
 
         def pull_row(error: Tensor, x: Tensor, state: Tensor) -> dict[str, Tensor]:
@@ -106,6 +123,7 @@ class StepJacobians(Generic[S]):
 
     def split(self, gradient: Tensor) -> tuple[Tensor, ...]:
         """Return the share of each weight, in its shape, of a flat gradient."""
+        check_tensor("gradient", gradient, (self.size,))
         shares = torch.split_with_sizes(gradient, [w.numel() for w in self.learned.values()])
         # Copies: gradients of different weights must not share memory.
         return tuple(
@@ -122,6 +140,8 @@ class StepJacobians(Generic[S]):
             If the cell uses tensors that require a gradient and are no weights of its own, mixes
             rows of the batch, or cannot be followed by ``torch.func``.
         """
+        self._check_step(x, state)
+        x, state = x.detach(), state.detach()
         copies = {name: w.detach().requires_grad_() for name, w in self.learned.items()}
         with torch.enable_grad():
             after = self._step_with(copies, x, state)
@@ -146,6 +166,11 @@ class StepJacobians(Generic[S]):
                 "are made for each by itself. Take what mixes rows out of it, or use online."
             )
 
+    def _check_step(self, x: Any, state: Any) -> None:
+        """Check a step's input and flat state."""
+        check_tensor("x", x, ("batch", self.features), like=self.like)
+        check_tensor("state", state, (len(x), self.width), like=self.like)
+
     def _weights(self) -> dict[str, Tensor]:
         return {name: w.detach() for name, w in self.learned.items()}
 
@@ -156,16 +181,32 @@ class StepJacobians(Generic[S]):
     def _step_with(self, weights: dict[str, Tensor], x: Tensor, state: Tensor) -> Tensor:
         call = partial(self._slots.call, weights)
         # Copies, for a cell that works in place.
-        return torch.cat(step(call, x.clone(), self.parts(state.clone()), self._like), dim=1)
+        return torch.cat(step(call, x.clone(), self._parts(state.clone()), self._like), dim=1)
 
 
 def pattern(jacobians: StepJacobians[Any], state: Tensor, order: int, tries: int = 8) -> Tensor:
     """Say which weight can touch which part of the state within `order` steps.
 
+    Parameters
+    ----------
+    jacobians : StepJacobians
+        Of the cell.
+    state : Tensor, shape (batch, state)
+        A flat state, of the cell's dtype and device.
+    order : int
+        Number of steps.
+    tries : int
+        Number of random inputs and states.
+
     Returns
     -------
     Tensor of bool, shape (state, weights)
         Found by derivatives at random inputs and states.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If one of them is something else.
 
     Examples
     --------
@@ -179,6 +220,9 @@ def pattern(jacobians: StepJacobians[Any], state: Tensor, order: int, tries: int
     >>> pattern(jacobians, zero, order=2).sum(dim=1)  # in two steps: all ten
     tensor([10, 10])
     """
+    instance("jacobians", jacobians, StepJacobians, "StepJacobians(cell, features, state)")
+    order, tries = lengths(order=order, tries=tries)
+    check_tensor("state", state, ("batch", jacobians.width), like=jacobians.like)
     generator = torch.Generator().manual_seed(0)
     x, at = (
         torch.randn(tries, size, generator=generator).to(state)

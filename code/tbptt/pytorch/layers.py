@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from tbptt._checks import shown
+from tbptt.pytorch.arguments import check_tensor
 from tbptt.pytorch.states import State, flatten
 
 
@@ -46,11 +49,7 @@ def as_cell(layer: nn.RNNBase) -> nn.Module:
     >>> outputs.shape, len(state), lstm.weight_hh_l1.grad.shape
     (torch.Size([30, 4, 8]), 4, torch.Size([32, 8]))
     """
-    if not isinstance(layer, nn.RNNBase):
-        raise TypeError(
-            f"layer must be an nn.RNN, nn.GRU or nn.LSTM, got {type(layer).__name__}. A cell of "
-            "your own, cell(x, state) -> state, goes to the engines as it is."
-        )
+    _check_layer(layer)
     if layer.bidirectional:
         raise ValueError(
             "The layer is bidirectional: its second half begins at the end of the sequence, so "
@@ -79,6 +78,11 @@ class StackedCell(nn.Module):
         ``cell(x, state) -> state``, from the lowest to the top one.
         All have as many parts of state.
 
+    Raises
+    ------
+    TypeError
+        If they are no modules, or there are none.
+
     Examples
     --------
     >>> import torch
@@ -91,6 +95,11 @@ class StackedCell(nn.Module):
 
     def __init__(self, cells: Sequence[nn.Module]) -> None:
         super().__init__()
+        given = list(cells) if isinstance(cells, Sequence | nn.ModuleList) else []
+        if not given or not all(isinstance(cell, nn.Module) for cell in given):
+            raise TypeError(
+                f"cells must be a list of nn.Modules, at least one, got {shown(cells)}."
+            )
         self.cells = nn.ModuleList(cells)
 
     def forward(self, x: Tensor, state: Sequence[Tensor]) -> tuple[Tensor, ...]:
@@ -142,8 +151,8 @@ def split_state(state: State) -> tuple[Tensor, ...]:
 
     Raises
     ------
-    ValueError
-        If a part has not three axes.
+    TypeError, ValueError
+        If a part is no Tensor, or has not three axes, or the pair's differ in layers.
 
     Examples
     --------
@@ -154,13 +163,13 @@ def split_state(state: State) -> tuple[Tensor, ...]:
     torch.Size([4, 8])
     """
     parts = flatten(state)
-    if not parts or any(part.ndim != 3 for part in parts):
-        raise ValueError(
-            "state must be (layers, batch, hidden), or the pair of an LSTM, got shapes "
-            f"{[tuple(part.shape) for part in parts]}."
-        )
-    layers = range(len(parts[0]))
-    return tuple(part[layer] for layer in reversed(layers) for part in parts)
+    if len(parts) not in (1, 2):
+        raise ValueError(f"state must be a Tensor, or the pair of an LSTM, got {len(parts)} parts.")
+    for place, part in enumerate(parts):
+        layers = len(parts[0]) if place else "layers"
+        check_tensor("state", part, (layers, "batch", "hidden"))
+    top_first = reversed(range(len(parts[0])))
+    return tuple(part[layer] for layer in top_first for part in parts)
 
 
 def join_state(state: State, layer: nn.RNNBase) -> Tensor | tuple[Tensor, Tensor]:
@@ -180,8 +189,9 @@ def join_state(state: State, layer: nn.RNNBase) -> Tensor | tuple[Tensor, Tensor
 
     Raises
     ------
-    ValueError
-        If there are more parts or fewer than the layer has.
+    TypeError, ValueError
+        If `layer` is no such layer, a part is no Tensor ``(batch, hidden)``, or there are more
+        parts or fewer than the layer has.
 
     Examples
     --------
@@ -192,14 +202,27 @@ def join_state(state: State, layer: nn.RNNBase) -> Tensor | tuple[Tensor, Tensor
     >>> last.shape
     torch.Size([2, 4, 8])
     """
+    _check_layer(layer)
     parts, each = flatten(state), 2 if layer.mode == "LSTM" else 1
     if len(parts) != each * layer.num_layers:
         raise ValueError(
             f"state must have {each * layer.num_layers} parts, {each} for each of "
             f"{layer.num_layers} layers, got {len(parts)}."
         )
+    for place, part in enumerate(parts):
+        # An LSTM's two parts differ in width where its output is projected.
+        wanted = parts[place % each].shape if place >= each else ("batch", "hidden")
+        check_tensor("state", part, wanted, like=parts[0] if place else None)
     joined = [torch.stack(parts[place::each][::-1]) for place in range(each)]
     return joined[0] if each == 1 else (joined[0], joined[1])
+
+
+def _check_layer(layer: Any) -> None:
+    if not isinstance(layer, nn.RNNBase):
+        raise TypeError(
+            f"layer must be an nn.RNN, nn.GRU or nn.LSTM, got {type(layer).__name__}. A cell of "
+            "your own, cell(x, state) -> state, goes to the engines as it is."
+        )
 
 
 def _cell(layer: nn.RNNBase, number: int) -> nn.Module:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from tbptt._checks import real_array
 from tbptt.pytorch.all_or_nothing import all_or_nothing
 from tbptt.pytorch.checks import check_call, check_gradients_on, check_run
 from tbptt.pytorch.sequences import prepared, send_back
@@ -79,11 +79,9 @@ def reweighted(
     check_gradients_on()
     check_call(cell, loss_fn)
     filled, first, flags = prepared(inputs, state, resets, mask)
-    row = np.asarray(factors, dtype=np.float64)
-    if row.shape != (len(inputs),) or not np.isfinite(row).all():
-        raise ValueError(
-            f"factors must be (steps,) = ({len(inputs)},) finite numbers, got shape {row.shape}."
-        )
+    row = real_array("factors", factors, min_ndim=1)
+    if row.shape != (len(inputs),):
+        raise ValueError(f"factors must be (steps,) = ({len(inputs)},), got shape {row.shape}.")
 
     def enter(t: int, now: Parts) -> Parts:
         return tuple(_scaled(part, float(row[t])) for part in now)

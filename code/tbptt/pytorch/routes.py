@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from tbptt._calling import called
 from tbptt.pytorch.adjoints import Adjoint, GenericAdjoint
 from tbptt.pytorch.alike import are_alike
 from tbptt.pytorch.checks import check_cell, check_run
@@ -77,7 +78,7 @@ def _by_hand(
         return f"inputs or state do not fit: {error}"
     x, used = inputs.detach()[0].clone(), flags.at(0).enter(first)
     with _Calls() as calls:
-        returned = flatten(cell(x, pack(used, like)))
+        returned = flatten(called("cell", "(x, state)", cell, x, pack(used, like)))
     name = _KERNELS[kinds[0]]
     weights = [cell.weight_ih, cell.weight_hh, *((cell.bias_ih, cell.bias_hh) if cell.bias else ())]
     if not calls.are_one(name, [x, *used, *weights], returned):

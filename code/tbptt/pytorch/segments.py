@@ -14,7 +14,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from tbptt._checks import positive_int
+from tbptt._checks import lengths, natural, shown
+from tbptt.pytorch.arguments import check_tensor
 
 __all__ = ["Layer", "SegmentAttention"]
 
@@ -53,15 +54,12 @@ class SegmentAttention(nn.Module):
 
     def __init__(self, features: int, layers: int, width: int) -> None:
         super().__init__()
-        self.features = positive_int("features", features)
-        self.width = positive_int("width", width)
-        self.layers = nn.ModuleList(
-            Layer(features, self.width) for _ in range(positive_int("layers", layers))
-        )
+        self.features, self.width, count = lengths(features=features, width=width, layers=layers)
+        self.layers = nn.ModuleList(Layer(self.features, self.width) for _ in range(count))
 
     def begin(self, batch: int) -> Memory:
         """Return an empty memory ``(0, batch, features)`` for each layer."""
-        like = next(self.parameters())
+        like, batch = next(self.parameters()), natural("batch", batch)
         return tuple(like.new_zeros(0, batch, self.features) for _ in self.layers)
 
     def forward(self, x: Tensor, memory: Memory, *, cut: bool = True) -> tuple[Tensor, Memory]:
@@ -85,14 +83,17 @@ class SegmentAttention(nn.Module):
 
         Raises
         ------
-        ValueError
-            If shapes do not fit.
+        TypeError, ValueError
+            If one of them is no Tensor, or shapes do not fit.
         """
-        if x.ndim != 3 or x.shape[2] != self.features or len(memory) != len(self.layers):
+        check_tensor("x", x, ("steps", "batch", self.features))
+        if not isinstance(memory, tuple) or len(memory) != len(self.layers):
             raise ValueError(
-                f"x must be (steps, batch, {self.features}) and memory a tuple of "
-                f"{len(self.layers)}, got {tuple(x.shape)} and {len(memory)}."
+                f"memory must be a tuple of {len(self.layers)}, one for each layer, got "
+                f"{shown(memory)}; begin(batch) makes the first."
             )
+        for place, old in enumerate(memory):
+            check_tensor(f"memory[{place}]", old, ("steps", x.shape[1], self.features), like=x)
         kept = []
         for layer, old in zip(self.layers, memory, strict=True):
             context = torch.cat([old, x])
@@ -117,6 +118,7 @@ class Layer(nn.Module):
 
     def __init__(self, features: int, width: int) -> None:
         super().__init__()
+        features, width = lengths(features=features, width=width)
         self.norm = nn.LayerNorm(features)
         self.query, self.key, self.value = (nn.Linear(features, features) for _ in range(3))
         self.distance = nn.Parameter(torch.zeros(width + 1))  # a bias for each step back

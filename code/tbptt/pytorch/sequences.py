@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
+from tbptt._calling import called
 from tbptt.pytorch.checks import NO_ERROR, check_finite, check_flags, check_shapes, scalar_loss
 from tbptt.pytorch.graphs import graph_of
 from tbptt.pytorch.row_flags import RowFlags
@@ -91,7 +92,7 @@ def send_back(
         If the loss is no finite scalar, or there is nothing that would get a gradient.
     """
     node = outputs.grad_fn
-    loss = scalar_loss(loss_fn(outputs))
+    loss = scalar_loss(called("loss_fn", "(outputs)", loss_fn, outputs))
     graph = graph_of(loss)
     if node is not None and node not in graph.nodes:
         raise ValueError(NO_ERROR)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from tbptt._calling import called
 from tbptt.pytorch.checks import check_cell
 from tbptt.pytorch.row_flags import RowFlags, StandIns
 from tbptt.pytorch.states import Cell, Parts, S, State, flatten, pack, parts_of
@@ -34,7 +35,7 @@ def step(cell: Cell[S], x: Tensor, parts: Parts, like: S) -> Parts:
         and state do not fit the weights.
     """
     try:
-        state = cell(x, pack(parts, like))
+        state: State = called("cell", "(x, state)", cell, x, pack(parts, like))
         if torch.is_autocast_enabled(x.device.type):
             return parts_of(_widened(state, parts), like=_widened(parts, state))
         return parts_of(state, like=parts)

@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from tbptt._calling import called
+from tbptt._checks import shown
 from tbptt.pytorch.all_or_nothing import all_or_nothing
 from tbptt.pytorch.checks import (
     check_alike,
@@ -135,6 +137,11 @@ def online(
     """
     check_call(cell, loss_fn)
     check_truncation(truncation)
+    if not isinstance(blocks, Iterable) or isinstance(blocks, Tensor | str | bytes):
+        raise TypeError(
+            "blocks must be an iterable of Blocks, or of tuples (inputs, targets[, resets[, "
+            f"mask]]), got {shown(blocks)}; zip(x.split(k1), y.split(k1)), say."
+        )
     # Copies, here and of the blocks: the caller may write over buffers in between.
     parts = tuple(part.detach().clone() for part in parts_of(state))
     check_finite("state", *parts)
@@ -171,7 +178,8 @@ def _passes(
 
 
 def _loss_of(loss_fn: Callable[[Tensor, Any], Tensor], targets: Any, outputs: Tensor) -> Tensor:
-    return loss_fn(outputs, targets)
+    loss: Tensor = called("loss_fn", "(outputs, targets)", loss_fn, outputs, targets)
+    return loss
 
 
 def _checked(item: Any, parts: Parts, truncation: Truncation, ended: bool) -> Block:
@@ -184,7 +192,7 @@ def _checked(item: Any, parts: Parts, truncation: Truncation, ended: bool) -> Bl
     if not isinstance(item, tuple | list) or not 2 <= len(item) <= 4:
         size = f" of {len(item)}" if isinstance(item, tuple | list) else ""
         raise TypeError(
-            "A block must be a Block or a tuple (inputs, targets[, resets[, mask]]), got "
+            "Each of blocks must be a Block or a tuple (inputs, targets[, resets[, mask]]), got "
             f"{type(item).__name__}{size}."
         )
     block = Block(*item)

@@ -80,7 +80,13 @@ def parts_of(state: State) -> Parts:
     ValueError
         If one is not ``(batch, hidden)``.
     """
-    parts = tf.nest.flatten(state)
+    try:
+        parts = tf.nest.flatten(state)
+    except RecursionError as error:
+        raise ValueError("state is nested too deeply, or holds itself; pass tensors.") from error
+    for part in parts:
+        if isinstance(part, tf.RaggedTensor | tf.SparseTensor):
+            raise TypeError(f"state must be of dense tensors, got a {type(part).__name__}.")
     if not parts or not all(tf.is_tensor(part) for part in parts):
         kinds = ", ".join(type(part).__name__ for part in parts)
         raise TypeError(

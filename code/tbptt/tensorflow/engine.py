@@ -15,6 +15,8 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import tensorflow as tf
 
+from tbptt._calling import called
+from tbptt._checks import shown
 from tbptt.schedule import Truncation
 from tbptt.tensorflow.answers import scalar_loss
 from tbptt.tensorflow.checks import (
@@ -160,9 +162,9 @@ def gradients(
         raise TypeError(
             f"truncation must be a Truncation, got {truncation!r}; Truncation.true(20), say."
         )
-    if not callable(loss_fn):
+    if not callable(loss_fn) or isinstance(loss_fn, type):
         raise TypeError(
-            f"loss_fn must be a function of the outputs, got {type(loss_fn).__name__}: "
+            f"loss_fn must be a function of the outputs, got {shown(loss_fn)}: "
             "lambda outputs: ..., say."
         )
     parts = parts_of(state)
@@ -201,7 +203,7 @@ def _pass(
     # readout's gradients.
     with tf.GradientTape() as tape:
         tape.watch([outputs, inputs])
-        loss = scalar_loss(loss_fn(outputs))
+        loss = scalar_loss(called("loss_fn", "(outputs)", loss_fn, outputs))
     errors, *grads = tape.gradient(loss, [outputs, *sources])
 
     if errors is not None:

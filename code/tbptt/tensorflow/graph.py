@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tbptt._checks import positive_int
+from tbptt._checks import finite, lengths, natural, shown
 
 __all__ = ["GraphLSTM", "GraphStack", "LSTMState"]
 
@@ -71,8 +71,8 @@ class GraphLSTM:
     """
 
     def __init__(self, units: int, forget_bias: float = 1.0) -> None:
-        self.units = positive_int("units", units)
-        self.forget_bias = forget_bias
+        (self.units,) = lengths(units=units)
+        self.forget_bias = finite("forget_bias", forget_bias)
 
     @property
     def state_size(self) -> LSTMState:
@@ -86,6 +86,7 @@ class GraphLSTM:
 
     def zero_state(self, batch_size: Any, dtype: Any) -> LSTMState:
         """Return zeros ``(batch_size, units)``; the size may be a tensor."""
+        batch_size, dtype = _rows(batch_size, self.units), _floating(dtype)
         return LSTMState(*(tf.zeros([batch_size, self.units], dtype) for _ in range(2)))
 
     def get_initial_state(
@@ -93,6 +94,10 @@ class GraphLSTM:
     ) -> LSTMState:
         """Return zeros for a batch of `inputs` ``(batch, ...)``, or of a size and dtype."""
         if inputs is not None:
+            if not tf.is_tensor(inputs) or isinstance(inputs, tf.RaggedTensor | tf.SparseTensor):
+                raise TypeError(f"inputs must be a tensor (batch, ...), got {shown(inputs)}.")
+            if inputs.shape.rank == 0:
+                raise ValueError("inputs must be a tensor (batch, ...), got a single number.")
             batch_size, dtype = tf.shape(inputs)[0], inputs.dtype
         return self.zero_state(batch_size, dtype)
 
@@ -114,6 +119,26 @@ class GraphLSTM:
         return h, LSTMState(c, h)
 
 
+def _rows(batch_size: Any, units: int) -> Any:
+    """Check a number of rows: over some others TensorFlow ends the process."""
+    if not tf.is_tensor(batch_size):
+        rows = natural("batch_size", batch_size)
+        return lengths(batch_size=rows, units=units)[0] if rows else 0
+    if not batch_size.dtype.is_integer or batch_size.shape.rank not in (0, None):
+        raise TypeError(f"batch_size must be a whole number, got {shown(batch_size)}.")
+    return batch_size
+
+
+def _floating(dtype: Any) -> Any:
+    try:
+        known = tf.as_dtype(dtype)
+    except TypeError:
+        known = None
+    if known is None or not known.is_floating:
+        raise TypeError(f"dtype must be a floating one, such as tf.float32, got {shown(dtype)}.")
+    return known
+
+
 class GraphStack:
     """Cells on top of one another; the state is a tuple with one entry for each.
 
@@ -124,6 +149,8 @@ class GraphStack:
 
     Raises
     ------
+    TypeError
+        If they are no list of cells.
     ValueError
         If there are none.
 
@@ -140,9 +167,16 @@ class GraphStack:
     """
 
     def __init__(self, cells: Sequence[Any]) -> None:
-        self.cells = tuple(cells)
-        if not self.cells:
+        if not isinstance(cells, list | tuple):
+            raise TypeError(f"cells must be a list of cells, got {shown(cells)}.")
+        if not cells:
             raise ValueError("cells is empty: pass at least one cell.")
+        for place, cell in enumerate(cells):
+            if not callable(cell) or isinstance(cell, type) or not hasattr(cell, "state_size"):
+                raise TypeError(
+                    f"cells[{place}] must be a cell such as GraphLSTM(8), got {shown(cell)}."
+                )
+        self.cells = tuple(cells)
 
     @property
     def state_size(self) -> tuple[Any, ...]:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from fuzz.recipes import numbers, recipe, size
 from fuzz.recipes.schedules import truncation
-from tbptt.tensorflow.graph import GraphLSTM
+from tbptt.tensorflow.graph import GraphLSTM, GraphStack
 
 CELLS = {
     "rnn": keras.layers.SimpleRNNCell(2),
@@ -65,3 +65,24 @@ def graph_cell(draw):
 @recipe("tbptt.tensorflow.graph.GraphStack")
 def stack(draw):
     return {"cells": [GraphLSTM(2) for _ in range(size(draw, 3))]}
+
+
+def made(draw, kind):
+    cell = GraphLSTM(size(draw))
+    return cell if kind == "GraphLSTM" else GraphStack([cell])
+
+
+for kind in ("GraphLSTM", "GraphStack"):
+
+    @recipe(f"tbptt.tensorflow.graph.{kind}.zero_state")
+    def zeros(draw, kind=kind):
+        return {"self": made(draw, kind), "batch_size": size(draw), "dtype": tf.float32}
+
+    @recipe(f"tbptt.tensorflow.graph.{kind}.get_initial_state")
+    def initial(draw, kind=kind):
+        rows, dtype = size(draw), tf.float32
+        by = st.sampled_from([(None, rows, dtype), (tf.zeros((rows, 3)), None, None)])
+        inputs, batch_size, dtype = draw(by)
+        return {
+            "self": made(draw, kind), "inputs": inputs, "batch_size": batch_size, "dtype": dtype
+        }  # fmt: skip

@@ -342,7 +342,11 @@ def test_a_fit_that_raised_leaves_evaluate_as_it_is_without():
         (TypeError, "integer", lambda: ResetState(every=2.0)),
         (ValueError, "got -1", lambda: ResetState(at=[3, -1])),
         (TypeError, r"at must be a list of batches.*got 3", lambda: ResetState(at=3)),
-        (TypeError, r"at must be a list.*got \[1.5\]", lambda: ResetState(at=[1.5])),
+        (
+            TypeError,
+            r"each number of at must be an integer, got 1\.5",
+            lambda: ResetState(at=[1.5]),
+        ),
     ],
 )
 def test_bad_input_is_named(error, words, call):

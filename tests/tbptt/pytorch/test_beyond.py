@@ -211,9 +211,9 @@ def test_bad_input():
         SnAp(0)
     with pytest.raises(ValueError, match="slowest must be between 0 and 1"):
         DiagonalCell(2, 3, slowest=1.0)
-    with pytest.raises(ValueError, match="rates and driven must be"):
+    with pytest.raises(ValueError, match=r"state must be \(2, 3\), got shape \(3,\)"):
         scan(torch.ones(4, 2, 3), torch.ones(4, 2, 3), torch.ones(3))
-    with pytest.raises(ValueError, match="memory a tuple of 2"):
+    with pytest.raises(ValueError, match="memory must be a tuple of 2"):
         SegmentAttention(4, 2, 3)(torch.ones(5, 1, 4), ())
     frozen = nn.RNNCell(2, 4).requires_grad_(False)
     with pytest.raises(ValueError, match="no weights that require"):

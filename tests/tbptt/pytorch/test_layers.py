@@ -109,7 +109,7 @@ def test_bad_input():
         as_cell(nn.GRU(2, 3, bidirectional=True))
     with pytest.raises(ValueError, match=r"dropout=0\.5\).*layer.dropout = 0"):
         as_cell(nn.GRU(2, 3, 2, dropout=0.5))
-    with pytest.raises(ValueError, match=r"\(layers, batch, hidden\).*got shapes \[\(2, 3\)\]"):
+    with pytest.raises(ValueError, match=r"\(layers, batch, hidden\).*got shape \(2, 3\)"):
         split_state(torch.zeros(2, 3))
     with pytest.raises(ValueError, match="must have 4 parts, 2 for each of 2 layers, got 2"):
         join_state((torch.zeros(1, 3),) * 2, nn.LSTM(2, 3, 2))
