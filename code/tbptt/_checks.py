@@ -19,6 +19,7 @@ from tbptt._scalars import (
     natural,
     positive_int,
     real,
+    row_count,
     shown,
     text,
 )
@@ -39,6 +40,7 @@ __all__ = [
     "positive_int",
     "real",
     "real_array",
+    "row_count",
     "shares_memory",
     "shown",
     "text",

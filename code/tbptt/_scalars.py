@@ -100,6 +100,15 @@ def lengths(**sizes: Any) -> tuple[int, ...]:
     return numbers
 
 
+def row_count(name: str, value: Any, width: int) -> int:
+    """Return a number of rows of at least 0, which some machine can hold at that width.
+
+    The errors are those of :func:`natural` and :func:`lengths`.
+    """
+    number = natural(name, value)
+    return lengths(**{name: number}, width=width)[0] if number else 0
+
+
 def finite(name: str, value: Any) -> float:
     """Return `value` as a float, which is neither NaN nor infinite.
 

@@ -1,97 +1,31 @@
-"""Every engine against one judge: what is asked of one is asked of all.
-
-The judge is autograd, one loss at a time: it knows the definition and none of the engines.
-"""
+"""Every engine against one judge: what is asked of one is asked of all."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache, partial
-from typing import Any, NamedTuple
-
-import keras
 import numpy as np
 import pytest
-import tensorflow as tf
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Tensor, nn
 
+from engines import (
+    FEATURES,
+    GATES,
+    HIDDEN,
+    NAMES,
+    ORACLE,
+    Problem,
+    ahead,
+    by_definition,
+    by_factors,
+    by_generic_route,
+    by_graph,
+    by_pytorch,
+    by_stream,
+    by_tensorflow,
+    by_xla,
+    check,
+)
 from tbptt import Truncation
-from tbptt import reference as oracle
-from tbptt.pytorch import backward, online
-from tbptt.pytorch.forward_mode import RTRL, accumulate
-from tbptt.pytorch.random_lengths import reweighted
-from tbptt.tensorflow import gradients
-
-
-class Normed(nn.RNNCell):
-    """Divides by the norm of its input, which zeros have none of."""
-
-    def forward(self, x, state):
-        return super().forward(x / x.norm(dim=1, keepdim=True), state)
-
-
-class KerasNormed(keras.layers.SimpleRNNCell):
-    """The same for Keras."""
-
-    def call(self, x, states, training=False):
-        return super().call(x / tf.norm(x, axis=1, keepdims=True), states, training)
-
-
-TORCH = {"rnn": nn.RNNCell, "gru": nn.GRUCell, "lstm": nn.LSTMCell, "normed": Normed}
-ORACLE = {"rnn": oracle.RNN(), "gru": oracle.GRU(), "lstm": oracle.LSTM()}
-KERAS = {
-    "rnn": keras.layers.SimpleRNNCell,
-    "gru": keras.layers.GRUCell,
-    "lstm": keras.layers.LSTMCell,
-    "normed": KerasNormed,
-}
-GATES = {"rnn": [0], "gru": [1, 0, 2], "lstm": [0, 1, 2, 3], "normed": [0]}
-NAMES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-FEATURES, HIDDEN = 2, 3
-
-
-class Problem(NamedTuple):
-    """A cell, a sequence, a loss of some of its steps, and a truncation."""
-
-    cell: str
-    truncation: Truncation
-    weights: dict[str, np.ndarray]
-    inputs: np.ndarray
-    state: tuple[np.ndarray, ...]
-    errors: np.ndarray  # the loss is the sum of errors * (outputs + outputs ** 2 / 2)
-    resets: np.ndarray | None
-    mask: np.ndarray | None
-    frozen: frozenset[str] = frozenset()
-    in_place: bool = False  # whether the loss writes over the outputs
-    shares: bool = False  # whether the loss has half of weight_hh in it as well
-
-    def flags(self, make: Callable[[np.ndarray], Any]) -> dict[str, Any]:
-        given = {"resets": self.resets, "mask": self.mask}
-        return {name: make(flag) for name, flag in given.items() if flag is not None}
-
-    def loss_fn(self, weight: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
-        """Return the loss of PyTorch's outputs, and of the errors as its targets."""
-
-        def loss(outputs: Tensor, errors: Tensor) -> Tensor:
-            # A share of each step, so that it is the same in blocks.
-            share = weight.sum() / 2 * (len(outputs) / len(self.inputs)) * self.shares
-            if self.in_place:
-                return outputs.mul_(outputs / 2 + 1).mul_(errors).sum() + share
-            return (errors * (outputs + outputs**2 / 2)).sum() + share
-
-        return loss
-
-
-class Result(NamedTuple):
-    """What every engine answers; None where it was not asked, or has no answer."""
-
-    weights: dict[str, np.ndarray | None]
-    inputs: np.ndarray | None
-    outputs: np.ndarray | None
-    state: tuple[np.ndarray, ...] | None
 
 
 @st.composite
@@ -130,214 +64,6 @@ def problems(
     )  # fmt: skip
 
 
-def judge(problem: Problem) -> Result:
-    """Return what each loss has to say to the steps that it reaches, summed, in float64."""
-    steps, batch, _ = problem.inputs.shape
-    has = torch.tensor(np.ones((steps, batch), bool) if problem.mask is None else problem.mask)
-    begins = np.zeros((steps, batch), bool) if problem.resets is None else problem.resets
-    x = torch.tensor(problem.inputs).double().requires_grad_()
-    errors = torch.tensor(problem.errors).double().masked_fill(~has[..., None], 0)
-    cell = torch_cell(problem).double()
-    sources = [x, *(weight for weight in cell.parameters() if weight.requires_grad)]
-
-    def step(t, state):
-        state = tuple(torch.where(torch.tensor(begins[t])[:, None], 0, part) for part in state)
-        # Rows that have no step are not handed to the cell at all.
-        rows = has[t].nonzero()[:, 0]
-        after = parts_of(cell(x[t][rows], bare(tuple(part[rows] for part in state))))
-        return tuple(old.index_copy(0, rows, new) for old, new in zip(state, after, strict=True))
-
-    states = [tuple(torch.tensor(part).double() for part in problem.state)]
-    for t in range(steps):
-        states.append(tuple(part.detach() for part in step(t, states[-1])))
-    outputs = [state[0] for state in states[1:]]
-    sums = [torch.zeros_like(source) for source in sources]
-    for t, reached in enumerate(problem.truncation.reach(steps)):
-        first = int(reached.argmax())
-        now = states[first]
-        for s in range(first, t + 1):
-            now = step(s, now)
-        loss = (errors[t] * (now[0] + now[0] ** 2 / 2)).sum()
-        shares = torch.autograd.grad(loss, sources, allow_unused=True)
-        sums = [a if b is None else a + b for a, b in zip(sums, shares, strict=True)]
-    of_inputs, *of_weights = (total.numpy() for total in sums)
-    wanted = [name for name in NAMES if name not in problem.frozen]
-    weights = dict.fromkeys(NAMES) | dict(zip(wanted, of_weights, strict=True))
-    if problem.shares and weights["weight_hh"] is not None:
-        weights["weight_hh"] += 0.5
-    return Result(
-        weights,
-        of_inputs,
-        torch.stack(outputs).numpy(),
-        tuple(part.numpy() for part in states[-1]),
-    )
-
-
-def bare(state):
-    return state if len(state) > 1 else state[0]
-
-
-def parts_of(state):
-    return tuple(state) if isinstance(state, tuple | list) else (state,)
-
-
-def torch_cell(problem: Problem) -> nn.Module:
-    cell = TORCH[problem.cell](FEATURES, HIDDEN)
-    for name, weight in cell.named_parameters():
-        weight.data = torch.tensor(problem.weights[name])
-        weight.requires_grad_(name not in problem.frozen)
-    return cell
-
-
-class Own(nn.Module):
-    """A reader's own cell, as far as an engine can tell."""
-
-    def __init__(self, cell):
-        super().__init__()
-        self.cell = cell
-
-    def forward(self, x, state):
-        return self.cell(x, state)
-
-
-def by_definition(problem: Problem) -> Result:
-    """Ask the oracle, which takes errors where the others take a loss."""
-    flags = problem.flags(np.asarray)
-    given = ORACLE[problem.cell], problem.weights, problem.inputs, problem.state
-    errors = problem.errors * (1 + judge(problem).outputs)
-    found = oracle.gradients(*given, errors, problem.truncation, **flags)
-    if problem.shares:
-        found.weights["weight_hh"] += 0.5  # it knows nothing of losses
-    weights = {name: None if name in problem.frozen else g for name, g in found.weights.items()}
-    # Its other states are those that the steps use: a reset stands in them already.
-    return Result(weights, found.inputs, None, oracle.run(*given, **flags)[-1])
-
-
-def by_pytorch(problem: Problem, wrap=lambda cell: cell) -> Result:
-    cell, x = torch_cell(problem), torch.tensor(problem.inputs, requires_grad=True)
-    errors = torch.tensor(problem.errors)
-    _, outputs, state = backward(
-        wrap(cell), lambda out: problem.loss_fn(cell.weight_hh)(out, errors), x,
-        bare(tuple(map(torch.tensor, problem.state))), problem.truncation,
-        **problem.flags(torch.tensor),
-    )  # fmt: skip
-    return Result(of(cell), x.grad.numpy(), outputs.numpy(), arrays(state))
-
-
-def by_generic_route(problem: Problem) -> Result:
-    return by_pytorch(problem, Own)
-
-
-def by_stream(problem: Problem) -> Result:
-    cell, k1, shape = torch_cell(problem), problem.truncation.k1, problem.inputs.shape[:2]
-    resets = np.zeros(shape, bool) if problem.resets is None else problem.resets
-    mask = np.ones(shape, bool) if problem.mask is None else problem.mask
-    blocks = zip(
-        *(torch.tensor(each).split(k1) for each in (problem.inputs, problem.errors, resets, mask)),
-        strict=True,
-    )
-    state = bare(tuple(map(torch.tensor, problem.state)))
-    passes = list(online(cell, problem.loss_fn(cell.weight_hh), blocks, state, problem.truncation))
-    outputs = torch.cat([outputs for _, outputs, _ in passes]).numpy()
-    return Result(of(cell), None, outputs, arrays(passes[-1].state))
-
-
-def by_factors(problem: Problem) -> Result:
-    """Cut by factors of 0 what passes end to end cut, too."""
-    cell, x = torch_cell(problem), torch.tensor(problem.inputs, requires_grad=True)
-    factors = np.arange(len(x)) % problem.truncation.k1 != 0
-    errors = torch.tensor(problem.errors)
-    _, outputs, state = reweighted(
-        cell, lambda out: problem.loss_fn(cell.weight_hh)(out, errors), x,
-        bare(tuple(map(torch.tensor, problem.state))), factors.astype(float),
-        **problem.flags(torch.tensor),
-    )  # fmt: skip
-    return Result(of(cell), x.grad.numpy(), outputs.numpy(), arrays(state))
-
-
-def ahead(problem: Problem) -> Result:
-    """Carry the whole influence along, which is one pass over everything."""
-    cell, errors = torch_cell(problem), torch.tensor(problem.errors)
-    _, outputs, state, _ = accumulate(
-        cell, lambda out: problem.loss_fn(cell.weight_hh)(out, errors),
-        torch.tensor(problem.inputs), bare(tuple(map(torch.tensor, problem.state))), RTRL(),
-        **problem.flags(torch.tensor),
-    )  # fmt: skip
-    return Result(of(cell), None, outputs.numpy(), arrays(state))
-
-
-def of(cell: nn.Module) -> dict[str, np.ndarray | None]:
-    found: dict[str, Tensor | None] = {
-        name: weight.grad for name, weight in cell.named_parameters()
-    }
-    return {name: None if grad is None else grad.numpy() for name, grad in found.items()}
-
-
-def arrays(state) -> tuple[np.ndarray, ...]:
-    return tuple(np.asarray(part) for part in parts_of(state))
-
-
-@cache
-def keras_cell(name: str, dtype: str) -> Any:
-    """One cell for all examples: graphs are compiled for a cell."""
-    cell = KERAS[name](HIDDEN, dtype=dtype)
-    cell.build((None, FEATURES))
-    return cell
-
-
-def by_tensorflow(problem: Problem, decorate=lambda call: call) -> Result:
-    cell = keras_cell(problem.cell, problem.inputs.dtype.name)
-    kernel, recurrent, bias = cell.trainable_variables
-    kernel.assign(to_keras(problem, "weight_ih"))
-    recurrent.assign(to_keras(problem, "weight_hh"))
-    biases = [to_keras(problem, name) for name in ("bias_ih", "bias_hh")]
-    bias.assign(np.stack(biases) if problem.cell == "gru" else biases[0])
-    asked = [("weight_ih", kernel), ("weight_hh", recurrent), ("bias", bias)]
-    asked = [(name, variable) for name, variable in asked if name not in problem.frozen]
-    errors = tf.constant(problem.errors)
-
-    def loss_fn(outputs):
-        loss = tf.reduce_sum(errors * (outputs + outputs**2 / 2))
-        return loss + tf.reduce_sum(recurrent) / 2 if problem.shares else loss
-
-    def call(x, state, flags):
-        variables = [*(variable for _, variable in asked), x]
-        return gradients(cell, loss_fn, x, state, problem.truncation, variables, **flags)
-
-    x, state = tf.constant(problem.inputs), bare(tuple(map(tf.constant, problem.state)))
-    _, found, outputs, last = decorate(call)(x, state, problem.flags(tf.constant))
-    *of_weights, of_inputs = map(np.asarray, found)
-    weights: dict[str, np.ndarray | None] = dict.fromkeys(NAMES)
-    for (name, _), grad in zip(asked, of_weights, strict=True):
-        if name == "bias":
-            pair = grad if problem.cell == "gru" else (grad, None)
-            weights |= {
-                key: None if one is None else from_keras(problem, one)
-                for key, one in zip(NAMES[2:], pair, strict=True)
-            }
-        else:
-            weights[name] = from_keras(problem, grad)
-    return Result(weights, of_inputs, np.asarray(outputs), arrays(last))
-
-
-def to_keras(problem: Problem, name: str) -> np.ndarray:
-    blocks = np.split(problem.weights[name], len(GATES[problem.cell]))
-    return np.concatenate([blocks[gate] for gate in GATES[problem.cell]]).T
-
-
-def from_keras(problem: Problem, grad: np.ndarray) -> np.ndarray:
-    blocks = np.split(grad.T, len(GATES[problem.cell]))
-    return np.concatenate([blocks[gate] for gate in GATES[problem.cell]])
-
-
-def by_graph(problem: Problem) -> Result:
-    return by_tensorflow(problem, tf.function)
-
-
-def by_xla(problem: Problem) -> Result:
-    return by_tensorflow(problem, lambda call: tf.function(call, jit_compile=True))
-
-
 FULL = {"sizes": (1, 9), "rows": (0, 3)}
 # A graph is compiled anew for other shapes: fewer of them, and other values.
 FEW = {"sizes": (5, 5), "rows": (2, 2), "dtypes": ["float64"]}
@@ -352,31 +78,6 @@ ENGINES = {
     "tensorflow, compiled": (by_graph, FEW, 6),
     "tensorflow, jit_compile": (by_xla, FEW, 5),
 }
-
-
-def check(engine: Callable[[Problem], Result], problem: Problem) -> None:
-    found, wanted = engine(problem), judge(problem)
-    close = partial(_close, 1e-10 if problem.inputs.dtype == "float64" else 1e-4)
-    for name, grad in found.weights.items():
-        if problem.cell != "gru" and name == "bias_hh" and grad is None:
-            continue  # Keras has one bias here
-        assert (grad is None) == (name in problem.frozen), name
-        if grad is not None:
-            close(grad, wanted.weights[name], name)
-    if found.inputs is not None:
-        close(found.inputs, wanted.inputs, "inputs")
-    if found.outputs is not None:
-        real = slice(None) if problem.mask is None else problem.mask
-        close(found.outputs[real], wanted.outputs[real], "outputs")
-    for part, other in zip(found.state, wanted.state, strict=True):
-        close(part, other, "state")
-
-
-def _close(relative: float, found: np.ndarray, wanted: np.ndarray, what: str) -> None:
-    assert found.shape == wanted.shape, what
-    scale = max(np.abs(wanted).max(initial=0), 1)
-    assert np.isfinite(found).all(), what
-    assert np.abs(found - wanted).max(initial=0) <= relative * scale, what
 
 
 # A cell whose derivatives are known by hand takes any number.

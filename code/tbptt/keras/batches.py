@@ -63,7 +63,7 @@ def check_batches(model: keras.Layer, *arrays: T) -> tuple[T, ...]:
     for place, given in enumerate(arrays):
         made = _made_batches(given)
         if made is None:
-            for name, rows in _counts(given, f"argument {place + 1}"):
+            for name, rows in _counts(given, f"arrays[{place}]"):
                 _check_rows(model, name, rows, batch)
             continue
         for name, rows in made:

@@ -59,11 +59,7 @@ class ResetState(keras.callbacks.Callback):  # type: ignore[misc]
         if every is not None and at is not None:
             raise ValueError(f"Pass every={every} or at={at}, not both: each says all there is.")
         self.every = None if every is None else positive_int("every", every)
-        if at is not None and (not isinstance(at, Iterable) or isinstance(at, str | bytes)):
-            raise TypeError(
-                f"at must be a list of batches, counted from 0, such as [4, 6], got {shown(at)}."
-            )
-        self.at = {0, *(natural("each number of at", batch) for batch in at or ())}
+        self.at = {0, *(natural("each number of at", batch) for batch in _listed(at))}
         self._training: Any = None
 
     def _begin(self) -> None:
@@ -117,6 +113,18 @@ class ResetState(keras.callbacks.Callback):  # type: ignore[misc]
     def on_predict_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Reset if a sequence begins here."""
         self._before(batch)
+
+
+def _listed(at: Any) -> list[Any]:
+    """Return what is in `at`; None is nothing."""
+    if at is None:
+        return []
+    try:
+        return list(at)
+    except Exception as error:  # whatever the value's own __iter__ raises
+        raise TypeError(
+            f"at must be a list of batches, counted from 0, such as [4, 6], got {shown(at)}."
+        ) from error
 
 
 class KeepState(keras.callbacks.Callback):  # type: ignore[misc]

@@ -14,7 +14,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from tbptt._checks import lengths, natural, shown
+from tbptt._checks import lengths, row_count, shown
 from tbptt.pytorch.arguments import check_tensor
 
 __all__ = ["Layer", "SegmentAttention"]
@@ -59,7 +59,7 @@ class SegmentAttention(nn.Module):
 
     def begin(self, batch: int) -> Memory:
         """Return an empty memory ``(0, batch, features)`` for each layer."""
-        like, batch = next(self.parameters()), natural("batch", batch)
+        like, batch = next(self.parameters()), row_count("batch", batch, self.features)
         return tuple(like.new_zeros(0, batch, self.features) for _ in self.layers)
 
     def forward(self, x: Tensor, memory: Memory, *, cut: bool = True) -> tuple[Tensor, Memory]:

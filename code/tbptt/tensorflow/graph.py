@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tbptt._checks import finite, lengths, natural, shown
+from tbptt._checks import finite, lengths, row_count, shown
 
 __all__ = ["GraphLSTM", "GraphStack", "LSTMState"]
 
@@ -122,8 +122,7 @@ class GraphLSTM:
 def _rows(batch_size: Any, units: int) -> Any:
     """Check a number of rows: over some others TensorFlow ends the process."""
     if not tf.is_tensor(batch_size):
-        rows = natural("batch_size", batch_size)
-        return lengths(batch_size=rows, units=units)[0] if rows else 0
+        return row_count("batch_size", batch_size, units)
     if not batch_size.dtype.is_integer or batch_size.shape.rank not in (0, None):
         raise TypeError(f"batch_size must be a whole number, got {shown(batch_size)}.")
     return batch_size

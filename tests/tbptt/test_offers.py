@@ -1,0 +1,325 @@
+"""What each engine offers, as one list: the book's table is made from it, and each entry is tried.
+
+A ``"yes"`` works, a ``"no"`` is refused with a sentence, and other words say what there is in its
+place. A new engine is a column: a name, a call in `CALLS`, and an entry for each row.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+import torch
+from torch import nn
+
+from engines import (
+    Own,
+    Problem,
+    ahead,
+    by_definition,
+    by_factors,
+    by_pytorch,
+    by_stream,
+    by_tensorflow,
+    check,
+)
+from tbptt import Truncation, reference
+from tbptt import tensorflow as of_tensorflow
+from tbptt.pytorch import Block, backward, online
+from tbptt.pytorch.forward_mode import RTRL, accumulate
+from tbptt.pytorch.random_lengths import reweighted
+from tbptt.tensorflow import gradients
+
+PAGE = Path(__file__).parents[2] / "chapters" / "api.md"
+ENGINES = ("backward", "online", "reweighted", "accumulate", "gradients", "reference")
+OFFERS = {
+    "any `k1` and `k2`": ("yes", "yes", "factors", "full gradient", "yes", "yes"),
+    "`resets` and `mask`": ("yes", "a block's", "yes", "yes", "yes", "yes"),
+    "gradients of the inputs": ("yes", "no", "yes", "no", "yes", "yes"),
+    "any scalar loss": ("yes", "of a block", "yes", "yes", "yes", "errors"),
+    "any function for a cell": ("yes", "yes", "yes", "no", "no", "no"),
+    "compiled": ("yes", "yes", "yes", "yes", "yes", "NumPy"),
+    "autocast": ("yes", "yes", "yes", "yes", "dtype policy", "float64"),
+    "dropout in the cell": ("no", "yes", "yes", "no", "no", "no"),
+    "a cell that mixes rows": ("no", "yes", "yes", "no", "no", "no"),
+    "tokens as inputs": ("no", "yes", "no", "no", "no", "no"),
+    "updates inside a sequence": (
+        "one pass", "yes", "one pass", "one pass", "one pass", "one pass",
+    ),
+    "NaN is refused": ("yes", "yes", "yes", "yes", "eager calls", "yes"),
+    "output of a masked first step": (
+        "state", "state", "state", "state", "zeros", "no outputs",
+    ),
+}  # fmt: skip
+HEADS = ("`backward`", "`online`", "`reweighted`", "`accumulate`", "TensorFlow", "reference")
+# What there is for PyTorch alone.
+PYTORCH_ALONE = ("online", "reweighted", "accumulate", "diagnose", "chunked_loss")
+
+
+def table() -> str:
+    """Return the table of the page."""
+    rows = [
+        ("what", *HEADS),
+        ("---",) * (1 + len(HEADS)),
+        *((key, *of) for key, of in OFFERS.items()),
+    ]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def test_the_page_has_this_table():
+    page = PAGE.read_text()
+    assert table() in page, f"the table of {PAGE.name} should be:\n{table()}"
+    assert all(f"`{name}`" in page.partition(table())[2] for name in PYTORCH_ALONE)
+    assert not {*PYTORCH_ALONE} & {*of_tensorflow.__all__}
+
+
+X, H, PASSES = torch.ones(3, 2, 2), torch.zeros(2, 3), Truncation(1, 2)
+WORDS = torch.zeros(3, 2, dtype=torch.int64)
+MASK = np.array([[False, True], [True, True], [True, True]])
+
+
+def by_keras(cell=None, x=X, h=H, loss_fn=tf.reduce_sum, variables=(), **flags):
+    cell = keras.layers.SimpleRNNCell(3) if cell is None else cell
+    if isinstance(cell, keras.Layer):
+        if not cell.built:
+            cell.build((None, 2))
+        variables = [*cell.trainable_variables, *variables]
+    flags = {name: tf.constant(np.asarray(flag)) for name, flag in flags.items()}
+    state = tf.constant(np.asarray(h))
+    return gradients(cell, loss_fn, tf.convert_to_tensor(x), state, PASSES, variables, **flags)
+
+
+def by_numpy(cell=None, x=X, h=H, **flags):
+    weights = {name: np.asarray(w.detach()) for name, w in nn.RNNCell(2, 3).named_parameters()}
+    cell = reference.RNN() if cell is None else cell
+    errors = np.ones((3, 2, 3))
+    flags = {name: np.asarray(flag) for name, flag in flags.items()}
+    given = cell, weights, np.asarray(x), (np.asarray(h),), errors, PASSES
+    return reference.gradients(*given, **flags)
+
+
+def by_blocks(cell=None, x=X, h=H, loss_fn=torch.sum, **flags):
+    passes = online(
+        nn.RNNCell(2, 3) if cell is None else cell, lambda out, _: loss_fn(out),
+        [Block(x, None, **flags)], h, Truncation(3, 3),
+    )  # fmt: skip
+    return next(passes)
+
+
+def calls(engine, **given):
+    def call(cell=None, x=X, h=H, loss_fn=torch.sum, **flags):
+        cell = nn.RNNCell(2, 3) if cell is None else cell
+        return engine(cell, loss_fn, x, h, **given, **flags)
+
+    return call
+
+
+CALLS: dict[str, Any] = {
+    "backward": calls(backward, truncation=PASSES),
+    "online": by_blocks,
+    "reweighted": calls(reweighted, factors=[0, 1, 1]),
+    "accumulate": calls(accumulate, method=RTRL()),
+    "gradients": by_keras,
+    "reference": by_numpy,
+}
+FUNCTIONS = (backward, online, reweighted, accumulate, gradients, reference.gradients)
+JUDGED = dict(
+    zip(
+        ENGINES,
+        (by_pytorch, by_stream, by_factors, ahead, by_tensorflow, by_definition),
+        strict=True,
+    )
+)
+IN_TORCH = ENGINES[:4]
+
+
+def problem(passes=PASSES, **flags):
+    """A problem in which the truncation matters, and the flags that are given."""
+    rng = np.random.default_rng(0)
+    shapes = {"weight_ih": (3, 2), "weight_hh": (3, 3), "bias_ih": (3,), "bias_hh": (3,)}
+    weights = {name: rng.normal(size=shape) for name, shape in shapes.items()}
+    weights["bias_hh"][:] = 0
+    x, h, errors = (rng.normal(size=shape) for shape in [(3, 2, 2), (2, 3), (3, 2, 3)])
+    return Problem(
+        "rnn", passes, weights, x, (h,), errors, **{"resets": None, "mask": None} | flags
+    )
+
+
+class Dropped(nn.RNNCell):
+    def forward(self, x, h):
+        return nn.functional.dropout(super().forward(x, h), 0.5)
+
+
+class Mixed(nn.RNNCell):
+    def forward(self, x, h):
+        return super().forward(x, h - h.mean(0))
+
+
+class KerasMixed(keras.layers.SimpleRNNCell):
+    def call(self, x, states, training=False):
+        return super().call(x, [states[0] - tf.reduce_mean(states[0], 0)], training)
+
+
+class Words(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embedding, self.cell = nn.Embedding(5, 2), nn.RNNCell(2, 3)
+
+    def forward(self, words, h):
+        return self.cell(self.embedding(words), h)
+
+
+def passes_of(engine):
+    """Its own way to say where errors end, of passes end to end where it has no truncation."""
+    fitting = {"reweighted": Truncation(1, 1), "accumulate": Truncation(3, 3)}
+    check(JUDGED[engine], problem(fitting.get(engine, PASSES)))
+    parameters = inspect.signature(FUNCTIONS[ENGINES.index(engine)]).parameters
+    assert ("truncation" in parameters) == (engine not in fitting)
+    assert ("factors" in parameters) == (engine == "reweighted")
+
+
+def flags_of(engine):
+    resets = np.array([[False, False], [True, False], [False, True]])
+    passes = {"reweighted": Truncation(1, 1), "accumulate": Truncation(3, 3)}.get(engine, PASSES)
+    check(JUDGED[engine], problem(passes, resets=resets, mask=MASK))
+    parameters = inspect.signature(FUNCTIONS[ENGINES.index(engine)]).parameters
+    assert ("mask" in parameters) == (engine != "online")
+    assert {"resets", "mask"} <= {*Block._fields}
+
+
+def inputs_of(engine):
+    if engine == "gradients":
+        x = tf.constant(np.asarray(X))
+        assert CALLS[engine](x=x, variables=[x]).gradients[-1].shape == x.shape
+    elif engine == "reference":
+        assert CALLS[engine]().inputs.shape == X.shape
+    else:
+        x = X.clone().requires_grad_()
+        CALLS[engine](x=x)
+        assert x.grad.any()
+
+
+def loss_of(engine):
+    parameters = inspect.signature(FUNCTIONS[ENGINES.index(engine)]).parameters
+    assert ("loss_fn" in parameters) == ("errors" not in parameters) == (engine != "reference")
+    if engine != "reference":
+        kind = tf if engine == "gradients" else torch
+        CALLS[engine](loss_fn=lambda out: kind.exp(kind.tanh(out[0, 0, 0])))
+
+
+def function_of(engine):
+    weight = torch.ones(3, requires_grad=True)
+    CALLS[engine](lambda x, h: torch.tanh(weight * h + x.sum(1, keepdim=True)))
+    assert weight.grad is not None
+
+
+def built():
+    """Return a call that makes no variables, as a graph must not."""
+    cell = keras.layers.SimpleRNNCell(3)
+    cell.build((None, 2))
+    return lambda x: by_keras(cell, x)
+
+
+def compiled_of(engine):
+    if engine in IN_TORCH:
+        result = CALLS[engine](torch.compile(Own(nn.GRUCell(2, 3)), backend="aot_eager"))
+    elif engine == "gradients":
+        result = tf.function(built(), jit_compile=True)(tf.constant(np.asarray(X)))
+    else:
+        assert isinstance(CALLS[engine]().inputs, np.ndarray)
+        return
+    assert result.outputs.shape == (3, 2, 3)
+
+
+def autocast_of(engine):
+    if engine == "gradients":
+        cell = keras.layers.SimpleRNNCell(3, dtype="mixed_bfloat16")
+        half = [tf.cast(np.asarray(part), tf.bfloat16) for part in (X, H)]
+        cell.build((None, 2))
+        result = gradients(cell, tf.reduce_sum, *half, PASSES, cell.trainable_variables)
+        assert result.gradients[0].dtype == tf.float32
+    elif engine == "reference":
+        assert CALLS[engine](x=X.numpy()).inputs.dtype == np.float64
+    else:
+        cell = nn.GRUCell(2, 3)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            CALLS[engine](cell)
+        assert cell.weight_hh.grad.dtype == torch.float32
+
+
+def dropout_of(engine):
+    cell = {"gradients": lambda: keras.layers.SimpleRNNCell(3, dropout=0.5),
+            "reference": lambda: Dropped(2, 3)}.get(engine, lambda: Dropped(2, 3))  # fmt: skip
+    CALLS[engine](cell())
+
+
+def mixed_of(engine):
+    cell = KerasMixed(3) if engine == "gradients" else Mixed(2, 3)
+    CALLS[engine](cell, h=torch.arange(6.0).view(2, 3))
+
+
+def tokens_of(engine):
+    if engine in IN_TORCH:
+        CALLS[engine](Words(), x=WORDS)
+    else:
+        CALLS[engine](x=WORDS)
+
+
+def updates_of(engine):
+    if engine == "online":
+        cell, blocks = nn.RNNCell(2, 3), [Block(X, None)] * 3
+        for _ in online(cell, lambda out, _: out.sum(), blocks, H, Truncation(3, 9)):
+            with torch.no_grad():
+                cell.weight_hh.sub_(0.1 * cell.weight_hh.grad)
+        return
+    assert not hasattr(CALLS[engine](), "__next__")
+
+
+def finite_of(engine):
+    """Take NaN, as the caller hopes; ``"yes"`` means that it must not."""
+    with pytest.raises(ValueError, match="must be finite, but NaN or infinity"):
+        CALLS[engine](x=X * np.nan)
+    if engine == "gradients":
+        result = tf.function(built())(tf.constant(np.asarray(X * np.nan)))
+        assert not np.isfinite(result.loss)
+
+
+def first_of(engine):
+    if engine == "reference":
+        assert not hasattr(CALLS[engine](mask=MASK), "outputs")
+        return
+    output = CALLS[engine](h=H + 7, mask=torch.tensor(MASK)).outputs[0, 0]
+    assert np.asarray(output).tolist() == [0.0 if engine == "gradients" else 7.0] * 3
+
+
+TRIALS = dict(
+    zip(
+        OFFERS,
+        (passes_of, flags_of, inputs_of, loss_of, function_of, compiled_of, autocast_of,
+         dropout_of, mixed_of, tokens_of, updates_of, finite_of, first_of),
+        strict=True,
+    )
+)  # fmt: skip
+
+
+# PyTorch's own compiler asks for it.
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning")
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("offer", OFFERS)
+def test_what_it_says_is_what_it_does(offer, engine):
+    torch.manual_seed(0)
+    entry = OFFERS[offer][ENGINES.index(engine)]
+    if entry != "no":
+        TRIALS[offer](engine)
+        return
+    with pytest.raises((TypeError, ValueError)) as refused:
+        TRIALS[offer](engine)
+    # A sentence of ours, and no message from inside a framework.
+    assert "tbptt" in str(refused.traceback[-1].path)
+    assert len(re.findall(r"\w+", str(refused.value))) > 6
