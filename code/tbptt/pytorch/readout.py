@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from tbptt._checks import positive_int
+from tbptt.pytorch.alike import trial_errors
 from tbptt.pytorch.all_or_nothing import all_or_nothing
 from tbptt.pytorch.checks import NO_ERROR
 from tbptt.pytorch.slots import Slots
@@ -52,9 +53,14 @@ def chunked_loss(
     TypeError, ValueError
         If `chunk` is not an integer of at least 1, `readout` is no module, or `loss` has parameters
         of its own, which belong into the readout; when called, if outputs and targets differ in
-        steps, the loss of a chunk is not a scalar Tensor, losses of two steps do not add up, no
-        chunk's depends on the outputs, or one depends on something that requires a gradient and is
-        no parameter of the readout.
+        steps, the readout mixes the first two steps, the loss of a chunk is not a scalar Tensor,
+        losses of two steps do not add up, no chunk's depends on the outputs, or one depends on
+        something that requires a gradient and is no parameter of the readout.
+
+    Notes
+    -----
+    Before the chunks the readout is called twice with the first two steps, to see that neither
+    reaches into the other; hooks see these calls. Steps further apart are not compared.
 
     Examples
     --------
@@ -112,12 +118,40 @@ def chunked_loss(
         slots = Slots(readout)
         wanted = torch.is_grad_enabled()
         with all_or_nothing(outputs.device, readout):
+            _check_apart(slots, outputs)
             return _chunked(
                 outputs, partial(part, slots), chunk, wanted, tuple(slots.weights),
                 *slots.weights.values(),
             )  # fmt: skip
 
     return loss_fn
+
+
+def _check_apart(slots: Slots, outputs: Tensor) -> None:
+    """Check on the first two steps that each is read out by itself: chunks cut between others.
+
+    By derivatives, and not by a call with one step alone, as a readout may drop units at random.
+    """
+    if len(outputs) < 2:
+        return
+    weights = {name: weight.detach() for name, weight in slots.weights.items()}
+    devices = [outputs.device] if outputs.device.type == "cuda" else []
+    with torch.random.fork_rng(devices), torch.inference_mode(False), torch.enable_grad():
+        for step, other in ((0, 1), (1, 0)):
+            pair = outputs[:2].detach().clone().requires_grad_()
+            logits = slots.call(weights, pair.clone())
+            if not isinstance(logits, Tensor) or not logits.requires_grad or len(logits) != 2:
+                return
+            errors = torch.zeros_like(logits)
+            (errors[step],) = trial_errors((logits[step].detach(),))
+            (share,) = torch.autograd.grad(logits, pair, errors, materialize_grads=True)
+            if share[other].any():
+                raise ValueError(
+                    "readout must take each step by itself, but what it makes of one of the first "
+                    "two depends on the other, as with batch normalisation or a convolution over "
+                    "steps; in chunks it would see others. Read out all steps at once, without "
+                    "chunked_loss, or let the cell mix them."
+                )
 
 
 def _check_sum(loss: Loss, logits: Tensor, targets: Tensor) -> None:

@@ -37,13 +37,14 @@ class Slots:
         self.weights: dict[str, Tensor] = {}
         self._slots: dict[str, str] = {}
         names: dict[int, str] = {}
-        for prefix, part in module.named_modules():  # each module once
-            own = part.named_parameters(prefix, recurse=False, remove_duplicate=False)
-            for slot, weight in own:
-                if weight.requires_grad:
-                    name = names.setdefault(id(weight), slot)
-                    self.weights[name] = weight
-                    self._slots[slot] = name
+        with _LOCK:  # another thread may have put others there for the time of a call
+            for prefix, part in module.named_modules():  # each module once
+                own = part.named_parameters(prefix, recurse=False, remove_duplicate=False)
+                for slot, weight in own:
+                    if weight.requires_grad:
+                        name = names.setdefault(id(weight), slot)
+                        self.weights[name] = weight
+                        self._slots[slot] = name
 
     def call(self, weights: Mapping[str, Tensor], *arguments: Any) -> Any:
         """Call the module with `weights`, by name, in the place of its own."""

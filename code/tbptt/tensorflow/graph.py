@@ -131,7 +131,7 @@ def _rows(batch_size: Any, units: int) -> Any:
 def _floating(dtype: Any) -> Any:
     try:
         known = tf.as_dtype(dtype)
-    except TypeError:
+    except (TypeError, ValueError):
         known = None
     if known is None or not known.is_floating:
         raise TypeError(f"dtype must be a floating one, such as tf.float32, got {shown(dtype)}.")

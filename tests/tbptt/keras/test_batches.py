@@ -76,15 +76,25 @@ def test_whole_batches_come_back_as_they_were(kind):
     assert check_batches(model_of(BATCH), given, ONE) == (given, ONE)
 
 
+def nested():
+    """Return a list that holds itself."""
+    inside = []
+    inside.append(inside)
+    return inside
+
+
 REFUSED = {
     "one left": (rows(5, 3, 1), ValueError, "5 rows do not fill batches of 4: 1 would be left"),
     "fewer than a batch": (rows(3, 3, 1), ValueError, r"3 rows, which .*twin\(model, 3\)"),
     "no rows": (rows(0, 3, 1), ValueError, "0 rows, which do not fill a batch of 4"),
-    "list": ([ONE, rows(7, 2)], ValueError, r"7 rows .*This is argument 1\[1\]"),
-    "dict": ({"a": ONE, "b": rows(6, 2)}, ValueError, r"6 rows .*argument 1\['b'\]"),
-    "list in a dict": ({"a": [ONE, rows(9, 2)]}, ValueError, r"9 rows .*argument 1\['a'\]\[1\]"),
-    "None": (None, TypeError, "argument 1 is None, whose rows cannot be counted"),
-    "None in a list": ([ONE, None], TypeError, r"argument 1\[1\] is None"),
+    "list": ([ONE, rows(7, 2)], ValueError, r"7 rows .*This is arrays\[0\]\[1\]"),
+    "dict": ({"a": ONE, "b": rows(6, 2)}, ValueError, r"6 rows .*arrays\[0\]\['b'\]"),
+    "list in a dict": ({"a": [ONE, rows(9, 2)]}, ValueError, r"9 rows .*arrays\[0\]\['a'\]\[1\]"),
+    "a placeholder": (keras.Input((3, 1)), TypeError, r"arrays\[0\] must be an array with rows"),
+    "ragged": ([[1], [2, 3]], ValueError, r"arrays\[0\] is ragged: its rows differ in length"),
+    "a list in itself": (nested(), ValueError, r"arrays\[0\] is nested deeper than"),
+    "None": (None, TypeError, r"arrays\[0\] is None, whose rows cannot be counted"),
+    "None in a list": ([ONE, None], TypeError, r"arrays\[0\]\[1\] is None"),
     "generator": ((ONE for _ in "ab"), TypeError, "is a generator, whose rows cannot be counted"),
     "number": (8, TypeError, "must be an array with rows, got int"),
     "words": ("data.csv", TypeError, "must be an array with rows, got str"),
@@ -114,7 +124,7 @@ def test_what_does_not_fit_is_named(kind):
 
 @pytest.mark.carries
 def test_every_argument_is_counted():
-    with pytest.raises(ValueError, match=r"7 rows .*This is argument 2"):
+    with pytest.raises(ValueError, match=r"7 rows .*This is arrays\[1\]"):
         check_batches(model_of(BATCH), ONE, rows(7, 1))
 
 

@@ -342,6 +342,14 @@ def test_a_fit_that_raised_leaves_evaluate_as_it_is_without():
         (TypeError, "integer", lambda: ResetState(every=2.0)),
         (ValueError, "got -1", lambda: ResetState(at=[3, -1])),
         (TypeError, r"at must be a list of batches.*got 3", lambda: ResetState(at=3)),
+        (TypeError, "at must be a list of batches", lambda: ResetState(at=np.array(3))),
+        (ValueError, "each number of at must be at least 0, got -1", lambda: ResetState(at={-1})),
+        (TypeError, "each number of at must be an int", lambda: ResetState(at=np.ones((2, 2)))),
+        (
+            TypeError,
+            "must be an integer, got the bool True",
+            lambda: ResetState(at=[True]),
+        ),
         (
             TypeError,
             r"each number of at must be an integer, got 1\.5",

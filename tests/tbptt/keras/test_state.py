@@ -201,6 +201,11 @@ def test_a_row_that_is_not_finite_is_reset():
         (ValueError, "has no state yet", lambda: snapshot(keras.layers.LSTM(2, stateful=True))),
         (ValueError, r"of shapes \[\(2, 3\)\]", lambda: restore(model_of(), [np.ones((2, 3))])),
         (TypeError, "rows must be bools", lambda: reset_rows(model_of(), [0, 2])),
+        (ValueError, "rows is ragged", lambda: reset_rows(model_of(), [[1], [2, 3]])),
+        (TypeError, "rows is a symbolic", lambda: reset_rows(model_of(), keras.Input((3,)))),
+        (ValueError, r"states\[0\] is ragged", lambda: restore(model_of(), [[[1], [2, 3]]] * 2)),
+        (TypeError, r"states\[1\] must hold numbers",
+         lambda: restore(model_of(), [np.ones((3, 3)), ["a"]])),
         (ValueError, r"\(2,\), but the state has 3", lambda: reset_rows(model_of(), [True] * 2)),
     ],
 )  # fmt: skip

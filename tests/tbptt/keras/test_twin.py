@@ -297,7 +297,7 @@ def doubled():
         (TypeError, "got Subclassed 'subclassed", lambda: twin(Subclassed(), 1)),
         (TypeError, "got Subclassed 'subclassed", lambda: twin(of_layers(Subclassed()), 1)),
         (TypeError, "got Doubled 'doubled", lambda: twin(doubled(), 1)),
-        (ValueError, "is not built: begin it with", lambda: twin(Sequential([layers.GRU(2)]), 1)),
+        (ValueError, "model .* is not built: begin", lambda: twin(Sequential([layers.GRU(2)]), 1)),
         (ValueError, "batch_size", lambda: twin(inside(), 0)),
         (TypeError, "steps", lambda: twin(inside(), 1, steps=1.5)),
         (TypeError, "True, False or left out", lambda: twin(inside(), 1, stateful=1)),

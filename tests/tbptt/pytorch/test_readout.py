@@ -1,3 +1,5 @@
+from contextlib import nullcontext
+
 import pytest
 import torch
 from torch import nn
@@ -39,7 +41,7 @@ def test_no_more_than_a_chunk_of_logits_is_ever_made():
     outputs = torch.randn(10, 2, 5, requires_grad=True)
     targets = torch.randint(9, (10, 2))
     chunked_loss(readout, summed, targets, chunk=4)(outputs).backward()
-    assert rows == [4, 4, 2]
+    assert rows == [2, 2, 4, 4, 2]  # with two trials of the first two steps
 
 
 def test_a_frozen_readout_passes_errors_on():
@@ -98,3 +100,55 @@ def test_more_bad_input():
         chunked_loss(readout, nn.Linear(9, 1), targets, chunk=2)
     with pytest.raises(TypeError, match="must return a scalar Tensor, got float"):
         chunked_loss(readout, lambda out, _: 1.0, targets, chunk=2)(torch.zeros(4, 2, 5))
+
+
+class OverSteps(nn.Module):
+    """Looks at the step before, or after, as a convolution over steps does."""
+
+    def __init__(self, back):
+        super().__init__()
+        self.linear, self.back = nn.Linear(3, 4), back
+
+    def forward(self, outputs):
+        beside = outputs.roll(self.back, 0).clone()
+        beside[0 if self.back > 0 else -1] = 0
+        return self.linear(outputs) + self.linear(beside)
+
+
+class Normalised(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.norm, self.linear = nn.BatchNorm1d(3), nn.Linear(3, 4)
+
+    def forward(self, outputs):
+        return self.linear(self.norm(outputs.flatten(0, 1))).view(*outputs.shape[:2], 4)
+
+
+@pytest.mark.parametrize("make", [lambda: OverSteps(1), lambda: OverSteps(-1), Normalised])
+@pytest.mark.parametrize("chunk", [1, 2, 9])
+@pytest.mark.parametrize("off", [nullcontext, torch.no_grad, torch.inference_mode])
+def test_a_readout_that_mixes_steps_is_refused(make, chunk, off):
+    torch.manual_seed(0)
+    readout, outputs = make(), torch.randn(6, 2, 3, requires_grad=True)
+    before = {name: value.clone() for name, value in readout.state_dict().items()}
+    loss_fn = chunked_loss(readout, lambda a, b: (a - b).square().sum(), torch.zeros(6, 2, 4),
+                           chunk=chunk)  # fmt: skip
+    with off(), pytest.raises(ValueError, match="readout must take each step by itself"):
+        loss_fn(outputs)
+    assert all(torch.equal(value, before[name]) for name, value in readout.state_dict().items())
+
+
+def test_a_readout_may_drop_units_and_draws_what_it_would_draw_alone():
+    readout, outputs = nn.Sequential(nn.Dropout(0.5), nn.Linear(3, 4)), torch.ones(6, 2, 3)
+    targets, results = torch.zeros(6, 2, 4), []
+
+    def loss(logits, targets):
+        return (logits - targets).square().sum()
+
+    whole = chunked_loss(readout, loss, targets, chunk=6)
+    for loss_fn in (whole, lambda out: loss(readout(out), targets)):
+        torch.manual_seed(0)
+        results.append(loss_fn(outputs).detach())
+    torch.testing.assert_close(*results)
+    # With statistics that are fixed, normalisation takes each step by itself.
+    chunked_loss(Normalised().eval(), loss, targets, chunk=2)(outputs)

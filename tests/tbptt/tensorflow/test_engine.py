@@ -608,6 +608,13 @@ class Dropping(keras.Layer):
 DOUBLE = {"dtype": "float64"}
 
 
+def nested():
+    """Return a list that holds itself."""
+    inside = []
+    inside.append(inside)
+    return inside
+
+
 @pytest.mark.parametrize(
     ("change", "error", "words"),
     [
@@ -664,6 +671,29 @@ DOUBLE = {"dtype": "float64"}
         ({"resets": tf.zeros((2, 2), tf.bool)}, ValueError, r"= \(3, 2\), got shape \(2, 2\)"),
         ({"mask": tf.zeros((3, 2), tf.int32)}, TypeError, "mask must be a tensor of bool"),
         ({"loss_fn": tf.constant(1.0)}, TypeError, "loss_fn must be a function .*EagerTensor"),
+        (
+            {"loss_fn": int},
+            TypeError,
+            "loss_fn must be .* of the outputs, got <class 'int'",
+        ),
+        (
+            {"loss_fn": iter([1])},
+            TypeError,
+            "loss_fn must be a function .*, got <list_",
+        ),
+        (
+            {"loss_fn": lambda a, b: a},
+            TypeError,
+            r"must take \(outputs\), but <lambda> takes",
+        ),
+        (
+            {"loss_fn": keras.layers.GRUCell(2)},
+            TypeError,
+            r"must take \(outputs\), but GRUC",
+        ),
+        ({"state": tf.ragged.constant([[1.0], [2.0, 3.0]])}, TypeError, "state must be of dense"),
+        ({"state": tf.sparse.from_dense(tf.eye(2))}, TypeError, "state must be of dense tensors"),
+        ({"state": nested()}, ValueError, "state is nested too deeply, or holds itself"),
         (
             {"inputs": tf.RaggedTensor.from_tensor(tf.ones((3, 2, 2), tf.float64))},
             TypeError,

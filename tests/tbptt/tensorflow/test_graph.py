@@ -105,3 +105,43 @@ def test_bad_cells_are_refused():
         GraphLSTM(0)
     with pytest.raises(ValueError, match="at least one cell"):
         GraphStack([])
+
+
+@pytest.mark.parametrize(
+    ("error", "words", "call"),
+    [
+        (TypeError, "cells must be a list of cells, got 1", lambda: GraphStack(1)),
+        (TypeError, "cells must be a list of cells", lambda: GraphStack(tf.constant(2))),
+        (TypeError, r"cells\[1\] must be a cell such as", lambda: GraphStack([GraphLSTM(2), None])),
+        (TypeError, r"cells\[0\] must be a cell such as", lambda: GraphStack([GraphLSTM])),
+        (ValueError, r"batch_size \* width must be at most", lambda: zeros_of(2**62)),
+        (ValueError, "batch_size must be at least 0, got -5", lambda: zeros_of(-5)),
+        (TypeError, "batch_size must be an integer", lambda: zeros_of(np.zeros(3, "M8[s]"))),
+        (TypeError, "batch_size must be a whole number", lambda: zeros_of(tf.constant(2.0))),
+        (TypeError, "batch_size must be a whole number", lambda: zeros_of(tf.constant([2]))),
+        (TypeError, "dtype must be a floating one", lambda: zeros_of(2, tf.int32)),
+        (TypeError, "dtype must be a floating one", lambda: zeros_of(2, "two")),
+        (TypeError, "inputs must be a tensor", lambda: GraphLSTM(2).get_initial_state([1.0])),
+        (
+            ValueError,
+            "inputs must be a tensor",
+            lambda: GraphLSTM(2).get_initial_state(tf.ones(())),
+        ),
+        (ValueError, "units must be at most", lambda: GraphLSTM(2**50)),
+        (TypeError, "forget_bias must be a number", lambda: GraphLSTM(2, forget_bias="1")),
+    ],
+)
+def test_what_would_end_in_tensorflow_is_refused_in_words(error, words, call):
+    with pytest.raises(error, match=words):
+        call()
+
+
+@pytest.mark.parametrize("make", [GraphLSTM, lambda units: GraphStack([GraphLSTM(units)])])
+@pytest.mark.parametrize("rows", [0, 3, np.int64(3), tf.constant(3)])
+def test_zeros_of_so_many_rows(make, rows):
+    state = make(2).zero_state(rows, "float32")
+    assert [part.shape for part in tf.nest.flatten(state)] == [(int(rows), 2)] * 2
+
+
+def zeros_of(rows, dtype=tf.float32):
+    return GraphLSTM(8).zero_state(rows, dtype)
