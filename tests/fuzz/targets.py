@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import inspect
+import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -18,6 +19,9 @@ class Floor(NamedTuple):
     rooms: tuple[str, ...]
     recipes: tuple[str, ...]
 
+
+# What the library alone makes: what it hands there are parts of its own.
+MADE_INSIDE = ("tbptt.pytorch.Seen",)
 
 FLOORS = {
     "ground": Floor(
@@ -54,6 +58,8 @@ def targets(floor: str) -> dict[str, Callable[..., Any]]:
             owner = entries.get(name.rpartition(".")[0])
             if isinstance(it, property) or is_record(it) or (owner and is_record(owner)):
                 continue
+            if name in MADE_INSIDE:
+                continue
             if not set(inspect.signature(it).parameters) - {"self"} or _is_a_callback(owner, name):
                 continue
             # A name may be offered by several rooms.
@@ -74,7 +80,11 @@ def odd_values(floor: str) -> tuple[Callable[[], Any], ...]:
     modules = [importlib.import_module(f"fuzz.recipes.{name}") for name in FLOORS[floor].recipes]
     own = [make for module in modules for make in getattr(module, "HOSTILE", ())]
     kills = [module.kills for module in modules if hasattr(module, "kills")]
-    return tuple(make for make in (*hostile(), *own) if not any(check(make()) for check in kills))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # odd values warn when they are made
+        return tuple(
+            make for make in (*hostile(), *own) if not any(check(make()) for check in kills)
+        )
 
 
 def _is_a_callback(owner: Any, name: str) -> bool:
