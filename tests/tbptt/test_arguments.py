@@ -49,6 +49,7 @@ MASKED = np.ma.masked_array(np.ones(4), [False, False, True, False])
         (lambda: cost((1, 2), 10, 2, 2), TypeError, r"truncation must be a Truncation, got \(1, 2"),
         (lambda: within_reach(None, 10, 2), TypeError, "truncation must be a Truncation"),
         (lambda: Truncation.epochwise(0), ValueError, "k must be at least 1"),
+        (lambda: Truncation([1], 2), TypeError, r"k1 must be an integer, got \[1\].* a single num"),
         # Sizes that no machine has.
         (lambda: TWO.passes(2**63), ValueError, r"steps must be at most 2\*\*47"),
         (lambda: Truncation(1, 2**63).lag_counts(4), ValueError, r"k2 must be at most 2\*\*47"),
