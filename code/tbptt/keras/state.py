@@ -189,10 +189,9 @@ def kept_state(model: keras.Layer) -> Iterator[None]:
 
 
 def _numbers(name: str, state: Any) -> NDArray[Any]:
-    # What snapshot copies may be bfloat16, which is of none of NumPy's kinds of number.
-    if isinstance(state, np.ndarray) and state.dtype.name == "bfloat16":
-        return state
-    return numeric_array(name, state, min_ndim=1)
+    # bfloat16, as a snapshot may have it, is of none of NumPy's kinds of number.
+    half = isinstance(state, np.ndarray) and state.dtype.name == "bfloat16"
+    return state if half else numeric_array(name, state, min_ndim=1)
 
 
 def reset_rows(model: keras.Layer, rows: ArrayLike | None = None) -> None:

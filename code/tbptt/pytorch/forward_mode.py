@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from tbptt.pytorch.all_or_nothing import all_or_nothing
-from tbptt.pytorch.checks import check_alike, check_call, check_gradients_on, check_run
+from tbptt.pytorch.checks import check_call, check_gradients_on, check_run
 from tbptt.pytorch.influence import RTRL, UORO, Carried, Method, SnAp
 from tbptt.pytorch.jacobians import StepJacobians, pattern
 from tbptt.pytorch.row_flags import RowFlags, StandIns
@@ -119,7 +119,6 @@ def accumulate(
         raise ValueError("inputs get no gradient here: pass inputs.detach(), or use backward.")
     _check_method(method)
     jacobians = StepJacobians(cell, inputs.shape[2], state)
-    check_alike("the cell", jacobians.like, inputs)
     generator = getattr(method, "generator", None)
     with all_or_nothing(inputs.device, cell, generator=generator) as keep:
         run = _Run(jacobians, method, filled, torch.cat(first, dim=1), flags, carried)

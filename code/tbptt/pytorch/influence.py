@@ -18,8 +18,9 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from tbptt._checks import instance, positive_int
+from tbptt._checks import positive_int
 from tbptt.pytorch.arguments import check_tensor, check_tensors
+from tbptt.pytorch.influence_checks import check_rows, check_state
 from tbptt.pytorch.jacobians import StepJacobians, pattern
 
 Carried = tuple[Tensor, ...]
@@ -60,11 +61,6 @@ class Method(Protocol):
         """Return what is carried of the rows that are True, and of the others what they have."""
 
 
-def _check_state(jacobians: Any, state: Any) -> None:
-    instance("jacobians", jacobians, StepJacobians, "StepJacobians(cell, features, state)")
-    check_tensor("state", state, ("batch", jacobians.width), like=jacobians.like)
-
-
 class RTRL:
     """The whole influence, ``(batch, state, weights)``: exact [1]_.
 
@@ -94,14 +90,14 @@ class RTRL:
 
     def begin(self, jacobians: StepJacobians[Any], state: Tensor) -> Carried:
         """Return zeros: the initial state owes nothing to the weights."""
-        _check_state(jacobians, state)
+        check_state(jacobians, state)
         return (state.new_zeros(*state.shape, jacobians.size),)
 
     def advance(
         self, carried: Carried, jacobians: StepJacobians[Any], x: Tensor, state: Tensor
     ) -> Carried:
         """Return ``D J + I``."""
-        _check_state(jacobians, state)
+        check_state(jacobians, state)
         wanted = (len(state), jacobians.width, jacobians.size)
         check_tensors("carried", carried, (wanted, *self._axes[1:]), like=state)
         return (jacobians.by_state(x, state) @ carried[0] + jacobians.by_weights(x, state),)
@@ -114,7 +110,7 @@ class RTRL:
 
     def select(self, rows: Tensor, carried: Carried, others: Carried) -> Carried:
         """Return the influence, row by row."""
-        _check_rows(rows, carried, others, self._axes)
+        check_rows(rows, carried, others, self._axes)
         return (torch.where(rows[:, None, None], carried[0], others[0]),)
 
 
@@ -204,7 +200,7 @@ class UORO:
 
     def begin(self, jacobians: StepJacobians[Any], state: Tensor) -> Carried:
         """Return two zero vectors for each row."""
-        _check_state(jacobians, state)
+        check_state(jacobians, state)
         return torch.zeros_like(state), state.new_zeros(len(state), jacobians.size)
 
     def advance(
@@ -215,7 +211,7 @@ class UORO:
         `p` and `q` balance the norms of the two factors of each product, which keeps the variance
         least.
         """
-        _check_state(jacobians, state)
+        check_state(jacobians, state)
         wanted = (len(state), jacobians.width), (len(state), jacobians.size)
         check_tensors("carried", carried, wanted, like=state)
         by_state, by_weights = carried
@@ -238,20 +234,11 @@ class UORO:
 
     def select(self, rows: Tensor, carried: Carried, others: Carried) -> Carried:
         """Return the two factors, row by row."""
-        _check_rows(rows, carried, others, self._axes)
+        check_rows(rows, carried, others, self._axes)
         return tuple(
             torch.where(rows[:, None], part, other)
             for part, other in zip(carried, others, strict=True)
         )
-
-
-def _check_rows(rows: Any, carried: Any, others: Any, axes: tuple[tuple[str, ...], ...]) -> None:
-    """Check what is chosen from, and by what."""
-    check_tensors("carried", carried, axes)
-    check_tensors("others", others, [tuple(part.shape) for part in carried], like=carried[0])
-    check_tensor("rows", rows, (len(carried[0]),), dtype="bool")
-    if rows.device != carried[0].device:
-        raise TypeError(f"rows are on {rows.device}, but carried on {carried[0].device}.")
 
 
 def _balance(weights: Tensor, states: Tensor) -> Tensor:

@@ -39,8 +39,8 @@ class StepJacobians(Generic[S]):
         Number of those weights.
     width : int
         Width of a flat state.
-    like : Parameter
-        One of the weights, of the dtype and on the device that all have.
+    like : Tensor
+        The first part of `state`, whose dtype and device inputs and states of steps have.
 
     Examples
     --------
@@ -64,13 +64,14 @@ class StepJacobians(Generic[S]):
         if not isinstance(cell, nn.Module):
             raise TypeError(f"cell must be an nn.Module, got {type(cell).__name__}.")
         self.cell, self.features = cell, positive_int("features", features)
-        self._like, self._sizes = state, [part.shape[1] for part in parts_of(state)]
+        parts = parts_of(state)
+        self._like, self.like = state, parts[0]
+        self._sizes = [part.shape[1] for part in parts]
         self.width = sum(self._sizes)
         self._slots = Slots(cell)
         self.learned = self._slots.weights
         if not self.learned:
             raise ValueError("The cell has no weights that require a gradient.")
-        self.like: Tensor = next(iter(self.learned.values()))
         self.size = sum(w.numel() for w in self.learned.values())
 
     def parts(self, flat: Tensor) -> Parts:
