@@ -70,6 +70,14 @@ def alarm(seconds: int):
         signal.signal(signal.SIGALRM, before)
 
 
+class PartWay(Exception):  # noqa: N818  # carries an error on
+    """Raised where something that is made step by step fails after its first step."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(error)
+        self.error = error
+
+
 def judge(call: Call, *, documented: tuple[type[BaseException], ...] = ()) -> Verdict:
     """Call it: a result, or an error of ours in words; and nothing is changed that was passed.
 
@@ -83,6 +91,10 @@ def judge(call: Call, *, documented: tuple[type[BaseException], ...] = ()) -> Ve
             result = _called(call)
     except TooSlow:
         return Verdict("slow", f"took longer than {SECONDS} s")
+    except PartWay as part_way:
+        # What was made of the steps before is the caller's already.
+        verdict = _of_error(call, part_way.error, documented)
+        changed = _changed(without_grads, _frozen(call, grads=False))
     except Exception as error:
         verdict = _of_error(call, error, documented)
         changed = _changed(before, _frozen(call, grads=True))
@@ -112,8 +124,18 @@ def _called(call: Call) -> Any:
     if isinstance(result, AbstractContextManager):
         with result:
             return None
+    if not inspect.isgenerator(result):
+        return result
     # What is made step by step is asked for all of its steps.
-    return list(result) if inspect.isgenerator(result) else result
+    steps: list[Any] = []
+    try:
+        for step in result:
+            steps.append(step)
+    except Exception as error:
+        if steps:
+            raise PartWay(error) from error
+        raise
+    return steps
 
 
 def _of_error(call: Call, error: Exception, documented: tuple[type[BaseException], ...]) -> Verdict:
@@ -129,7 +151,9 @@ def _of_error(call: Call, error: Exception, documented: tuple[type[BaseException
         return Verdict("raw", f"{text[:300]} [{at}]")
     names = [name for name in call.arguments if name != "self"]
     words = re.findall(r"\w+", str(error).lower())
-    named = any(name.lower() in words for name in names) or not names
+    # One of several is named as one: a block of blocks.
+    named = any({name.lower(), name.lower().removesuffix("s")} & {*words} for name in names)
+    named = named or not names
     if len(words) < WORDS or not named:
         return Verdict("wordless", f"{text[:300]} [{at}]")
     return Verdict("refused")
@@ -178,7 +202,9 @@ def _changed(
 ) -> str:
     """Name what is not what it was. The state of layers may change where a call succeeds."""
     for name, value in now.items():
-        if value != before[name] and (layers or value[0] != "module"):
+        # A layer of Keras makes its weights when it is first called, and cannot take that back.
+        built = before[name] == ("module", ())
+        if value != before[name] and not built and (layers or value[0] != "module"):
             return f"{name} is not what it was"
     return ""
 

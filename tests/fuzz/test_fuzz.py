@@ -8,6 +8,7 @@ import os
 
 import numpy as np
 import pytest
+import torch
 
 from fuzz.__main__ import main
 from fuzz.calling import WRONG, Call, judge
@@ -81,6 +82,38 @@ def test_a_fault_of_each_kind_is_seen(size, kind, monkeypatch):
     call = Call("careless", careless, {"x": np.ones(3), "size": size}, ("size",))
     assert judge(call).kind == kind
     assert kind in (*WRONG, "result", "refused")
+
+
+def stepwise(x, size):
+    """Works on what it is handed, and may fail after its first step."""
+    x += 1
+    yield x
+    if size < 0:
+        raise ValueError(f"size must be at least 0, got {size}.")
+
+
+def test_what_was_made_before_a_failure_is_the_callers(monkeypatch):
+    monkeypatch.setattr("fuzz.calling.OURS", __file__)
+    weight = torch.nn.Parameter(torch.ones(2))
+
+    def train(weight, size):
+        for _ in stepwise(np.ones(1), size):
+            weight.grad = torch.ones(2)
+            yield
+
+    assert judge(Call("train", train, {"weight": weight, "size": -1}, ("size",))).kind == "refused"
+
+
+def test_what_a_module_raises_that_was_passed_is_its_own(monkeypatch):
+    monkeypatch.setattr("fuzz.calling.OURS", __file__)
+
+    def apply(module, x):
+        return module(x)
+
+    call = Call("apply", apply, {"module": torch.nn.Linear(2, 2), "x": torch.ones(3)}, ("x",))
+    assert judge(call).kind == "foreign"
+    call = Call("apply", lambda x: torch.ones(2, 2) @ x, {"x": torch.ones(3)}, ("x",))
+    assert judge(call).kind == "raw"
 
 
 def test_the_command_counts(capsys):

@@ -13,7 +13,7 @@ from tbptt.schedule import Truncation
 
 NO_ERROR = (
     "The loss does not depend on the outputs, as far as autograd can tell: take .detach(), .data, "
-    ".item() and torch.no_grad() out of it. Where there is nothing to learn from, return "
+    ".item() and torch.no_grad() out of loss_fn. Where there is nothing to learn from, return "
     "0 * outputs.sum()."
 )
 OWN_CELLS = (nn.RNNCell, nn.GRUCell, nn.LSTMCell)
