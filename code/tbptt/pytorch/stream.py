@@ -137,7 +137,8 @@ def online(
     """
     check_call(cell, loss_fn)
     check_truncation(truncation)
-    if not isinstance(blocks, Iterable) or isinstance(blocks, Tensor | str | bytes):
+    whole = isinstance(blocks, str | bytes) or getattr(blocks, "shape", None) is not None
+    if whole or not isinstance(blocks, Iterable):
         raise TypeError(
             "blocks must be an iterable of Blocks, or of tuples (inputs, targets[, resets[, "
             f"mask]]), got {shown(blocks)}; zip(x.split(k1), y.split(k1)), say."

@@ -60,7 +60,7 @@ def test_functions_of_a_stream_that_take_other_arguments():
             next(online(nn.RNNCell(2, 3), loss_fn, blocks, H, truncation))
     with pytest.raises(TypeError, match=r"cell must take \(x, state\), but Whole takes"):
         next(online(Whole(), lambda out, _: out.sum(), blocks, H, truncation))
-    for blocks in (2, X, "ab", None):
+    for blocks in (2, X, "ab", None, X.numpy(), X.sum().numpy()):
         with pytest.raises(TypeError, match="blocks must be an iterable of Blocks"):
             online(nn.RNNCell(2, 3), lambda out, _: out.sum(), blocks, H, truncation)
 
