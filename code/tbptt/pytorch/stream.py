@@ -137,16 +137,20 @@ def online(
     """
     check_call(cell, loss_fn)
     check_truncation(truncation)
+    _check_blocks(blocks)
+    # Copies, here and of the blocks: the caller may write over buffers in between.
+    parts = tuple(part.detach().clone() for part in parts_of(state))
+    check_finite("state", *parts)
+    return _passes(cell, loss_fn, blocks, parts, truncation, state)
+
+
+def _check_blocks(blocks: Any) -> None:
     whole = isinstance(blocks, str | bytes) or getattr(blocks, "shape", None) is not None
     if whole or not isinstance(blocks, Iterable):
         raise TypeError(
             "blocks must be an iterable of Blocks, or of tuples (inputs, targets[, resets[, "
             f"mask]]), got {shown(blocks)}; zip(x.split(k1), y.split(k1)), say."
         )
-    # Copies, here and of the blocks: the caller may write over buffers in between.
-    parts = tuple(part.detach().clone() for part in parts_of(state))
-    check_finite("state", *parts)
-    return _passes(cell, loss_fn, blocks, parts, truncation, state)
 
 
 def _passes(
