@@ -168,3 +168,31 @@ def test_inputs_that_require_gradients_are_refused():
     x = torch.zeros(3, 2, 2, requires_grad=True)
     with pytest.raises(ValueError, match="Embed inside the cell"):
         next(online(cell, squares, [(x, torch.zeros(()))], state, Truncation(3, 5)))
+
+
+class Words(nn.Module):
+    """Embeds tokens, of which 0 and below are none."""
+
+    def __init__(self):
+        super().__init__()
+        self.embedding, self.cell = nn.Embedding(5, 2), nn.RNNCell(2, 3)
+
+    def forward(self, words, h):
+        assert (words > 0).all()
+        return self.cell(self.embedding(words), h)
+
+
+def test_tokens_of_padding_are_never_handed_to_the_cell():
+    torch.manual_seed(0)
+    cell, zero = Words(), torch.zeros(2, 3)
+    mask = torch.tensor([[False, False], [True, False], [True, True], [False, False]])
+    words = torch.randint(1, 5, (4, 2))
+    grads = []
+    for padded in (words, torch.where(mask, words, -1)):
+        cell.zero_grad()
+        blocks = [Block(padded[i : i + 2], None, mask=mask[i : i + 2]) for i in (0, 2)]
+        list(online(cell, lambda out, _: out.square().sum(), blocks, zero, Truncation(2, 3)))
+        grads.append([weight.grad.clone() for weight in cell.parameters()])
+    for one, other in zip(*grads, strict=True):
+        torch.testing.assert_close(one, other)
+    assert grads[0][0].any()
