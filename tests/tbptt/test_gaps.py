@@ -1,4 +1,4 @@
-"""Tables with gaps and groups: segments, windows, targets, times and batches, beside plain loops."""
+"""Tables with gaps and groups: segments, windows, targets, times, batches, beside plain loops."""
 
 import datetime
 import re
@@ -117,9 +117,7 @@ def test_windows_are_those_of_the_plain_loop(groups, sizes):
     assert windows.rows(every).tolist() == [read for read, _ in wanted]
     assert windows.target_rows(every).tolist() == [asked for _, asked in wanted]
     assert windows.times(every).tolist() == [[times[row] for row in read] for read, _ in wanted]
-    assert windows.counts.tolist() == [
-        sum(read[0] in rows for read, _ in wanted) for rows in runs
-    ]
+    assert windows.counts.tolist() == [sum(read[0] in rows for read, _ in wanted) for rows in runs]
     assert windows.span == wanted[0][0][-1] - wanted[0][0][0] + 1
 
 
@@ -270,9 +268,9 @@ BAD_TIMES = {
         pl.Series(hours(0).to_numpy()).dt.replace_time_zone("Europe/Berlin"), ValueError,
         r"times\.dt\.convert_time_zone\('UTC'\)",
     ),
-    "NaT": (hours(0, 1).append(pd.DatetimeIndex([pd.NaT])), ValueError, r"times\[2\] is NaT.*1 of 3"),
+    "NaT": (hours(0).append(pd.DatetimeIndex([pd.NaT])), ValueError, r"times\[1\] is NaT.*1 of 2"),
     "null": (pl.Series([datetime.datetime(2024, 1, 1), None]), ValueError, r"times\[1\] is NaT"),
-    "doubled": ([0, 1, 1, 2], ValueError, r"times\[1\] and times\[2\] are both 1.*share these times"),
+    "doubled": ([0, 1, 1, 2], ValueError, r"times\[1\] and times\[2\] are both 1.*share these"),
     "falling": (hours(0, 2, 1), ValueError, r"times\[2\], 2024-05-01T01.* lies before times\[1\]"),
     "between": (
         pd.DatetimeIndex(["2024-05-01 00:00", "2024-05-01 01:00", "2024-05-01 01:30"]).append(
@@ -314,7 +312,12 @@ def test_groups_that_do_not_fit(groups, error, words):
         (hours(0, 1), 3600, TypeError, "every must be a time span, got 3600"),
         (hours(0, 1), np.timedelta64(1, "M"), TypeError, r"no fixed length in .*datetime64\[M\]"),
         (hours(0, 1), np.timedelta64(0, "h"), ValueError, "positive whole number of the units"),
-        (np.arange(2).astype("datetime64[D]"), np.timedelta64(1, "h"), ValueError, "units of times"),
+        (
+            np.arange(2).astype("datetime64[D]"),
+            np.timedelta64(1, "h"),
+            ValueError,
+            "units of times",
+        ),
         ([0, 1], 0, ValueError, "every must be at least 1"),
         ([0, 1], 2, ValueError, r"2 apart, but times\[1\], 1, comes 1 after"),
     ],
@@ -346,7 +349,7 @@ def test_calendar_months_are_even_as_months():
 def test_places_that_do_not_fit():
     with pytest.raises(TypeError, match=r"segments must be a Segments.*tbptt\.windows\.segments"):
         place_windows(range(4), 2, 2)
-    with pytest.raises(ValueError, match="sampling_rate 2 and ahead 1 need 8 rows .* has 7"):
+    with pytest.raises(ValueError, match=r"sampling_rate 2 and ahead 1 need 8 rows .* has 7"):
         place_windows(small().segments, 4, 1, sampling_rate=2, ahead=1)
     for number, words in ((-1, "between 0 and 5, got -1"), (6, "got 6 to 6")):
         with pytest.raises(ValueError, match=words):
@@ -356,14 +359,14 @@ def test_places_that_do_not_fit():
 def test_datasets_that_would_mislead_are_refused():
     windows, values = small(), np.arange(16)
     order = ragged_batches(windows.counts, 2)
-    with pytest.raises(ValueError, match="values has 15 rows, but the times .* have 16"):
+    with pytest.raises(ValueError, match=r"values has 15 rows, but the times .* have 16"):
         WindowDataset(values[:15], windows, order)
     with pytest.raises(ValueError, match="targets would be the inputs"):
         WindowDataset(values, small(ahead=0), order)
     with pytest.raises(ValueError, match=r"values has 1 value that is missing .*values\[3\]: nan"):
         WindowDataset(np.where(values == 3, np.nan, values), windows, order)
+    overlapping = small(increment=1)
     with pytest.raises(ValueError, match="every 1 rows and cover 2: a carried state would"):
-        overlapping = small(increment=1)
         WindowDataset(values, overlapping, ragged_batches(overlapping.counts, 2))
     with pytest.raises(ValueError, match="Row 0 of batch 1 has window 2 after window 1, and is no"):
         WindowDataset(values, windows, ([[1], [2]], [True, False]))

@@ -41,15 +41,15 @@ def read_times(times: Any) -> NDArray[Any]:
     array = times.to_numpy() if known else times
     kind = getattr(getattr(array, "dtype", None), "kind", "")
     if kind in ("M", "m"):
-        array = np.ma.filled(array, np.array("NaT", array.dtype))
         _one_row("times", array)
-        missing = np.flatnonzero(np.isnat(array))
+        missing = np.flatnonzero(np.isnat(np.asarray(array)) | np.ma.getmaskarray(array))
         if missing.size:
             raise ValueError(
                 f"times[{missing[0]}] is NaT, and so are {missing.size} of {len(array)}: leave "
                 "such rows out, or fill in when they were."
             )
-        return array
+        stamps: NDArray[Any] = np.asarray(array)
+        return stamps
     if kind in ("O", "U", "S", "T") or _holds_no_numbers(array):
         raise TypeError(
             f"times must be datetimes or whole numbers, got {_first(array)}. Convert them first: "
@@ -155,20 +155,19 @@ def _spans(times: NDArray[Any]) -> np.dtype[Any]:
 
 def _absent(labels: NDArray[Any]) -> NDArray[np.bool_]:
     kind = labels.dtype.kind
+    absent: NDArray[np.bool_] = np.zeros(labels.shape, dtype=bool)
     if kind in "mM":
-        return np.isnat(labels)
-    if kind in "fc":
-        return np.isnan(labels)
+        absent = np.isnat(labels)
+    elif kind in "fc":
+        absent = np.isnan(labels)
     if kind != "O":
-        return np.zeros(labels.shape, dtype=bool)
+        return absent
     return np.fromiter((_is_no_label(label) for label in labels), bool, len(labels))
 
 
 def _is_no_label(label: Any) -> bool:
     if not isinstance(label, Hashable):
-        raise TypeError(
-            f"groups must hold labels, text or numbers, got {shown(label)} among them."
-        )
+        raise TypeError(f"groups must hold labels, text or numbers, got {shown(label)} among them.")
     nothing = label is None or type(label).__name__ in ("NAType", "NaTType")
     return nothing or bool(label != label)
 

@@ -105,7 +105,8 @@ def segments(times: Any, groups: Any = None, *, every: Any = None) -> Segments:
     labels = None if groups is None else read_groups(groups, len(stamps))
     step = None if every is None else read_every(every, stamps)
     changes = _changes(labels, len(stamps))
-    moves = np.diff(stamps.astype(np.int64))
+    numbers: NDArray[np.int64] = stamps.astype(np.int64)
+    moves = numbers[1:] - numbers[:-1]
     within = ~changes[1:]
     _check_rising(stamps, moves, within, grouped=labels is not None)
     if step is None:
@@ -172,9 +173,10 @@ def _check_even(
 ) -> None:
     odd = np.flatnonzero(within & (moves != step) & (moves < 2 * step))
     for row in odd[:1].tolist():
+        after = span_text(span_of(int(moves[row]), times))
         raise ValueError(
             f"times come unevenly: rows should be {span_text(span_of(step, times))} apart, but "
-            f"times[{row + 1}], {times[row + 1]}, comes {span_text(span_of(int(moves[row]), times))} "
-            f"after the one before, one of {odd.size} such of {len(times)} rows. Round the times, "
+            f"times[{row + 1}], {times[row + 1]}, comes {after} after "
+            f"the one before, one of {odd.size} such of {len(times)} rows. Round the times, "
             "resample the rows to even ones, or pass every if they should be apart otherwise."
         )

@@ -152,7 +152,8 @@ def in_lanes(
     -------
     tuple of ndarray
         The same arrays, reordered; always copies, since rows change places. To undo it, in one
-        process: ``result[numpy.argsort(order)]`` with the order of :func:`tbptt.windows.stateful_batches`.
+        process: ``result[numpy.argsort(order)]`` with the order of
+        :func:`tbptt.windows.stateful_batches`.
 
     Raises
     ------

@@ -222,6 +222,7 @@ def _warn_of_dropped(
         are = "row is" if over == 1 else "rows are"
         parts.append(f"{over} {are} left over in segments that have windows")
     warnings.warn(
-        f"{dropped} of {len(segments.times)} rows are in no window, and no target of one: {'; '.join(parts)}.",
+        f"{dropped} of {len(segments.times)} rows are in no window, and no target of one: "
+        f"{'; '.join(parts)}.",
         DroppedStepsWarning, stacklevel=3,
     )  # fmt: skip

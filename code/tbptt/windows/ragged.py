@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tbptt._checks import flag, index_array, length, positive_int
+from tbptt._checks import flag, index_array, length
 from tbptt.windows.lanes import rows_of
 
 

@@ -1,4 +1,4 @@
-"""Two processes, as one: gradients, resets, rows that end early, and states that go on elsewhere."""
+"""Two processes, as one: gradients, resets, rows that end early, states that go on elsewhere."""
 
 import os
 import subprocess
@@ -86,7 +86,7 @@ def gradients(name, truncation, processes=1, rank=0):
         model.zero_grad()
 
         def loss(outputs):
-            return model.readout(outputs).square().mean()  # noqa: B023
+            return model.readout(outputs).square().mean()
 
         state = backward(cell, loss, x, state, truncation, resets=resets).state
         result.append([weight.grad.clone() for weight in model.parameters()])
@@ -138,7 +138,7 @@ def stream(state, halves, processes=1, rank=0, model=None):
         for result in passes:
             optimizer.step()
             optimizer.zero_grad()
-        state = result.state
+            state = result.state
     return model, state
 
 
