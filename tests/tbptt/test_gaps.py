@@ -128,8 +128,13 @@ def test_rows_in_no_window_are_counted(groups, sizes):
     wanted = plainly(runs, *sizes)
     if not wanted:
         return
-    # From a window's first row to its last target: what lies between was left out on purpose.
-    used = {row for read, asked in wanted for row in range(read[0], asked[-1] + 1)}
+    # From a window's first row to its last target: what lies between was left out on purpose, and
+    # so was what lies between its last step and the next.
+    used = set()
+    for rows in runs:
+        for read, asked in wanted:
+            if read[0] in rows:
+                used |= set(range(read[0], max(asked[-1] + 1, read[-1] + rate))) & set(rows)
     dropped = len(times) - len(used)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -296,6 +301,8 @@ BAD_GROUPS = {
     "NaN": (pd.Series([1.0, np.nan, 2.0]), ValueError, r"groups\[1\] is missing"),
     "again": (["a", "b", "a"], ValueError, "The group a comes again at row 2.*sort by group"),
     "a frame": (pd.DataFrame({"a": [1] * 3}), TypeError, r"groups is a whole.*ngroup\(\)"),
+    "lists": ([[0], [0], [1]], TypeError, r"text or numbers, got \[0\] \(list\) among them"),
+    "NA": (pd.NA, ValueError, r"one label a row, 3, got shape \(\)"),
     "text": ("aab", TypeError, "groups must hold a label for each row"),
 }
 

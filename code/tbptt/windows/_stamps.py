@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from tbptt._checks import numeric_array, positive_int, shown
 from tbptt._foreign import comes_from, why_not
+from tbptt._frames import is_frame
 
 # Differences of larger ones would not fit.
 _LARGEST = 2**62
@@ -37,8 +38,7 @@ def read_times(times: Any) -> NDArray[Any]:
             f"times have the time zone {zone}, by which a day may have 23 or 25 hours. Pass UTC, "
             f"{utc}, or what the clock says, {clock}."
         )
-    known = comes_from(times, "pandas") or comes_from(times, "polars")
-    array = times.to_numpy() if known else times
+    array = times.to_numpy() if is_frame(times) else times
     kind = getattr(getattr(array, "dtype", None), "kind", "")
     if kind in ("M", "m"):
         _one_row("times", array)
@@ -84,8 +84,11 @@ def read_groups(groups: Any, rows: int) -> NDArray[Any]:
     reason = why_not("groups", groups)
     if reason is not None:
         raise TypeError(reason)
-    known = comes_from(groups, "pandas") or comes_from(groups, "polars")
-    labels = np.asarray(groups.to_numpy() if known else groups)
+    if isinstance(groups, list | tuple):
+        for label in groups:
+            if isinstance(label, list | tuple | dict | np.ndarray):
+                raise TypeError(_no_label(label))
+    labels = np.asarray(groups.to_numpy() if is_frame(groups) else groups)
     if labels.shape != (rows,):
         raise ValueError(
             f"groups must hold one label a row, {rows}, got shape {labels.shape}: pass the column "
@@ -165,9 +168,13 @@ def _absent(labels: NDArray[Any]) -> NDArray[np.bool_]:
     return np.fromiter((_is_no_label(label) for label in labels), bool, len(labels))
 
 
+def _no_label(label: Any) -> str:
+    return f"groups must hold labels, text or numbers, got {shown(label)} among them."
+
+
 def _is_no_label(label: Any) -> bool:
     if not isinstance(label, Hashable):
-        raise TypeError(f"groups must hold labels, text or numbers, got {shown(label)} among them.")
+        raise TypeError(_no_label(label))
     nothing = label is None or type(label).__name__ in ("NAType", "NaTType")
     return nothing or bool(label != label)
 

@@ -54,12 +54,26 @@ class PlacedWindows:
 
     @property
     def span(self) -> int:
-        """Rows from a window's first step to its last, both included."""
+        """Rows from a window's first step to its last, both included.
+
+        Examples
+        --------
+        >>> from tbptt.windows import place_windows, segments
+        >>> place_windows(segments(range(7)), 3, 1, sampling_rate=3).span
+        7
+        """
         return (self.window_length - 1) * self.sampling_rate + 1
 
     @property
     def end_to_end(self) -> bool:
-        """Whether a window of a segment begins where the one before it ends."""
+        """Whether a window of a segment begins where the one before it ends, as in a carried state.
+
+        Examples
+        --------
+        >>> from tbptt.windows import place_windows, segments
+        >>> place_windows(segments(range(8)), 2, 4, sampling_rate=2).end_to_end
+        True
+        """
         return self.increment == self.window_length * self.sampling_rate
 
     def rows(self, windows: ArrayLike) -> NDArray[np.int64]:
@@ -194,7 +208,9 @@ def place_windows(
     move = min(increment, longest)
     counts = np.maximum((lengths - needed) // move + 1, 0)
     number = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-    _warn_of_dropped(segments, counts, needed, increment)
+    # What lies between two steps was left out on purpose, after a window's last step, too.
+    used = n_covered(counts, max(needed, window_length * sampling_rate), increment)
+    _warn_of_dropped(segments, counts, np.minimum(used, lengths), needed)
     return PlacedWindows(
         segments, window_length, increment, sampling_rate, ahead,
         starts=np.repeat(segments.starts, counts) + number * move, counts=counts,
@@ -202,11 +218,11 @@ def place_windows(
 
 
 def _warn_of_dropped(
-    segments: Segments, counts: NDArray[np.int64], needed: int, increment: int
+    segments: Segments, counts: NDArray[np.int64], used: NDArray[np.int64], needed: int
 ) -> None:
     short = np.flatnonzero(counts == 0)
     lost = int(segments.lengths[short].sum())
-    dropped = len(segments.times) - int(n_covered(counts, needed, increment).sum())
+    dropped = len(segments.times) - int(used.sum())
     if not dropped:
         return
     parts = []
