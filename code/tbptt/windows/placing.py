@@ -126,7 +126,7 @@ class PlacedWindows:
         --------
         >>> import numpy as np
         >>> from tbptt.windows import place_windows, segments
-        >>> days = np.arange("2024-02-27", "2024-03-03", dtype="datetime64[D]")
+        >>> days = np.arange("2024-02-27", "2024-03-02", dtype="datetime64[D]")
         >>> place_windows(segments(days), 2, 2).times(1)[0]  # window 1, step 0
         np.datetime64('2024-02-29')
         """
@@ -209,8 +209,9 @@ def place_windows(
     counts = np.maximum((lengths - needed) // move + 1, 0)
     number = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
     # What lies between two steps was left out on purpose, after a window's last step, too.
-    used = n_covered(counts, max(needed, window_length * sampling_rate), increment)
-    _warn_of_dropped(segments, counts, np.minimum(used, lengths), needed)
+    extent = max(needed, window_length * sampling_rate)
+    beyond = np.where(counts > 0, (counts - 1) * move + extent - lengths, 0).clip(0)
+    _warn_of_dropped(segments, counts, n_covered(counts, extent, increment) - beyond, needed)
     return PlacedWindows(
         segments, window_length, increment, sampling_rate, ahead,
         starts=np.repeat(segments.starts, counts) + number * move, counts=counts,
