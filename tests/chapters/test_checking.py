@@ -91,3 +91,8 @@ def test_the_list_to_print_has_the_four_questions():
     assert asked == re.findall(r"^## \d\. (.+)$", TEXT, re.M)
     assert len(asked) == 4
     assert len(re.findall(r"^\* ", part, re.M)) <= 16  # one page
+
+
+def test_a_distributed_sampler_breaks_lanes_and_lanes_dealt_to_processes_go_on(said):
+    assert said["sampled_share"] < 0.01
+    assert said["unshuffled_share"] == said["in_two_share"] == 1

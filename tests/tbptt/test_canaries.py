@@ -108,3 +108,17 @@ def test_keras_fit_asks_the_model_itself_to_validate_and_says_so():
     vars(model)["evaluate"] = evaluate
     model.fit(x, x, validation_data=(x, x), verbose=0)
     assert [given.get("_use_cached_eval_dataset") for given in options] == [True], told
+
+
+def test_a_module_in_ddp_knows_that_its_forward_runs():
+    class Asked(nn.Module):
+        def forward(self, x):
+            return getattr(nn.parallel.DistributedDataParallel, "_active_ddp_module", None)
+
+    told = moved("_active_ddp_module", "PyTorch", "2.13", "tbptt.pytorch.distributed")
+    # What wraps a call of forward, without the group of processes that making one asks for.
+    ddp = nn.parallel.DistributedDataParallel.__new__(nn.parallel.DistributedDataParallel)
+    nn.Module.__init__(ddp)
+    assert Asked()(None) is None, told
+    with ddp._inside_ddp_forward():
+        assert Asked()(None) is ddp, told

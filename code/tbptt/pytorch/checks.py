@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from tbptt.pytorch.distributed import check_averaged
 from tbptt.pytorch.states import Parts, State, flatten
 from tbptt.schedule import Truncation
 
@@ -26,6 +27,8 @@ def check_call(cell: Any, loss_fn: Any) -> None:
     ------
     TypeError
         If one of them cannot be called, or a whole layer is handed for a cell.
+    RuntimeError, ValueError
+        As :func:`tbptt.pytorch.distributed.check_averaged`.
     """
     if isinstance(cell, nn.RNNBase):
         name = type(cell).__name__
@@ -38,6 +41,7 @@ def check_call(cell: Any, loss_fn: Any) -> None:
         if not callable(given) or isinstance(given, type):
             kind = f"the class {given.__name__}" if isinstance(given, type) else repr(given)
             raise TypeError(f"{name} must be a module or a function, got {kind}.")
+    check_averaged(cell)
 
 
 def check_gradients_on() -> None:

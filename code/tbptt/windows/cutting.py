@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tbptt._checks import instance, length, positive_int
+
+T = TypeVar("T", int, NDArray[np.int64])
 
 
 class DroppedStepsWarning(UserWarning):
@@ -139,14 +142,18 @@ def warn_of_dropped(where: Cut) -> None:
 
     It counts them without a table of steps, so that whole windows of a long series cost nothing.
     """
-    gapless = where.increment <= where.window_length
-    covered = (
-        (where.n_windows - 1) * where.increment + where.window_length
-        if gapless
-        else where.n_windows * where.window_length
-    )
+    covered = n_covered(where.n_windows, where.window_length, where.increment)
     if covered < where.steps:
         warnings.warn(describe_dropped(where), DroppedStepsWarning, stacklevel=3)
+
+
+def n_covered(n_windows: T, window_length: int, increment: int) -> T:
+    """Count the steps that some window contains, for one number of windows or for many.
+
+    Where there is no window, no step is.
+    """
+    new = min(increment, window_length)  # what each window adds to the one before it
+    return n_windows * new + (n_windows > 0) * (window_length - new)
 
 
 def describe_dropped(where: Cut) -> str:

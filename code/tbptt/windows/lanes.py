@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tbptt._checks import Missing, check_missing, length, numeric_array, positive_int
+from tbptt._checks import Missing, check_missing, length, natural, numeric_array, positive_int
 
 
 def stateful_batches(
-    n_sequences: int, n_windows: int, batch_size: int
+    n_sequences: int, n_windows: int, batch_size: int, *, processes: int = 1, rank: int = 0
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Order windows so that each row of a batch continues the same row of the batch before.
 
@@ -24,11 +24,18 @@ def stateful_batches(
         Windows in each, laid end to end and ordered as :func:`prepare_sequences` orders them:
         all windows of sequence 0, then of sequence 1, and so on.
     batch_size : int
-        Rows in a batch: so many sequences run side by side.
+        Rows in a batch, those of all processes together: so many sequences run side by side.
+    processes : int
+        Among how many processes the rows are dealt. A row stays in its process, and all processes
+        have as many batches, so that none waits for another in vain.
+    rank : int
+        Which of them this is, counted from 0. Its rows are the `rank`-th block of the whole
+        batch's: states laid end to end by rank are the state of one process, and
+        ``state.chunk(processes)[rank]`` deals them out again to any number.
 
     Returns
     -------
-    indices : ndarray of int, shape (n_batches, batch_size)
+    indices : ndarray of int, shape (n_batches, batch_size // processes)
         ``windows[indices[n]]`` is batch `n`. Row `i` of batch ``n + 1`` continues row `i` of
         batch `n`, except where `resets` says that new sequences begin.
     resets : ndarray of bool, shape (n_batches,)
@@ -39,7 +46,8 @@ def stateful_batches(
     TypeError
         If an argument is not an integer.
     ValueError
-        If one is below 1, or `batch_size` does not divide `n_sequences`.
+        If one is below 1, `batch_size` does not divide `n_sequences`, `processes` does not divide
+        `batch_size`, or there is no such rank.
 
     Examples
     --------
@@ -54,26 +62,60 @@ def stateful_batches(
            [ 8, 11]])
     >>> resets
     array([ True, False, False,  True, False, False])
+
+    The second of two processes has the second half of the rows:
+
+    >>> stateful_batches(4, 3, batch_size=2, processes=2, rank=1)[0].ravel()
+    array([ 3,  4,  5,  9, 10, 11])
     """
     n_sequences = length("n_sequences", n_sequences)
     n_windows = length("n_windows", n_windows)
     batch_size = positive_int("batch_size", batch_size)
     length("n_sequences * n_windows", n_sequences * n_windows)
+    rows = rows_of(batch_size, processes, rank)
     if n_sequences % batch_size:
-        near = sorted(_divisors(n_sequences), key=lambda b: abs(b - batch_size))[:3]
         raise ValueError(
             f"batch_size {batch_size} does not divide {n_sequences} sequences: "
             f"{n_sequences % batch_size} of them would be left without a full batch. "
-            f"Sizes that fit: {', '.join(map(str, sorted(near)))}."
+            f"Sizes that fit: {_nearest_divisors(n_sequences, batch_size)}."
         )
     first = np.arange(n_sequences, dtype=np.int64).reshape(-1, 1, batch_size) * n_windows
-    indices = (first + np.arange(n_windows)[:, None]).reshape(-1, batch_size)
+    own = first[..., rows]
+    indices = (own + np.arange(n_windows)[:, None]).reshape(-1, own.shape[-1])
     return indices, np.arange(len(indices)) % n_windows == 0
 
 
-def _divisors(number: int) -> set[int]:
+def rows_of(batch_size: int, processes: int, rank: int) -> slice:
+    """Return which rows of a batch a process has: a block, so that states join in order of rank.
+
+    Raises
+    ------
+    TypeError
+        If an argument is not an integer.
+    ValueError
+        If there is no such rank, or rows are left over.
+    """
+    processes, rank = positive_int("processes", processes), natural("rank", rank)
+    if rank >= processes:
+        raise ValueError(
+            f"rank must lie below processes, {processes}, got {rank}: ranks count from 0."
+        )
+    if batch_size % processes:
+        raise ValueError(
+            f"processes {processes} does not divide batch_size {batch_size}, the rows of all of "
+            "them together: they would have unequal shares, and a mean over processes would not be "
+            f"one over rows. Numbers of processes that fit: "
+            f"{_nearest_divisors(batch_size, processes)}."
+        )
+    share = batch_size // processes
+    return slice(rank * share, (rank + 1) * share)
+
+
+def _nearest_divisors(number: int, wanted: int) -> str:
     small = [each for each in range(1, math.isqrt(number) + 1) if number % each == 0]
-    return {*small, *(number // each for each in small)}
+    divisors = {*small, *(number // each for each in small)}
+    near = sorted(divisors, key=lambda divisor: abs(divisor - wanted))[:3]
+    return ", ".join(map(str, sorted(near)))
 
 
 def in_lanes(
@@ -81,6 +123,8 @@ def in_lanes(
     *others: ArrayLike,
     n_windows: int,
     batch_size: int,
+    processes: int = 1,
+    rank: int = 0,
     missing: Missing = "refuse",
 ) -> tuple[NDArray[Any], ...]:
     """Order windows for ``fit(..., batch_size=batch_size, shuffle=False)``.
@@ -97,15 +141,19 @@ def in_lanes(
     n_windows : int
         Windows in a sequence.
     batch_size : int
-        Sequences side by side.
+        Sequences side by side, those of all processes together.
+    processes, rank : int
+        As for :func:`stateful_batches`: this process's rows alone, for batches of
+        ``batch_size // processes``.
     missing : {"refuse", "keep"}
         As for :func:`prepare_sequences`, for every array.
 
     Returns
     -------
     tuple of ndarray
-        The same arrays, reordered; always copies, since rows change places. To undo it:
-        ``result[numpy.argsort(order)]`` with the order of :func:`tbptt.windows.stateful_batches`.
+        The same arrays, reordered; always copies, since rows change places. To undo it, in one
+        process: ``result[numpy.argsort(order)]`` with the order of
+        :func:`tbptt.windows.stateful_batches`.
 
     Raises
     ------
@@ -114,7 +162,8 @@ def in_lanes(
         integer.
     ValueError
         If lengths differ, `n_windows` does not divide them, `batch_size` does not divide the
-        number of sequences, there are none, or values are missing.
+        number of sequences, there are none, values are missing, or `processes` and `rank` do not
+        fit.
 
     Examples
     --------
@@ -140,5 +189,7 @@ def in_lanes(
         )
     if not lengths[0]:
         raise ValueError("windows is empty: there is no sequence to put into a lane.")
-    order, _ = stateful_batches(lengths[0] // n_windows, n_windows, batch_size)
+    order, _ = stateful_batches(
+        lengths[0] // n_windows, n_windows, batch_size, processes=processes, rank=rank
+    )
     return tuple(array[order.ravel()] for array in arrays)

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from fuzz.recipes import numbers, recipe, size
-from tbptt.windows import cut
+from tbptt.windows import cut, place_windows, ragged_batches, segments
 
 COPY = st.sampled_from([True, False, None])
 MISSING = st.sampled_from(["refuse", "keep"])
@@ -63,7 +63,63 @@ def forecast(draw):
 @recipe("tbptt.windows.stateful_batches")
 def batches(draw):
     rows = size(draw, 4)
-    return {"n_sequences": rows * size(draw, 4), "n_windows": size(draw), "batch_size": rows}
+    processes = size(draw, 2)
+    return {
+        "n_sequences": rows * processes * size(draw, 4), "n_windows": size(draw),
+        "batch_size": rows * processes, "processes": processes,
+        "rank": size(draw, processes - 1, least=0),
+    }  # fmt: skip
+
+
+def counts(draw, least=1):
+    return draw(st.lists(st.integers(1, 4), min_size=least, max_size=6))
+
+
+@recipe("tbptt.windows.ragged_batches")
+def ragged(draw):
+    processes = size(draw, 2)
+    rows = processes * size(draw, 2)
+    return {
+        "n_windows": np.array(counts(draw, rows)), "batch_size": rows,
+        "whole": draw(st.booleans()), "processes": processes,
+        "rank": size(draw, processes - 1, least=0),
+    }  # fmt: skip
+
+
+def table(draw):
+    """Make times and groups of runs with a gap between any two."""
+    lengths = np.array(counts(draw)) + 2
+    times = np.concatenate([10 * n + np.arange(length) for n, length in enumerate(lengths)])
+    return times, np.repeat(np.arange(len(lengths)) // 2, lengths)
+
+
+@recipe("tbptt.windows.segments")
+def gaps(draw):
+    times, groups = table(draw)
+    dated = draw(st.booleans())
+    return {
+        "times": np.datetime64("2024-01-01", "h") + times if dated else times,
+        "groups": draw(st.sampled_from([None, groups])),
+        "every": np.timedelta64(60, "m") if dated else 1,
+    }
+
+
+@recipe("tbptt.windows.place_windows")
+def place(draw):
+    return {
+        "segments": segments(*table(draw)), "window_length": size(draw, 2),
+        "increment": size(draw, 3), "sampling_rate": 1, "ahead": size(draw, 1, least=0),
+    }  # fmt: skip
+
+
+@recipe("tbptt.windows.WindowDataset")
+def dataset(draw):
+    times, groups = table(draw)
+    windows = place_windows(segments(times, groups), 2, 2, ahead=1)
+    return {
+        "values": numbers(len(times), 2), "windows": windows,
+        "batches": ragged_batches(windows.counts, 1), "targets": None, "missing": draw(MISSING),
+    }  # fmt: skip
 
 
 @recipe("tbptt.windows.in_lanes")
@@ -73,7 +129,7 @@ def lanes(draw):
     others = tuple(np.arange(total) for _ in range(draw(st.integers(0, 2))))
     return {
         "windows": numbers(total, 2), "others": others, "n_windows": count, "batch_size": rows,
-        "missing": draw(MISSING),
+        "processes": rows, "rank": rows - 1, "missing": draw(MISSING),
     }  # fmt: skip
 
 
