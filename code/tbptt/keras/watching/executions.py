@@ -61,7 +61,7 @@ def look_away(model: Any, looks: Looks) -> None:
             if outer is None:
                 vars(model)[name] = inner
             else:
-                outer.inner = each.inner
+                outer.inner, outer.made = each.inner, each.made or outer.made
 
 
 def _around(model: Any, name: str) -> list[_Looked]:

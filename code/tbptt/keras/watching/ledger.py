@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -46,7 +46,9 @@ class Ledger:
         self._calls[name] += 1
         return Run(name, call, epoch)
 
-    def note(self, run: Run, before: dict[str, State | None], after: dict[str, State]) -> None:
+    def note(
+        self, run: Run, before: Mapping[str, State | None], after: Mapping[str, State]
+    ) -> None:
         """Note what a batch, or several in one execution, began with and left."""
         noted = []
         for layer, end in after.items():

@@ -55,12 +55,12 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
     >>> x, y, watch = np.ones((8, 3, 1)), np.ones((8, 4)), Watch()
     >>> _ = model.fit(x, y, 2, 3, shuffle=False, verbose=0, callbacks=[watch])
     >>> print(watch)
-    rnn (SimpleRNN, 2 rows), fit: 3 epochs, 12 batches. Epoch 1 begins from zeros,
-      epochs 2 to 3 with the state that fit left; inside, the state is carried
-      at 9 of 9 borders.
+    rnn (SimpleRNN, 2 rows), fit: 3 epochs, 12 batches. Epoch 1 begins from
+      zeros, epochs 2 to 3 begin with the state that fit left; inside, the state
+      is carried at 9 of 9 borders.
     ! 2 epochs begin with the state that the end of the last one left (first in
-      fit, epoch 2, batch 0), and the data begin again: fit resets nothing. Reset
-      the state as an epoch begins: tbptt.keras.ResetState().
+      fit, epoch 2, batch 0), and the data begin again: fit resets nothing.
+      Reset the state as an epoch begins: tbptt.keras.ResetState().
     """
 
     def __init__(self, last: int | None = None) -> None:
