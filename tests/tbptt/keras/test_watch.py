@@ -5,19 +5,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from tbptt.keras import (
-    Border,
-    KeepState,
-    ResetState,
-    Watch,
-    kept_state,
-    reset_rows,
-    restore,
-    snapshot,
-)
+from tbptt.keras import KeepState, ResetState, Watch, kept_state, reset_rows, restore, snapshot
 from tbptt.keras.watching.asked import fit_of
-from tbptt.keras.watching.borders import Left, record
-from tbptt.keras.watching.findings import History, findings
 
 BACKEND = keras.backend.backend()
 X = np.random.default_rng(0).normal(size=(8, 3, 1)).astype("float32")  # four batches of two rows
@@ -369,15 +358,3 @@ def test_bad_input_is_named():
     model_of().predict(X, 2, verbose=0, callbacks=[watch])
     with pytest.raises(ValueError, match="make one for each model"):
         model_of().predict(X, 2, verbose=0, callbacks=[watch])
-
-
-def test_a_row_that_was_spread_over_all_others_is_seen():
-    one = np.array([[1.0, 2.0], [3.0, 4.0]])
-    border = Border("fit", 0, 0, 4, "rnn", (), None, 0)
-    spread = record(border, Left(), [one], [one[:1].repeat(2, 0)])
-    history = History([spread], [], frozenset(), ())
-    (told,) = findings(history)
-    assert told.startswith("After a batch all rows of the state are the same (first in fit, epoch")
-    for begin, end in ((one, one), (0 * one, 0 * one + 1)):
-        usual = record(border, Left(), [begin], [end])
-        assert findings(History([usual], [], frozenset(), ())) == []

@@ -72,15 +72,12 @@ class Record:
         Whether the last batch left anything but zeros in a row that is zero now.
     broken : bool
         Whether the batch left NaN or infinity.
-    overwritten : bool
-        Whether rows that differed when the batch began are all the same after it.
     """
 
     border: Border
     strange: NDArray[Any] | None
     lost: bool
     broken: bool
-    overwritten: bool
 
     def each(self, what: str) -> bool:
         """Say whether every row is of a kind."""
@@ -124,8 +121,7 @@ def record(border: Border, left: Left, begin: State | None, end: State) -> Recor
     rows, source, lost = left.compare(begin)
     strange = _flat(begin[0])[:, :_UNITS].copy() if "other" in rows else None
     broken = not all(np.isfinite(part).all() for part in end)
-    overwritten = len(rows) > 1 and not _all_same(begin) and _all_same(end)
-    return Record(border._replace(rows=rows, source=source), strange, lost, broken, overwritten)
+    return Record(border._replace(rows=rows, source=source), strange, lost, broken)
 
 
 def _labels(zero: NDArray[np.bool_], same: NDArray[np.bool_]) -> tuple[str, ...]:
@@ -149,7 +145,3 @@ def _every(state: State, holds: Any) -> NDArray[np.bool_]:
 def _rows_equal(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.bool_]:
     # A row that is NaN is carried as others are.
     return np.asarray(_flat((a == b) | ((a != a) & (b != b))).all(axis=1))
-
-
-def _all_same(state: State) -> bool:
-    return all(bool((part == part[:1]).all()) for part in state)

@@ -190,16 +190,6 @@ def _backwards(history: History) -> Iterator[str]:
         )
 
 
-def _overwritten(history: History) -> Iterator[str]:
-    over = [each.border for each in history.records if each.overwritten]
-    if over:
-        yield (
-            f"After a batch all rows of the state are the same ({_when(over[0])}): a batch of one "
-            "row was spread over all of them. Drop the short batch, and let "
-            "tbptt.keras.check_batches(model, x) refuse it."
-        )
-
-
 def _not_finite(history: History) -> Iterator[str]:
     broken = [each.border for each in history.records if each.broken]
     if broken:
@@ -239,5 +229,5 @@ def _listed(names: Sequence[str]) -> str:
 
 _FINDERS: tuple[Callable[[History], Iterator[str]], ...] = (
     _shuffled, _from_other_data, _into_validation, _across_epochs, _zero_at_every_batch,
-    _reset_in_part, _drawn_anew, _backwards, _overwritten, _not_finite, _unseen,
+    _reset_in_part, _drawn_anew, _backwards, _not_finite, _unseen,
 )  # fmt: skip
