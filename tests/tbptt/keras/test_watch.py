@@ -358,3 +358,11 @@ def test_bad_input_is_named():
     model_of().predict(X, 2, verbose=0, callbacks=[watch])
     with pytest.raises(ValueError, match="make one for each model"):
         model_of().predict(X, 2, verbose=0, callbacks=[watch])
+
+
+@pytest.mark.carries
+def test_a_row_that_is_left_at_zero_is_carried_where_others_are():
+    model, watch, x = model_of(), Watch(), X.copy()
+    x[1::2] = 0
+    model.predict(x, 2, verbose=0, callbacks=[watch])
+    assert rows_of(watch, "predict") == [ZERO, *[CARRIED] * 3]

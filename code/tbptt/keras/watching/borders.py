@@ -111,7 +111,8 @@ class Left:
                 [_rows_equal(a, b) for a, b in zip(left, state, strict=True)]
             )
             if (same & ~zero).any():
-                return _labels(zero, same), run, lost
+                # Zeros that were left are carried, too, where other rows are.
+                return _labels(zero & ~same, same), run, lost
         return _labels(zero, np.zeros_like(zero)), None, lost
 
 
