@@ -12,6 +12,9 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
+from tbptt.keras.watching.asked import asked_of, fit_of
+from tbptt.keras.watching.executions import look_away, look_into
+
 
 def moved(hook, package, release, user):
     """Say what to look at."""
@@ -122,3 +125,42 @@ def test_a_module_in_ddp_knows_that_its_forward_runs():
     assert Asked()(None) is None, told
     with ddp._inside_ddp_forward():
         assert Asked()(None) is ddp, told
+
+
+def test_keras_callbacks_find_the_arguments_of_the_fit_that_calls():
+    told = moved("fit(x, shuffle, steps_per_epoch, initial_epoch)", "Keras", "3.15", "Watch")
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    x, found = np.ones((4, 1)), []
+
+    class Frame(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            found.append(asked_of(fit_of(self.model)))
+
+    model.fit(x, x, epochs=3, initial_epoch=2, verbose=0, callbacks=[Frame()])
+    model.fit(x, x, shuffle=False, steps_per_epoch=1, verbose=0, callbacks=[Frame()])
+    assert [each[:3] for each in found] == [(True, True, 2), (False, False, 0)], told
+    assert found[0].same_data(found[1]), told
+
+
+def test_keras_runs_every_batch_through_a_function_of_the_model():
+    told = moved("train_function, test_function, predict_function", "Keras", "3.15", "Watch")
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    x, looks = np.ones((4, 1)), []
+
+    class Looks:
+        def before(self, kind):
+            looks.append(kind)
+
+        def after(self, kind):
+            looks.append(kind)
+
+    observer = Looks()
+    look_into(model, observer)
+    model.fit(x, x, 2, verbose=0)
+    model.evaluate(x, x, 2, verbose=0)
+    model.predict(x, 2, verbose=0)
+    look_away(model, observer)
+    model.predict(x, 2, verbose=0)
+    assert looks == ["train"] * 4 + ["test"] * 4 + ["predict"] * 4, told

@@ -1,4 +1,4 @@
-"""Carried state in Keras 3: find it, reset it (by row, too), keep it, move it, and guard it."""
+"""Carried state in Keras 3: find, reset (by row, too), keep, move, guard and watch it."""
 
 try:
     import keras as _keras  # noqa: F401
@@ -11,10 +11,14 @@ from tbptt.keras.batches import check_batches
 from tbptt.keras.callbacks import KeepState, ResetState
 from tbptt.keras.resized import twin
 from tbptt.keras.state import kept_state, reset_rows, restore, snapshot, stateful_layers
+from tbptt.keras.watching.borders import Border
+from tbptt.keras.watching.watch import Watch
 
 __all__ = [
+    "Border",
     "KeepState",
     "ResetState",
+    "Watch",
     "check_batches",
     "kept_state",
     "reset_rows",

@@ -116,8 +116,13 @@ def snapshot(model: keras.Layer) -> Snapshot:
     >>> [state.shape for state in snapshot(model)]  # output and cell
     [(2, 4), (2, 4)]
     """
+    return copied(state_variables(model))
+
+
+def copied(variables: list[Any]) -> Snapshot:
+    """Copy the values of variables."""
     # A copy on the backend first: a variable itself converts with a warning under NumPy 2.
-    return [np.array(keras.ops.convert_to_numpy(keras.ops.copy(v))) for v in state_variables(model)]
+    return [np.array(keras.ops.convert_to_numpy(keras.ops.copy(each))) for each in variables]
 
 
 def restore(model: keras.Layer, states: list[Any]) -> None:

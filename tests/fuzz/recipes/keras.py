@@ -71,6 +71,11 @@ def reset(draw):
     return {"every": None, "at": None, **draw(both)}
 
 
+@recipe("tbptt.keras.Watch")
+def watch(draw):
+    return {"last": draw(st.sampled_from([None, 1, 5]))}
+
+
 @recipe("tbptt.keras.twin")
 def twin(draw):
     _, carries = carrying(draw)

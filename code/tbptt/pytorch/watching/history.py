@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from tbptt._drawn import looks_drawn
 from tbptt.pytorch.watching.ledger import Ledger
 from tbptt.pytorch.watching.passes import Call, Pass
 
@@ -58,18 +59,10 @@ class History:
 
 
 def _drawn(borders: list[tuple[Call, Call]]) -> set[int]:
-    """Return the calls whose state looks drawn at random: no unit differs from the others.
-
-    States that a network left somewhere else, in a buffer, say, have units of their own means: then
-    the means of units differ by much more than the means of as many random numbers would.
-    """
+    """Return the calls whose state looks drawn at random."""
     strange = [call for call, _ in borders if call.strange is not None and call.recorded]
     rows = [call.strange.double().cpu() for call in strange if call.strange is not None]
     if not rows or len({part.shape[1:] for part in rows}) > 1:
         return set()
-    states = torch.cat(rows)
-    count, units = states.shape
-    if units < 4 or count < 8 or len(states.unique(dim=0)) < 0.9 * count:
-        return set()
-    ratio = count * states.mean(0).var() / states.var()
-    return {call.number for call in strange} if ratio < 3 else set()
+    drawn = looks_drawn(torch.cat(rows).numpy())
+    return {call.number for call in strange} if drawn else set()

@@ -1,0 +1,1 @@
+"""What every border does to the carried state in ``fit``, ``evaluate`` and ``predict``."""
