@@ -11,8 +11,8 @@ from pathlib import Path
 
 NAMES = (
     "alarms", "beyond", "bias", "carried", "checking", "choosing", "cures", "cuts", "digits",
-    "initial-state", "language", "leak", "memory", "ptb", "starts", "stateful", "sunspots", "text",
-    "throughput", "timing", "unbiased", "vanishing",
+    "initial-state", "language", "leak", "longer", "memory", "ptb", "rates", "starts", "stateful",
+    "sunspots", "text", "throughput", "timing", "unbiased", "vanishing",
 )  # fmt: skip
 
 

@@ -33,9 +33,23 @@ def grid(seeds: int) -> list[dict[str, Any]]:
 
 
 def run(
-    update: Literal["each", "once", "last"], batch: int, chunk: int, seed: int
+    update: Literal["each", "once", "last"],
+    batch: int,
+    chunk: int,
+    seed: int,
+    learning_rate: float = LEARNING_RATE,
+    epochs: int | None = None,
 ) -> list[dict[str, Any]]:
     """Train one network on some digits, and ask it about the others.
+
+    Parameters
+    ----------
+    update, batch, chunk, seed
+        As in the grid.
+    learning_rate : float, optional
+        Of Adam.
+    epochs : int, optional
+        How many; ``EPOCHS`` if unset. A longer run begins as a shorter one does.
 
     Returns
     -------
@@ -50,7 +64,7 @@ def run(
     order = torch.randperm(len(y))
     train, test = order[:TRAINING], order[TRAINING:]
     net = Classifier(1, HIDDEN, classes=10)
-    optimizer = torch.optim.Adam(net.parameters(), LEARNING_RATE)
+    optimizer = torch.optim.Adam(net.parameters(), learning_rate)
 
     def last_losses(rows: torch.Tensor, optimizer: Any) -> float:
         losses = []
@@ -61,7 +75,7 @@ def run(
         return round(float(np.mean(losses)), 4)
 
     rows = []
-    for epoch in range(1, EPOCHS + 1):
+    for epoch in range(1, (epochs or EPOCHS) + 1):
         trained = last_losses(train[torch.randperm(TRAINING)], optimizer)
         frozen = last_losses(train, None)
         held_out = one_pass(net, x[:, test], y[test], chunk, net.start("Random", len(test)))
