@@ -57,6 +57,20 @@ def test_and_so_it_is_with_more_seeds_and_longer(losses, said):
     assert max(losses["chunks", "12"]) < said["floor"] + 0.03
 
 
+def test_factors_pay_where_hardly_any_error_gets_through(losses, said):
+    assert max(max(losses["plain coin", length]) for length in ("4", "8")) < said["floor"] + 0.01
+    assert max(losses["plain coin", "2"]) < (said["floor"] + said["guess"]) / 2
+    # With a mean length of 2 every network is half way sooner, and the ends overlap.
+    assert max(said["coin_later"]["2"]) < 0
+    assert said["plain_half_way"] > 2 * said["coin_half_way"]
+    assert min(losses["plain coin", "2"]) < max(losses["coin", "2"])
+    assert max(losses["plain coin", "2"]) > min(losses["coin", "2"])
+    # With 4 and 8 every network ends lower without them, by little.
+    for length in ("4", "8"):
+        assert len(said["coin_lower"][length]) == 5
+        assert 0 < min(said["coin_lower"][length]) <= max(said["coin_lower"][length]) < 0.003
+
+
 def test_the_coin_is_noisy_and_the_ruler_biased(said):
     assert said["fair_single"] > said["ruled_off"] > 10 * said["fair_off"]
     assert said["unfair_off"] == pytest.approx(said["unfair_single"], rel=0.1)

@@ -153,6 +153,8 @@ def test_the_choice_was_made_on_the_validation_part(said, errors):
     assert said["gru_test"] == pytest.approx(mean(tested))
     assert said["gru_spread"] == pytest.approx(stdev(tested))
     assert said["n_settings"] == len(errors)
+    # All settings score as many answers an update, but for one, which reads more for fewer.
+    assert (said["n_scored"], said["n_last"], said["n_times"]) == (8 * 52, 64, 8)
 
 
 def test_the_network_does_not_win(said, errors):
