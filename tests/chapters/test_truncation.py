@@ -3,6 +3,7 @@
 from collections import defaultdict
 from statistics import mean, median
 
+import numpy as np
 import pytest
 
 from tbptt import Truncation
@@ -54,6 +55,43 @@ def test_the_step_lies_at_the_lag_for_every_style_and_seed(final):
             assert max(losses) < floor + 0.03
         else:
             assert min(losses) > (floor + guess) / 2
+
+
+def test_products_of_jacobians_need_less_work_than_moving_errors():
+    # "About 2n^3 + 3n^2 products a step however large k2 is, against k2 n^2."
+    rng = np.random.default_rng(0)
+    n, k2, steps = 4, 20, 100
+    errors = rng.normal(size=(steps + k2, n))
+    jacobians = rng.normal(size=(steps + k2, n, n)) / n
+    moved = np.zeros((steps, n))
+    for t in range(steps + k2):
+        error = errors[t]
+        for s in range(t, max(t - k2, -1), -1):
+            if s < steps:
+                moved[s] += error
+            error = error @ jacobians[s]
+
+    gathered, products = np.zeros((steps, n)), 0
+    for first in range(0, steps, k2):
+        border = first + k2
+        # What arrives at the border from the next block, if it ends behind step m.
+        across, arrived = np.eye(n), [np.zeros(n)]
+        for m in range(border, border + k2 - 1):
+            across = jacobians[m] @ across
+            arrived.append(arrived[-1] + errors[m] @ across)
+            products += n**3 + n**2
+        onward, inside = np.eye(n), np.zeros(n)
+        for s in range(border - 1, first - 1, -1):
+            if s < border - 1:
+                onward = onward @ jacobians[s + 1]
+                inside = inside @ jacobians[s + 1]
+                products += n**3 + n**2
+            inside = inside + errors[s]
+            gathered[s] = inside + arrived[s - first] @ onward
+            products += n**2
+    np.testing.assert_allclose(gathered, moved, rtol=1e-12)
+    assert products / steps == pytest.approx(2 * n**3 + 3 * n**2, rel=0.1)
+    assert products / steps < (k2 - 1) * n**2 < 2 * products / steps
 
 
 def test_trained_networks_lose_more_by_the_same_cut(said):

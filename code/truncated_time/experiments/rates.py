@@ -1,7 +1,7 @@
-"""The digits again, each way to update at several learning rates, and the best of them for longer.
+"""The digits again: each way to update at several learning rates, and the best for longer.
 
-Batches of 8 and chunks of 4, as in ``digits``, which has the runs at its one rate. The rate at which
-a way of updating does best is trained 40 epochs, the others 16.
+Batches of 8 and chunks of 4, as in ``digits``, which has the runs at its one rate. The rate at
+which a way of updating does best is trained 40 epochs, others 16.
 """
 
 from __future__ import annotations
