@@ -1,0 +1,256 @@
+"""A number in the prose that no cell fills in: written as a word, or typed. Each has its reason.
+
+Every share, multiple, rate or precision that a chapter states in words stands in a list below, as
+it is written there, most with what bears it out: an expression of what the chapter's cells stored
+(``said``), of the task, or of plain arithmetic. A word that changes, or a new one, is in no list.
+"""
+
+import numpy as np
+import pytest
+
+from prose import prose, ratios
+from tbptt import Truncation
+from tbptt.ceilings import informative_share
+from tbptt.random_lengths import draw_factors
+from tbptt.windows import cut
+from truncated_time.experiments import cures
+from truncated_time.experiments.shared.echo import LAG
+from truncated_time.shipped import table
+from truncated_time.tasks import echo_language, first_step_memory
+
+PUBLISHED = {row["key"]: float(row["value"]) for row in table("published.csv")}
+
+
+def spans(k1, k2, lag):
+    """Share of errors that travel so many steps back, that many and their own."""
+    return float((Truncation(k1, k2).travelled(60 * k1) > lag).mean())
+
+
+def repeats():
+    """Share of words of the echo language that repeat the one `lag` steps before."""
+    words = echo_language(20_000, 4, lag=LAG, seed=0)
+    return float((words[LAG:] == words[:-LAG]).mean())
+
+
+def echo(_):
+    return abs(repeats() - 9 / 10) < 0.01
+
+
+def half_positive(_):
+    return first_step_memory(1000, steps=20, seed=0)[1].mean() == 0.5
+
+
+# By chapter: as it is written, what bears it out.
+STATED = {
+    "bptt": {
+        "except that in half of the sequences the first one is a 1": half_positive,
+        "Time: more than four times": lambda said: said["far_longer"],
+        "the sixteenth chunk took more than twice as long as the first": lambda said: said[
+            "kept_longer"
+        ],
+    },
+    "windowing": {
+        "Five and a half times as many windows": lambda said: (
+            said["n_every"] / said["n_halves"] == 5.5
+        ),
+        "in exactly half of them the first step is a 1": half_positive,
+        "2000 windows, half of them labelled 1": half_positive,
+        "let half of the sequences be positive": half_positive,
+        "with stride 4, and a quarter of the windows": lambda said: (
+            said["n_sparse"] < 0.27 * said["n_dense"]
+        ),
+        "50% means a stride of half a window, and each step is counted twice": lambda _: (
+            informative_share(100, 10, 5, 50) * cut(100, 10, 5).n_windows == 2
+        ),
+    },
+    "stateful": {
+        "What is the accuracy: 100%, still #, or less": lambda said: said["halves"] < 1,
+        "That is so close to a half that noise decides": lambda said: (
+            0.48 < said["zeros_positive"] < 0.5
+        ),
+        "If half of its 1,200 sequences are negative": lambda said: (
+            said["train_zeros"] == 1200 / 2 - PUBLISHED["one_step_zeros"]
+        ),
+    },
+    "dynamic-rnn": {
+        "inside a loop of 100 rounds. What is defined once, and what 100 times": lambda said: (
+            said["nodes_each"] > 0 == said["nodes_once"]
+        ),
+        "more than ten times as long over these rounds": lambda said: said["slower"],
+    },
+    "truncation": {
+        "every word repeats the one six steps before it, nine times out of ten": echo,
+        "only one error in six travels 6 steps at all": lambda _: spans(6, 6, 5) == 1 / 6,
+        "Nine times in ten a word repeats": echo,
+        "and one error in seven travels 7 steps. Now slide": lambda _: spans(7, 7, 6) == 1 / 7,
+        'so my errors are backpropagated 7 steps." One error in seven is': lambda _: (
+            spans(7, 7, 6) == 1 / 7
+        ),
+        "Ada does not, ten times longer neither": lambda said: (
+            min(said["ada_longer"]) > (said["floor"] + said["guess"]) / 2
+        ),
+        "Ben's one error in six does tell them": lambda _: spans(6, 6, 5) == 1 / 6,
+        "The semi-epochwise one has an interval of half its reach, rounded up": lambda said: all(
+            int(row["k1"]) == -(-int(row["k2"]) // 2)
+            for row in table("results/language/results.csv")
+            if row["style"] == "semi-epochwise"
+        ),
+        "falls by # a step at a scale of one half": lambda said: said["rnn_half"] > 1,
+        "an error has lost nine digits after 19 steps, and float32 has seven": lambda said: (
+            8.5 < np.log10(said["published_factor"] ** 19) < 9.5
+            and 6.5 < -np.log10(np.finfo(np.float32).eps) < 7.5
+        ),
+        "a gate that starts at one half lets half of it through": lambda _: (
+            1 / (1 + np.exp(-0.0)) == 0.5
+        ),
+        "blocks of that length nothing is run twice": lambda said: (
+            Truncation(4, 4).lag_counts(8)[0] == 8
+        ),
+        "the average travels half the way": lambda said: (
+            round(Truncation(99, 99).travelled(99).mean() / 99, 1) == 0.5
+        ),
+    },
+    "initial-state": {
+        "It is worse than a guess, by far: # nats over epochs 16 to 25": lambda said: (
+            said["published_frozen_least"] > 2 * np.log(2)
+        ),
+        "The network is certain, and wrong about half of the time": lambda said: (
+            abs(said["out_of_sample"] - 0.5) < 0.1
+        ),
+        "about half of the rows are on the wrong side": lambda said: (
+            abs(said["probe_frozen_end"] - 0.5) < 0.1
+        ),
+        "the loss is below a tenth of a nat": lambda said: said["relearned_typical"] < 100,
+        "these are the chunks of epoch 25 alone": lambda said: (
+            max(int(r["epoch"]) for r in table("results/initial-state/results.csv")) == 25
+        ),
+        "no signal, and a training loss of half a guess or less": lambda said: (
+            said["caught_rate"] > 0.95
+        ),
+        "no signal, and a training loss that is still above half a guess": lambda said: (
+            said["idle_alarms"] <= 1
+        ),
+        "half of every state is lost at every chunk": lambda said: cures.DROPOUT == 1 / 2,
+        "Smaller updates (3 % of the learning rate)": lambda said: cures.SMALL == 3 / 100,
+        "Every word repeats the one `lag` steps before, nine times out of ten": echo,
+        "to the hundredth of a nat the five are equal": lambda said: (
+            said["short_lag_spread"] < 0.01
+        ),
+        "A late reset costs you twice": lambda said: (
+            said["late_before"] > said["guess"] and said["late_behind"] > 2 * said["floor"]
+        ),
+    },
+    "choosing": {
+        "scores 100%, always saying the mean of the eight years 0%": lambda said: (
+            said["in_time"] < 0 < said["stays"] < 1
+        ),
+        "chunks of $ cost one, and half their errors do": lambda _: spans(10, 10, 5) == 1 / 2,
+        "in chunks, where one error in six spans it": lambda _: spans(6, 6, 5) == 1 / 6,
+        "since an odd year enters the errors twice": lambda said: said["year_52"] < -0.5,
+    },
+    "beyond": {
+        "every word repeats the one six steps before it, nine times out of ten": echo,
+        "tails, the error crosses, and counts twice": lambda said: (
+            set(draw_factors(99, 0.5, 0)) == {0, 2}
+        ),
+        "Only one error in 32 would travel the 6 steps": lambda said: 0.5 ** (6 - 1) == 1 / 32,
+        "arrives once in 32 draws and then 32-fold": lambda said: 2**5 == 32,
+        "by the square root of 1000, about 32 times": lambda said: round(1000**0.5) == 32,
+        "All thirty networks learn it": lambda said: (
+            sum(
+                float(r["loss"]) < (said["floor"] + said["guess"]) / 2
+                for r in table("results/beyond/results.csv")
+                if "coin" in r["way"]
+            )
+            == 30
+        ),
+        "one chunk in a thousand is longer than 10 steps": lambda said: (
+            round(1 / 0.5**10, -2) == 1000
+        ),
+        "Keep the mean length a fair part of that lag, half of it or more": lambda said: (
+            said["noise_four"] > 2 * said["noise_eight"] and said["noise_trained"] > 5
+        ),
+        "a relative bias of at most one half": lambda said: max(said["once_bias"]) <= 1 / 2,
+        "what lies beyond is half of that at most": lambda said: said["once_bias_most"] <= 1 / 2,
+        "no step was ever visited twice": lambda said: said["rtrl_off"] < 1e-12,
+        "one unit's own loop, five times over": lambda said: LAG - 1 == 5,
+        "all five networks are well on their way": lambda said: (
+            max(said["uoro_losses"]) < (said["floor"] + said["guess"]) / 2
+            and len(said["uoro_losses"]) == 5
+        ),
+        "fade to a third or less at each step": lambda said: all(
+            slowest < 1 / 3 for slowest, _, losses in said["scans"] if min(losses) > 0.64
+        ),
+        "a word is a few thousandths of itself at most": lambda said: 0.002 < 0.3**5 < 0.005,
+        "a coin, chunks of half the lag or more": lambda said: (
+            said["noise_four"] > 2 * said["noise_eight"]
+        ),
+    },
+    "sources": {
+        "accuracy # in training from epoch 2": lambda said: PUBLISHED["unsplit_accuracy"] == 1,
+        "validation accuracy # to # behind epoch 1 and # from epoch 2": lambda said: (
+            said["unsplit_second"] == 1 > said["unsplit_first_low"]
+        ),
+        "test accuracy 1 from epoch 1": lambda said: said["manual_accuracy"] == 1,
+        "accuracy # during epoch 1": lambda said: PUBLISHED["callback_first"] < 1,
+        "all test windows right behind epoch 1": lambda said: said["callback_accuracy"] == 1,
+        '"25% of the windows are wrong."': lambda said: (
+            PUBLISHED["two_windows_accuracy"] == 1 - 25 / 100
+        ),
+        "made a formula: half the share of windows without the evidence": lambda said: (
+            (1 - 1 / 2) / 2 == 0.25
+        ),
+        "validation accuracy # behind epoch 1 and # behind epoch 15": lambda said: (
+            PUBLISHED["increment_1_first"] > PUBLISHED["increment_1_accuracy"]
+        ),
+        "Here, with the published options, epochs 16 to 25": lambda said: (
+            said["train_right_low"] > 0.99
+        ),
+        "in epoch 25, after # updates of 1,000, the loss is below a tenth": lambda said: (
+            said["solved"] <= 10
+        ),
+        "The training loss first is below half a guess": lambda said: said["acquired_first"] >= 3,
+    },
+}
+# Words of a set-up, or of arithmetic that stands in the sentence itself: they were read, and stay.
+SET_UP = {
+    "bptt": ("From 50 steps to 400, eight times as many",),
+    "windowing": (
+        "Adam's steps are ten times its default here",
+        "Guessing gives one half, and the evidence adds half of its share",
+        "hold out a fifth of them, and do so five times",
+    ),
+    "stateful": ("the fifth sample is computed twice",),
+    "initial-state": (
+        "only 32 different sequences, and each occurs twice",
+        "the mean is 0 in one class and a half in the other",
+    ),
+    "choosing": (
+        "shuffles them, holds out a fifth",
+        "and # with half a year",
+    ),
+    "beyond": (
+        "with chunks less than half as long",
+        "in the truncation chapter, trained ten times longer",
+    ),
+    "sources": ("and more than ten times the time",),
+}
+KNOWN = [(chapter, words) for chapter, listed in STATED.items() for words in listed]
+
+
+@pytest.mark.parametrize("chapter", STATED)
+def test_every_share_or_multiple_in_words_is_listed(chapter):
+    text = prose(chapter)
+    listed = (*STATED[chapter], *SET_UP.get(chapter, ()))
+    borne_out = [(text.find(words), words) for words in listed]
+    assert [words for start, words in borne_out if start < 0] == []
+    for number in ratios(chapter):
+        assert any(
+            number.start() >= start and number.end() <= start + len(words)
+            for start, words in borne_out
+        ), f"{number[0]!r} in {text[number.start() - 60 : number.end() + 40]!r}: what bears it out?"
+
+
+@pytest.mark.parametrize(("chapter", "words"), KNOWN)
+def test_what_is_stated_in_words_holds(glued, chapter, words):
+    assert STATED[chapter][words](glued(chapter))
