@@ -160,6 +160,10 @@ def test_a_memory_learns_what_it_is_taught(losses, said):
             assert min(found) > (said["floor"] + said["guess"]) / 2, setting
         if sees < 5:
             assert min(found) > said["guess"] - 0.02, setting
+    # Not taught, and on the way: hearsay.
+    assert said["memory_updates"] == 250
+    assert said["floor"] + 0.2 < said["hearsay_low"] < said["guess"] - 0.1
+    assert said["hearsay_high"] <= said["guess"]
     assert {memory_distances(*setting)[1] >= 5 for setting in MEMORIES} == {True, False}
 
 

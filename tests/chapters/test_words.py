@@ -10,7 +10,7 @@ import pytest
 
 from prose import prose, ratios
 from tbptt import Truncation
-from tbptt.ceilings import informative_share
+from tbptt.ceilings import informative_share, stateless_accuracy
 from tbptt.random_lengths import draw_factors
 from tbptt.windows import cut
 from truncated_time.experiments import cures
@@ -65,6 +65,9 @@ STATED = {
     },
     "stateful": {
         "What is the accuracy: 100%, still #, or less": lambda said: said["halves"] < 1,
+        "20 of 20 for class 0 and 1 of 20 for class 1": lambda _: (
+            (20 / 20 + 1 / 20) / 2 == stateless_accuracy(20, 1, 1, 0)
+        ),
         "That is so close to a half that noise decides": lambda said: (
             0.48 < said["zeros_positive"] < 0.5
         ),
@@ -85,6 +88,11 @@ STATED = {
         "and one error in seven travels 7 steps. Now slide": lambda _: spans(7, 7, 6) == 1 / 7,
         'so my errors are backpropagated 7 steps." One error in seven is': lambda _: (
             spans(7, 7, 6) == 1 / 7
+        ),
+        "ahead or behind in the same nine places": lambda said: (
+            [np.sign(gains).tolist() for gains in said["text_published_gains"][1:]]
+            == [np.sign(said[f"text_gain_{rate}"]).tolist() for rate in ("middle", "slow")]
+            and min(said["text_published_gains"][0]) > 0 < said["text_gain_low"]
         ),
         "Ada does not, ten times longer neither": lambda said: (
             min(said["ada_longer"]) > (said["floor"] + said["guess"]) / 2
