@@ -164,6 +164,22 @@ def test_a_memory_learns_what_it_is_taught(losses, said):
     assert said["memory_updates"] == 250
     assert said["floor"] + 0.2 < said["hearsay_low"] < said["guess"] - 0.1
     assert said["hearsay_high"] <= said["guess"]
+
+
+def test_what_is_not_taught_comes_late_and_does_not_stay(said):
+    floor, middle = said["floor"], (said["floor"] + said["guess"]) / 2
+    one, two = said["courses_of"]["2 3 1"], said["courses_of"]["2 3 2"]
+    assert (len(one), len(two), {len(course) for course in one + two}) == (5, 5, {6})
+    near = [course[-1] < floor + 0.1 for course in one]
+    assert sum(near) == said["near_one"] == 3
+    # "Some find it and lose it again": half way down, and back at a guess.
+    assert any(min(course) < middle and course[-1] > said["guess"] - 0.03 for course in one)
+    assert sum(min(course) > said["guess"] - 0.1 for course in one) == 1
+    assert said["near_two"] == 0
+    assert said["visited_two"] == sum(min(course) < middle for course in two) == 1
+
+
+def test_both_kinds_of_memory_are_in_the_table():
     assert {memory_distances(*setting)[1] >= 5 for setting in MEMORIES} == {True, False}
 
 

@@ -145,6 +145,23 @@ def test_digits(said):
     for update in ("once", "last"):
         assert ink("test", update) > ink("test", "each") + 0.2
         assert ink("frozen", update) < ink("train", update) + 0.2
+    # At the best rate of each, inside the grid, it is a tie behind epoch 16.
+    for way, rates in said["tried_rates"].items():
+        assert rates[0] < said["best_rate"][way] < rates[-1], way
+    assert (said["best_rate_each"], said["best_rate_once"]) == (0.003, 0.01)
+    each, once = (said["best_seeds"][way, 16] for way in ("each", "once"))
+    assert len(each) == len(once) == 5
+    assert abs(said["best_each_16"] - said["best_once_16"]) < min(
+        said["best_spread_each_16"], said["best_spread_once_16"]
+    )
+    assert said["best_frozen_each_16"] == pytest.approx(said["best_train_each_16"], abs=0.1)
+    # And the leak comes later, for every seed.
+    assert len(said["gap_seeds"][40]) == 5
+    assert min(said["gap_seeds"][40]) > 0.1
+    assert sum(said["gap_seeds"][40]) / 5 > 0.2 > sum(said["gap_seeds"][16]) / 5
+    assert sum(said["gap_once"]) / 5 < 0
+    for way in ("each", "once"):  # still getting better
+        assert said[f"best_{way}_40"] > said[f"best_{way}_16"] + 0.03
     # Few updates in a batch: no leak.
     assert ink("frozen", "each", chunk=16) < ink("train", "each", chunk=16) + 0.2
     # Large batches: it shrinks, but so does what is learned in as many epochs.
@@ -153,6 +170,21 @@ def test_digits(said):
     for batch in (16, 32):
         assert ink("test", "each", batch) < ink("test", "once")
     assert ink("test", "once", 32) < ink("test", "once") - 0.1
+
+
+def test_a_longer_run_begins_as_the_shipped_one():
+    rows = {
+        (row["seed"], row["epoch"]): row["test_accuracy"]
+        for row in table("results/digits/results.csv")
+        if (row["update"], row["batch"], row["chunk"]) == ("once", "8", "4")
+    }
+    again = {
+        (row["seed"], row["epoch"]): row["test_accuracy"]
+        for row in table("results/rates/results.csv")
+        if (row["update"], row["learning_rate"]) == ("once", "0.01") and int(row["epoch"]) <= 16
+    }
+    assert again == rows
+    assert len(rows) == 5 * 16
 
 
 def test_what_a_window_begins_with(said):

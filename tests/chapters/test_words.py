@@ -13,7 +13,7 @@ from tbptt import Truncation
 from tbptt.ceilings import informative_share, stateless_accuracy
 from tbptt.random_lengths import draw_factors
 from tbptt.windows import cut
-from truncated_time.experiments import cures
+from truncated_time.experiments import beyond, cures, longer
 from truncated_time.experiments.shared.echo import LAG
 from truncated_time.shipped import table
 from truncated_time.tasks import echo_language, first_step_memory
@@ -66,7 +66,7 @@ STATED = {
     "stateful": {
         "What is the accuracy: 100%, still #, or less": lambda said: said["halves"] < 1,
         "20 of 20 for class 0 and 1 of 20 for class 1": lambda _: (
-            (20 / 20 + 1 / 20) / 2 == stateless_accuracy(20, 1, 1, 0)
+            float(stateless_accuracy(20, 1, 1, 0)) == (20 + 1) / 40
         ),
         "That is so close to a half that noise decides": lambda said: (
             0.48 < said["zeros_positive"] < 0.5
@@ -138,6 +138,13 @@ STATED = {
         "no signal, and a training loss that is still above half a guess": lambda said: (
             said["idle_alarms"] <= 1
         ),
+        "Give the update after every chunk a third of the learning rate": lambda said: (
+            round(said["ink_rate"] / said["best_rate_each"]) == 3
+        ),
+        "And there, behind epoch 16, the update": lambda said: said["best_each_16"] > 0.5,
+        "behind epoch 40 every one of the five networks": lambda said: (
+            min(said["gap_seeds"][40]) > 0
+        ),
         "half of every state is lost at every chunk": lambda said: cures.DROPOUT == 1 / 2,
         "Smaller updates (3 % of the learning rate)": lambda said: cures.SMALL == 3 / 100,
         "Every word repeats the one `lag` steps before, nine times out of ten": echo,
@@ -149,6 +156,7 @@ STATED = {
         ),
     },
     "choosing": {
+        "nats behind epoch 40, and none with one a batch": lambda said: said["ink_gap_once"] < 0,
         "scores 100%, always saying the mean of the eight years 0%": lambda said: (
             said["in_time"] < 0 < said["stays"] < 1
         ),
@@ -186,6 +194,13 @@ STATED = {
             max(said["uoro_losses"]) < (said["floor"] + said["guess"]) / 2
             and len(said["uoro_losses"]) == 5
         ),
+        "What becomes of it in six times as many updates": lambda _: (
+            longer.UPDATES == 6 * beyond.UPDATES
+        ),
+        "within a tenth of a nat of the floor": lambda said: (
+            said["near_one"]
+            == sum(c[-1] < said["floor"] + 0.1 for c in said["courses_of"]["2 3 1"])
+        ),
         "fade to a third or less at each step": lambda said: all(
             slowest < 1 / 3 for slowest, _, losses in said["scans"] if min(losses) > 0.64
         ),
@@ -216,6 +231,9 @@ STATED = {
         ),
         "in epoch 25, after # updates of 1,000, the loss is below a tenth": lambda said: (
             said["solved"] <= 10
+        ),
+        "behind epoch 16 and #, and a small leak behind epoch 40": lambda _: (
+            {int(row["epoch"]) for row in table("results/rates/results.csv")} >= {16, 40}
         ),
         "The training loss first is below half a guess": lambda said: said["acquired_first"] >= 3,
     },

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from truncated_time.experiments import cures, digits, starts
+from truncated_time.experiments import cures, digits, rates, starts
 from truncated_time.experiments.shared.chunked import Classifier, one_pass, sequences
 from truncated_time.tasks import labelled_sequences
 
@@ -108,6 +108,14 @@ def test_digits_and_starts_run(monkeypatch):
     monkeypatch.setattr(digits, "TRAINING", 16)
     (row,) = digits.run("once", 8, 16, seed=0)
     assert 0 <= row["test_accuracy"] <= 1
+    first, second = rates.run("once", digits.LEARNING_RATE, 2, seed=0)
+    (shorter,) = digits.run("once", digits.BATCH, digits.CHUNK, seed=0)
+    assert {key: shorter[key] for key in first if key in shorter} == {
+        key: value for key, value in first.items() if key in shorter
+    }
+    assert second["epoch"] == 2
+    with_other = rates.run("once", 0.001, 1, seed=0)
+    assert with_other[0]["frozen_loss"] != first["frozen_loss"]
     monkeypatch.setattr(starts, "PASSES", 1)
     monkeypatch.setattr(starts, "WINDOWS", 2)
     for start in starts.STARTS:

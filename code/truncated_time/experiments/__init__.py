@@ -11,7 +11,7 @@ from pathlib import Path
 
 NAMES = (
     "alarms", "beyond", "bias", "carried", "checking", "choosing", "cures", "cuts", "digits",
-    "initial-state", "language", "leak", "memory", "ptb", "rates", "starts", "stateful",
+    "initial-state", "language", "leak", "longer", "memory", "ptb", "rates", "starts", "stateful",
     "sunspots", "text", "throughput", "timing", "unbiased", "vanishing",
 )  # fmt: skip
 
