@@ -15,7 +15,8 @@ RATIOS = re.compile(
     rf"|(?:a|one|two|three) (?:quarter|fifth)s?|(?:a|one|two) third(?! post| part)s?"
     rf"|(?:tenth|hundredth|thousandth)s?|{_NUMBER}-fold"
     rf"|{_NUMBER} times|{_NUMBER} (?:\w+ )?in (?:ten|a hundred|a thousand|six|seven|32|{_NUMBER}00)"
-    rf"|{_NUMBER} out of {_NUMBER}|\d+ of \d+|same {_NUMBER} places"
+    rf"|{_NUMBER} out of {_NUMBER}|\d+ of \d+|(?:two|three|nine) of (?:four|ten)"
+    r"|same (?:six|eight|nine|ten) places"
     rf"|(?:six|seven|eight|nine|ten) digits|all {_NUMBER} networks"
     rf"|epochs? \d+(?: to \d+)?)\b|\b\d[\d,]* ?%",
     re.I,

@@ -170,6 +170,8 @@ def test_what_is_not_taught_comes_late_and_does_not_stay(said):
     floor, middle = said["floor"], (said["floor"] + said["guess"]) / 2
     one, two = said["courses_of"]["2 3 1"], said["courses_of"]["2 3 2"]
     assert (len(one), len(two), {len(course) for course in one + two}) == (5, 5, {6})
+    at = [int(row["updates"]) for row in table("results/longer/results.csv")]
+    assert at == 10 * [250, 500, 750, 1000, 1250, 1500]
     near = [course[-1] < floor + 0.1 for course in one]
     assert sum(near) == said["near_one"] == 3
     # "Some find it and lose it again": half way down, and back at a guess.
