@@ -61,6 +61,8 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
     ! 2 epochs begin with the state that the end of the last one left (first in
       fit, epoch 2, batch 0), and the data begin again: fit resets nothing.
       Reset the state as an epoch begins: tbptt.keras.ResetState().
+    >>> len(watch.findings)
+    1
     """
 
     def __init__(self, last: int | None = None) -> None:
