@@ -108,9 +108,11 @@ audit: book notebooks $(COLAB) $(BINDER)  ## the rest: a second build, a new cha
 	$(BIN)/python -m pytest -m audit tests
 
 # Alone, outside the tree. What another version warns of is no failure of this one.
+SHARED := tests/engines.py tests/offers.py tests/wrapped.py
 define outside
-	away=$$(mktemp -d) && mkdir "$$away/tests" && cp -R tests/tbptt tests/truncated_time "$$away/tests" && \
-		cd "$$away" && CI=true "$(CURDIR)/$(1)/bin/python" -m pytest --import-mode=importlib tests
+	away=$$(mktemp -d) && mkdir "$$away/tests" && \
+		cp -R tests/tbptt tests/truncated_time $(SHARED) "$$away/tests" && cd "$$away" && \
+		CI=true "$(CURDIR)/$(1)/bin/python" -m pytest --import-mode=importlib -o pythonpath=tests tests
 endef
 
 _build/wheel: $(READY)
@@ -144,12 +146,13 @@ jax: _build/wheel  ## the tests of carried state in Keras on JAX, where there is
 	export KERAS_BACKEND=jax; $(call outside,_build/jax)/tbptt/keras
 
 WITH ?= $(PYTHON)
+OF_TENSORFLOW := keras tensorflow test_canaries.py test_conformance.py test_gates.py test_offers.py
 library: _build/wheel  ## the package's tests on another Python, with PyTorch: WITH=python3.14
 	rm -rf _build/library
 	"$(WITH)" code/bookbuild/environment.py _build/library --constraint requirements.lock \
 		pytest hypothesis polars "$$(ls _build/wheel/*.whl)[torch,series]"
 	$(call outside,_build/library) --ignore=tests/truncated_time \
-		$(foreach part,keras tensorflow test_gates.py,--ignore=tests/tbptt/$(part))
+		$(foreach part,$(OF_TENSORFLOW),--ignore=tests/tbptt/$(part))
 
 lint: $(READY)
 	$(BIN)/ruff check .

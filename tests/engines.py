@@ -21,6 +21,7 @@ from tbptt.pytorch import backward, online
 from tbptt.pytorch.forward_mode import RTRL, accumulate
 from tbptt.pytorch.random_lengths import reweighted
 from tbptt.tensorflow import gradients
+from wrapped import Own
 
 
 class Normed(nn.RNNCell):
@@ -148,17 +149,6 @@ def torch_cell(problem: Problem) -> nn.Module:
         weight.data = torch.tensor(problem.weights[name])
         weight.requires_grad_(name not in problem.frozen)
     return cell
-
-
-class Own(nn.Module):
-    """A reader's own cell, as far as an engine can tell."""
-
-    def __init__(self, cell):
-        super().__init__()
-        self.cell = cell
-
-    def forward(self, x, state):
-        return self.cell(x, state)
 
 
 def by_definition(problem: Problem) -> Result:

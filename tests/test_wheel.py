@@ -2,6 +2,7 @@
 
 import email
 import os
+import re
 import runpy
 import subprocess
 import sys
@@ -133,3 +134,35 @@ def test_a_missing_library_is_named_with_its_extra(installed, library, room, ext
 def test_what_make_wheel_asks_of_an_extra_holds(use):
     """With all extras at once, and quickly; `make wheel` installs one after the other."""
     use()
+
+
+def test_what_the_packages_tests_share_goes_with_them_outside_the_tree():
+    """`make wheel`, `lowest`, `jax` and `library` run copies of these folders alone."""
+    makefile = (ROOT / "Makefile").read_text()
+    (shared,) = re.findall(r"^SHARED := (.*)$", makefile, re.M)
+    copied = {Path(path).stem for path in shared.split()}
+    modules = {path.stem for path in (ROOT / "tests").glob("*.py")}
+    rooms = [ROOT / "tests" / room for room in ("tbptt", "truncated_time")]
+    files = [
+        *map(ROOT.joinpath, shared.split()),
+        *(f for room in rooms for f in room.rglob("*.py")),
+    ]
+    texts = [path.read_text() for path in files]
+    needed = {
+        module for text in texts for module in re.findall(r"^(?:from|import) (\w+)", text, re.M)
+    }
+    assert needed & modules == copied
+    assert not [
+        path.name for path in files if re.search(r"parents\[2\]|chapters/", path.read_text())
+    ]
+
+
+def test_the_library_is_tested_without_tensorflow():
+    """`make library` runs on a Python that TensorFlow may not know yet."""
+    (left_out,) = re.findall(r"^OF_TENSORFLOW := (.*)$", (ROOT / "Makefile").read_text(), re.M)
+    rooms = ROOT / "tests" / "tbptt"
+    for path in rooms.rglob("*.py"):
+        imports = re.findall(
+            r"^(?:from|import) (?:keras|tensorflow|engines)\b", path.read_text(), re.M
+        )
+        assert not imports or path.relative_to(rooms).parts[0] in left_out.split(), path

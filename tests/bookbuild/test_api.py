@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 from bs4 import BeautifulSoup
 
+from offers import PYTORCH_ALONE, table
 from public_names import public, rooms
 
 ROOT = Path(__file__).parents[2]
@@ -80,3 +81,9 @@ def test_what_is_missing_is_named(names):
     assert list(missing({"tbptt.loose": loose}, {"tbptt.loose"})) == [
         "tbptt.loose has no docstring"
     ]
+
+
+def test_the_page_says_what_each_engine_offers():
+    page = (ROOT / "chapters" / "api.md").read_text()
+    assert table() in page, f"the table should be:\n{table()}"
+    assert all(f"`{name}`" in page.partition(table())[2] for name in PYTORCH_ALONE)

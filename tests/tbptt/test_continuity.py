@@ -2,7 +2,6 @@
 
 import re
 
-import keras
 import numpy as np
 import pytest
 import torch
@@ -74,12 +73,6 @@ def again():
     return [times(2, 5)] * 3
 
 
-def by_keras():
-    return keras.utils.timeseries_dataset_from_array(
-        np.arange(50), None, sequence_length=5, sequence_stride=5, batch_size=2
-    )
-
-
 def one_stray_row():
     lanes = np.arange(60).reshape(4, 3, 5).transpose(1, 0, 2).copy()
     lanes[2, 1] += 500
@@ -93,7 +86,6 @@ PIPELINES = {
     skipping: "2 steps between two windows are read by no row",
     another_order_inside: "continue other rows of the last one: the order inside",
     again: "reads the same window again",
-    by_keras: "No row goes on: row i \\+ 1 of a batch continues row i",
     one_stray_row: "1 of 8 rows do not go on",
 }
 

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-import tensorflow as tf
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -189,12 +188,6 @@ def test_a_dataset_goes_through_the_loaders_that_people_have():
     for workers in (0, 2):
         loader = DataLoader(dataset, batch_size=None, num_workers=workers)
         assert [[part.tolist() for part in batch] for batch in loader] == plain
-    spec = lambda dtype, *shape: tf.TensorSpec((2, *shape), dtype)  # noqa: E731
-    stream = tf.data.Dataset.from_generator(
-        lambda: map(tuple, dataset),
-        output_signature=(spec("float64", 2), spec("float64", 2), spec("bool"), spec("bool")),
-    )
-    assert [[part.numpy().tolist() for part in batch] for batch in stream] == plain
 
 
 def test_a_loop_resets_the_rows_that_begin():

@@ -1,14 +1,9 @@
-"""What each engine offers, as one list: the book's table is made from it, and each entry is tried.
-
-A ``"yes"`` works, a ``"no"`` is refused with a sentence, and other words say what there is in its
-place. A new engine is a column: a name, a call in `CALLS`, and an entry for each row.
-"""
+"""Each entry of the list of what engines offer is tried: a yes works, a no is refused in words."""
 
 from __future__ import annotations
 
 import inspect
 import re
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -19,7 +14,6 @@ import torch
 from torch import nn
 
 from engines import (
-    Own,
     Problem,
     ahead,
     by_definition,
@@ -29,53 +23,17 @@ from engines import (
     by_tensorflow,
     check,
 )
+from offers import ENGINES, OFFERS, PYTORCH_ALONE
 from tbptt import Truncation, reference
 from tbptt import tensorflow as of_tensorflow
 from tbptt.pytorch import Block, backward, online
 from tbptt.pytorch.forward_mode import RTRL, accumulate
 from tbptt.pytorch.random_lengths import reweighted
 from tbptt.tensorflow import gradients
-
-PAGE = Path(__file__).parents[2] / "chapters" / "api.md"
-ENGINES = ("backward", "online", "reweighted", "accumulate", "gradients", "reference")
-OFFERS = {
-    "any `k1` and `k2`": ("yes", "yes", "factors", "full gradient", "yes", "yes"),
-    "`resets` and `mask`": ("yes", "a block's", "yes", "yes", "yes", "yes"),
-    "gradients of the inputs": ("yes", "no", "yes", "no", "yes", "yes"),
-    "any scalar loss": ("yes", "of a block", "yes", "yes", "yes", "errors"),
-    "any function for a cell": ("yes", "yes", "yes", "no", "no", "no"),
-    "compiled": ("yes", "yes", "yes", "yes", "yes", "NumPy"),
-    "autocast": ("yes", "yes", "yes", "yes", "dtype policy", "float64"),
-    "dropout in the cell": ("no", "yes", "yes", "no", "no", "no"),
-    "a cell that mixes rows": ("no", "yes", "yes", "no", "no", "no"),
-    "tokens as inputs": ("no", "yes", "no", "no", "no", "no"),
-    "updates inside a sequence": (
-        "one pass", "yes", "one pass", "one pass", "one pass", "one pass",
-    ),
-    "NaN is refused": ("yes", "yes", "yes", "yes", "eager calls", "yes"),
-    "output of a masked first step": (
-        "state", "state", "state", "state", "zeros", "no outputs",
-    ),
-}  # fmt: skip
-HEADS = ("`backward`", "`online`", "`reweighted`", "`accumulate`", "TensorFlow", "reference")
-# What there is for PyTorch alone.
-PYTORCH_ALONE = ("online", "reweighted", "accumulate", "diagnose", "chunked_loss")
+from wrapped import Own
 
 
-def table() -> str:
-    """Return the table of the page."""
-    rows = [
-        ("what", *HEADS),
-        ("---",) * (1 + len(HEADS)),
-        *((key, *of) for key, of in OFFERS.items()),
-    ]
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
-
-
-def test_the_page_has_this_table():
-    page = PAGE.read_text()
-    assert table() in page, f"the table of {PAGE.name} should be:\n{table()}"
-    assert all(f"`{name}`" in page.partition(table())[2] for name in PYTORCH_ALONE)
+def test_what_there_is_for_pytorch_alone():
     assert not {*PYTORCH_ALONE} & {*of_tensorflow.__all__}
 
 

@@ -20,6 +20,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from tbptt.pytorch.fused import fused
 from tbptt.pytorch.row_flags import RowFlags
 from tbptt.pytorch.states import Parts, State
 from tbptt.pytorch.steps import run_cell
@@ -39,7 +40,7 @@ class _HandDerived(ABC):
         with torch.no_grad():
             if flags.resets is None and flags.mask is None:
                 # Of an LSTM only the outputs: `_prepare` adds the cell's part of the state.
-                self.after = (_fused(cell, inputs, first),)
+                self.after = (fused(cell, inputs, first),)
             else:
                 self.after = run_cell(cell, inputs, first, flags, like=like)
             (self._before,) = flags.used(first[:1], self.after[:1])
@@ -122,28 +123,6 @@ class _HandDerived(ABC):
             # A clone: two parameters must not share the memory of their gradients.
             gradients += [of_ih, of_ih.clone() if is_same else hh.sum(0)]
         return tuple(gradients)
-
-
-def _fused(cell: nn.RNNCellBase, inputs: Tensor, first: Parts) -> Tensor:
-    """Run a cell over all steps in one call of PyTorch's own fused loop; return the outputs."""
-    weights = [cell.weight_ih, cell.weight_hh]
-    if cell.bias:
-        weights += [cell.bias_ih, cell.bias_hh]
-    layers, dropout = 1, 0.0
-    training = bidirectional = batch_first = False
-    options = (cell.bias, layers, dropout, training, bidirectional, batch_first)
-    outputs: Tensor
-    if isinstance(cell, nn.LSTMCell):
-        outputs, *_ = torch.lstm(
-            inputs, [part[None].contiguous() for part in first], weights, *options
-        )
-        return outputs
-    if isinstance(cell, nn.GRUCell):
-        loop = torch.gru
-    else:
-        loop = torch.rnn_relu if cell.nonlinearity == "relu" else torch.rnn_tanh
-    outputs, _ = loop(inputs, first[0][None].contiguous(), weights, *options)
-    return outputs
 
 
 # An error times the slope of a function at the function's value: `d s (1 - s)` and `d (1 - t * t)`,

@@ -12,8 +12,7 @@ import tensorflow as tf
 from tbptt.tensorflow.checks import Parts, State, Tensor
 from tbptt.tensorflow.derived import GRU, LSTM, Derived, OldGRU, SimpleRNN
 from tbptt.tensorflow.rollback import bare
-from tbptt.tensorflow.row_flags import RowFlags
-from tbptt.tensorflow.steps import Steps, flat
+from tbptt.tensorflow.steps import Steps, flat, tolerance
 
 
 def derived(cell: Any, inputs: Tensor, state: State) -> type[Derived] | None:
@@ -64,10 +63,9 @@ def _agrees(kind: type[Derived], cell: Any, inputs: Tensor, state: State) -> boo
             *zip(answer, (step.after[0], *step.after), strict=True),
             *zip(gradients, by_hand, strict=True),
         ]
-        tolerance = 1e3 * np.finfo(x.dtype.as_numpy_dtype).eps
+        within = tolerance(x.dtype)
         return all(
-            a is not None and b is not None and np.allclose(a, b, tolerance, tolerance)
-            for a, b in pairs
+            a is not None and b is not None and np.allclose(a, b, within, within) for a, b in pairs
         )
 
 
@@ -83,22 +81,11 @@ def _in_order(
 
 
 class DerivedSteps(Steps):
-    """All steps of a run as one batch, as :class:`tbptt.tensorflow.steps.Steps`, without tapes."""
+    """Of one of Keras's own cells: without a tape."""
 
-    def __init__(
-        self,
-        kind: type[Derived],
-        cell: Any,
-        inputs: Tensor,
-        used: Parts,
-        flags: RowFlags,
-        variables: Sequence[Any],
-        wants_inputs: bool,
-    ) -> None:
-        self._flags = flags
-        inputs, *states = flags.stand_in(inputs, *used)
-        self._inputs, self._variables, self._wants_inputs = inputs, variables, wants_inputs
-        self._step = kind(cell, flat(inputs), tuple(flat(part) for part in states))
+    def __init__(self, kind: type[Derived], cell: Any, *given: Any) -> None:
+        super().__init__(*given)
+        self._step = kind(cell, flat(self._inputs), tuple(flat(part) for part in self._states))
         self._output, self._after = self._step.after[0], self._step.after
 
     def back(self, errors: Tensor | None, parts: Parts) -> Parts:
@@ -116,16 +103,9 @@ class DerivedSteps(Steps):
         shares = self._step.carry(self._with_output(errors, parts), slopes)
         return self._past_flags(self._flags.at(at), shares, parts)
 
-    def finish(self, errors: Tensor, parts: Parts) -> list[Tensor | None]:
-        """Turn sums of errors into gradients of the variables, then, if wanted, of the inputs."""
-        own = self._flags.own
-        of_weights, of_x = self._step.finish(
-            self._with_output(own(errors), tuple(own(part) for part in parts))
-        )
-        gradients = _in_order(self._variables, of_weights)
-        if self._wants_inputs:
-            gradients.append(tf.reshape(of_x, tf.shape(self._inputs)))
-        return gradients
+    def _gradients(self, errors: Tensor, parts: Parts) -> list[Tensor | None]:
+        of_weights, of_x = self._step.finish(self._with_output(errors, parts))
+        return [*_in_order(self._variables, of_weights), *([of_x] * self._wants_inputs)]
 
     def _with_output(self, errors: Tensor | None, parts: Parts) -> Parts:
         """Add the output's errors to those of the state that it is, and flatten."""

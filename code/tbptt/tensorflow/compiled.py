@@ -14,7 +14,7 @@ from tbptt.tensorflow.derived import Derived
 from tbptt.tensorflow.fingerprint import fingerprint
 from tbptt.tensorflow.lags import sums_of_passes, sums_of_true
 from tbptt.tensorflow.row_flags import RowFlags
-from tbptt.tensorflow.steps import Steps, probe, run
+from tbptt.tensorflow.steps import Steps, TapedSteps, probe, run
 
 _KEPT = 8  # ways back, for as many lists of variables
 
@@ -97,11 +97,11 @@ def _backward(
     ) -> tuple[list[Tensor | None], Tensor]:
         flags = RowFlags(resets, mask)
         used = flags.used(tuple(tf.nest.flatten(state)), after)
-        given, wanted = (whose(), inputs, used, flags), (variables, wants_inputs)
-        steps = (
-            Steps(*given, *wanted, like=state)
+        cell, given = whose(), (inputs, used, flags, variables, wants_inputs)
+        steps: Steps = (
+            TapedSteps(cell, *given, like=state)
             if by_hand is None
-            else DerivedSteps(by_hand, *given, *wanted)
+            else DerivedSteps(by_hand, cell, *given)
         )
         zeros = tuple(tf.zeros_like(part) for part in after)
         if single:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -86,12 +87,88 @@ def run(
     return outputs, tuple(after)
 
 
-class Steps:
+class Steps(ABC):
     """All steps of a run as one batch, and the adjoint of each of them.
 
     With the states of the run at hand no step waits for another: steps are laid along the batch
-    axis as rows, and the cell is applied to all of them in one call under tapes. A vector-Jacobian
-    product of that one call takes errors back through every step at once.
+    axis as rows, and go forward and back in one call.
+
+    Parameters
+    ----------
+    inputs, used, flags
+        The run's, with the states that its steps used, each ``(steps, batch, size)``.
+    variables : sequence of tf.Variable
+        What gradients are wanted of.
+    wants_inputs : bool
+        Whether they are wanted of the inputs as well.
+    """
+
+    # What the steps returned, laid along one axis.
+    _output: Tensor
+    _after: Parts
+
+    def __init__(
+        self,
+        inputs: Tensor,
+        used: Parts,
+        flags: RowFlags,
+        variables: Sequence[Any],
+        wants_inputs: bool,
+    ) -> None:
+        self._flags, self._variables, self._wants_inputs = flags, variables, wants_inputs
+        self._inputs, *states = flags.stand_in(inputs, *used)
+        self._states = tuple(states)
+
+    @abstractmethod
+    def back(self, errors: Tensor | None, parts: Parts) -> Parts:
+        """Take errors of every step's output and state to the state before it.
+
+        `errors` may be None, for none; all parts are ``(steps, batch, hidden)``.
+        """
+
+    @abstractmethod
+    def back_at(self, at: Tensor, errors: Tensor, parts: Parts) -> Parts:
+        """Do the same for the steps `at` alone, ``(n,)``; all parts are ``(n, batch, hidden)``."""
+
+    def finish(self, errors: Tensor, parts: Parts) -> list[Tensor | None]:
+        """Turn sums of errors into gradients of the variables, then, if wanted, of the inputs.
+
+        This is where errors of steps that a row does not have are left out; on the way back they
+        do not get past such a step.
+        """
+        own = self._flags.own
+        gradients = self._gradients(own(errors), tuple(own(part) for part in parts))
+        if self._wants_inputs and gradients[-1] is not None:
+            gradients[-1] = tf.reshape(gradients[-1], tf.shape(self._inputs))
+        return gradients
+
+    @abstractmethod
+    def _gradients(self, errors: Tensor, parts: Parts) -> list[Tensor | None]:
+        """Return them for errors of steps that are there, the inputs' with all rows in one axis."""
+
+    def repeats(self, outputs: Tensor, after: Parts) -> Tensor:
+        """Say whether the batch gave what the run gave: a scalar bool."""
+        same = []
+        for once, again in zip((outputs, *after), (self._output, *self._after), strict=True):
+            difference = tf.abs(self._flags.own(tf.reshape(again, tf.shape(once)) - once))
+            within = tf.cast(tolerance(once.dtype), once.dtype)
+            same.append(tf.reduce_all(difference <= within * (1 + tf.abs(once))))
+        return tf.reduce_all(same)
+
+    def _past_flags(self, flags: RowFlags, shares: Sequence[Tensor | None], after: Parts) -> Parts:
+        """Carry errors past the mask and the resets; `shares` have passed the cell.
+
+        `after` are the errors as they were before the cell: rows without a step keep them.
+        """
+        before = tuple(
+            tf.zeros_like(like) if part is None else tf.reshape(part, tf.shape(like))
+            for part, like in zip(shares, after, strict=True)
+        )
+        return flags.enter(flags.leave(after, before))
+
+
+class TapedSteps(Steps):
+    """Of any cell: a vector-Jacobian product of one call goes back through every step at once.
 
     Raises
     ------
@@ -99,23 +176,11 @@ class Steps:
         If no gradient goes through the cell, from one state to the next.
     """
 
-    def __init__(
-        self,
-        cell: Any,
-        inputs: Tensor,
-        used: Parts,
-        flags: RowFlags,
-        variables: Sequence[Any],
-        wants_inputs: bool,
-        *,
-        like: State,
-    ) -> None:
-        self._flags = flags
-        inputs, *states = flags.stand_in(inputs, *used)
-        self._cell, self._inputs, self._states, self._like = cell, inputs, tuple(states), like
-        x, self._used = flat(inputs), tuple(flat(part) for part in self._states)
-        self._wants_inputs = wants_inputs
-        self._sources = [*variables, x] if wants_inputs else [*variables]
+    def __init__(self, cell: Any, *given: Any, like: State) -> None:
+        super().__init__(*given)
+        self._cell, self._like = cell, like
+        x, self._used = flat(self._inputs), tuple(flat(part) for part in self._states)
+        self._sources = [*self._variables, x] if self._wants_inputs else [*self._variables]
         # Two tapes over the same call: the first goes back to the states, once for every lag, the
         # second to the weights, once in all. One tape for both would work out gradients of the
         # weights at every lag. Neither watches what it is not asked for.
@@ -134,20 +199,14 @@ class Steps:
             )
 
     def back(self, errors: Tensor | None, parts: Parts) -> Parts:
-        """Take errors of every step's output and state to the state before it.
-
-        `errors` may be None, for none; all parts are ``(steps, batch, hidden)``.
-        """
+        """Take errors of every step's output and state to the state before it."""
         after = self._after if errors is None else (self._output, *self._after)
         given = parts if errors is None else (errors, *parts)
         shares = self._tape.gradient(after, self._used, [flat(part) for part in given])
         return self._past_flags(self._flags, shares, parts)
 
     def back_at(self, at: Tensor, errors: Tensor, parts: Parts) -> Parts:
-        """Do the same for the steps `at` alone, ``(n,)``; all parts are ``(n, batch, hidden)``.
-
-        The rows are run again: what a tape has kept cannot be picked from.
-        """
+        """Do the same for the steps `at` alone, run again: nothing can be picked from a tape."""
         flags = self._flags.at(at)
         x, *used = (flat(tf.gather(part, at)) for part in (self._inputs, *self._states))
         with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -156,38 +215,9 @@ class Steps:
         given = [flat(part) for part in (errors, *parts)]
         return self._past_flags(flags, tape.gradient((output, *after), used, given), parts)
 
-    def finish(self, errors: Tensor, parts: Parts) -> list[Tensor | None]:
-        """Turn sums of errors into gradients of the variables, then, if wanted, of the inputs.
-
-        This is where errors of steps that a row does not have are left out; on the way back they
-        do not get past such a step.
-        """
-        given = [flat(self._flags.own(part)) for part in (errors, *parts)]
-        after = (self._output, *self._after)
-        gradients = list(self._last.gradient(after, self._sources, given))
-        if self._wants_inputs and gradients[-1] is not None:
-            gradients[-1] = tf.reshape(gradients[-1], tf.shape(self._inputs))
-        return gradients
-
-    def repeats(self, outputs: Tensor, after: Parts) -> Tensor:
-        """Say whether the batch gave what the run gave: a scalar bool."""
-        same = []
-        for once, again in zip((outputs, *after), (self._output, *self._after), strict=True):
-            difference = tf.abs(self._flags.own(tf.reshape(again, tf.shape(once)) - once))
-            tolerance = tf.cast(_tolerance(once.dtype), once.dtype)
-            same.append(tf.reduce_all(difference <= tolerance * (1 + tf.abs(once))))
-        return tf.reduce_all(same)
-
-    def _past_flags(self, flags: RowFlags, shares: Sequence[Tensor | None], after: Parts) -> Parts:
-        """Carry errors past the mask and the resets; `shares` have passed the cell.
-
-        `after` are the errors as they were before the cell: rows without a step keep them.
-        """
-        before = tuple(
-            tf.zeros_like(like) if part is None else tf.reshape(part, tf.shape(like))
-            for part, like in zip(shares, after, strict=True)
-        )
-        return flags.enter(flags.leave(after, before))
+    def _gradients(self, errors: Tensor, parts: Parts) -> list[Tensor | None]:
+        given = [flat(part) for part in (errors, *parts)]
+        return list(self._last.gradient((self._output, *self._after), self._sources, given))
 
 
 def flat(part: Tensor) -> Tensor:
@@ -195,7 +225,7 @@ def flat(part: Tensor) -> Tensor:
     return tf.reshape(part, (-1, part.shape[-1]))
 
 
-def _tolerance(dtype: Any) -> float:
+def tolerance(dtype: Any) -> float:
     """Return how far rounding may take two runs of one step apart."""
     places = {tf.float64: 52, tf.float32: 23}.get(dtype, 14)
     if (

@@ -113,7 +113,7 @@ def _lost_row(answer: Any) -> None:
     )
 
 
-def _begin_anew(answer: Any) -> None:
+def _begin_again(answer: Any) -> None:
     """Compare the ends of the batches, row by row."""
     from truncated_time.planted import planted_batches
 
@@ -220,7 +220,7 @@ def _fix_it(answer: Any) -> None:
 CHECKS = {
     "what-it-is": _what_it_is,
     "lost-row": _lost_row,
-    "begin-anew": _begin_anew,
+    "begin-again": _begin_again,
     "how-often": _how_often,
     "fix-it": _fix_it,
 }

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from tbptt.keras import check_batches, snapshot
+from tbptt.windows import continuity
 
 BATCH = 4
 ONE = np.zeros((8, 3, 1))
@@ -163,3 +164,12 @@ def test_keras_itself_broadcasts_a_last_row_or_refuses_it_late():
 def test_a_model_without_state_is_refused():
     with pytest.raises(ValueError, match="no layer that carries state"):
         check_batches(keras.Sequential([keras.Input((3, 1)), keras.layers.LSTM(2)]), ONE)
+
+
+def test_windows_that_keras_deals_are_no_lanes():
+    dealt = keras.utils.timeseries_dataset_from_array(
+        np.arange(50), None, sequence_length=5, sequence_stride=5, batch_size=2
+    )
+    found = continuity(dealt)
+    assert found.findings[0].startswith("No row goes on: row i + 1 of a batch continues row i")
+    assert not found.continues.any()

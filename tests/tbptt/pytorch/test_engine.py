@@ -10,6 +10,7 @@ from torch import nn
 from tbptt import Truncation
 from tbptt.pytorch import backward
 from tbptt.reference import GRU, LSTM, RNN, gradients
+from wrapped import Own
 
 CELLS = {
     "rnn": (nn.RNNCell, RNN(), 1),
@@ -39,17 +40,6 @@ def problem(name, steps, batch, features, hidden, seed):
 
 def bare(state):
     return state if len(state) > 1 else state[0]
-
-
-class Own(nn.Module):
-    """A reader's own cell, as far as the engine can tell: it takes the generic route."""
-
-    def __init__(self, cell):
-        super().__init__()
-        self.cell = cell
-
-    def forward(self, x, state):
-        return self.cell(x, state)
 
 
 @pytest.mark.parametrize("route", [lambda cell: cell, Own], ids=["by hand", "generic"])

@@ -5,7 +5,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tbptt.windows import forecast_windows, prepare_sequences
+from tbptt.windows import (
+    WindowDataset,
+    forecast_windows,
+    place_windows,
+    prepare_sequences,
+    ragged_batches,
+    segments,
+)
 
 SERIES = tf.reshape(tf.range(6.0), (3, 2))
 
@@ -57,3 +64,19 @@ def test_ragged_symbolic_and_streamed_ones_are_named():
         return series
 
     compiled(SERIES)
+
+
+def test_batches_of_windows_go_through_a_stream_of_tensorflows():
+    windows = place_windows(segments([*range(7), *range(20, 24)]), 2, 2, ahead=1)
+    dataset = WindowDataset(np.arange(11.0), windows, ragged_batches(windows.counts, 2))
+
+    def spec(dtype, *shape):
+        return tf.TensorSpec((2, *shape), dtype)
+
+    stream = tf.data.Dataset.from_generator(
+        lambda: map(tuple, dataset),
+        output_signature=(spec("float64", 2), spec("float64", 2), spec("bool"), spec("bool")),
+    )
+    plain = [[part.tolist() for part in batch] for batch in dataset]
+    assert len(plain) == 3
+    assert [[part.numpy().tolist() for part in batch] for batch in stream] == plain
