@@ -25,14 +25,14 @@ ENTERED = {
         "callback_seconds": "10",
     },
     "remy2016stateful": {
-        # Stateless on overlapping windows: validation behind epochs 1 and 15.
+        # Stateless on overlapping windows: validation after epochs 1 and 15.
         "increment_1_first": "0.6000",
         "increment_1_accuracy": "0.5455",
         "increment_1_loss": "0.66",
         # Stateful on the same windows, batch 110: the range over 15 epochs.
         "stateful_lowest": "0.49",
         "stateful_highest": "0.60",
-        # Stateful, one step at a time: behind epoch 1.
+        # Stateful, one step at a time: after epoch 1.
         "one_step_loss": "3.9e-7",
         "one_step_seconds": "207",
         # Stateless, one step at a time: training 0.5257, 0.5178, 0.5162, test 0.582 each time.

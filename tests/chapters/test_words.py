@@ -218,19 +218,19 @@ STATED = {
     },
     "sources": {
         "accuracy # in training from epoch 2": lambda said: PUBLISHED["unsplit_accuracy"] == 1,
-        "validation accuracy # to # behind epoch 1 and # from epoch 2": lambda said: (
+        "validation accuracy # to # after epoch 1 and # from epoch 2": lambda said: (
             said["unsplit_second"] == 1 > said["unsplit_first_low"]
         ),
         "test accuracy 1 from epoch 1": lambda said: said["manual_accuracy"] == 1,
         "accuracy # during epoch 1": lambda said: PUBLISHED["callback_first"] < 1,
-        "all test windows right behind epoch 1": lambda said: said["callback_accuracy"] == 1,
+        "all test windows right after epoch 1": lambda said: said["callback_accuracy"] == 1,
         '"25% of the windows are wrong."': lambda said: (
             PUBLISHED["two_windows_accuracy"] == 1 - 25 / 100
         ),
         "made a formula: half the share of windows without the evidence": lambda said: (
             (1 - 1 / 2) / 2 == 0.25
         ),
-        "validation accuracy # behind epoch 1 and # behind epoch 15": lambda said: (
+        "validation accuracy # after epoch 1 and # after epoch 15": lambda said: (
             PUBLISHED["increment_1_first"] > PUBLISHED["increment_1_accuracy"]
         ),
         "Here, with the published options, epochs 16 to 25": lambda said: (

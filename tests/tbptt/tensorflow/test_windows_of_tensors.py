@@ -67,8 +67,8 @@ def test_ragged_symbolic_and_streamed_ones_are_named():
 
 
 def test_batches_of_windows_go_through_a_stream_of_tensorflows():
-    windows = place_windows(segments([*range(7), *range(20, 24)]), 2, 2, ahead=1)
-    dataset = WindowDataset(np.arange(11.0), windows, ragged_batches(windows.counts, 2))
+    windows = place_windows(segments([*range(7), *range(20, 25)]), 2, 2, ahead=1)
+    dataset = WindowDataset(np.arange(12.0), windows, ragged_batches(windows.counts, 2))
 
     def spec(dtype, *shape):
         return tf.TensorSpec((2, *shape), dtype)
