@@ -19,6 +19,10 @@ NAMES = sorted(f"{name}.html" for name in parse_toc_yaml(ROOT / "_toc.yml"))
 PAGES = [*NAMES, "404.html", "genindex.html", "index.html", "search.html"]
 
 
+# Milliseconds that a browser is waited for: what is slow on a busy machine is no failure.
+_PATIENCE = 120_000
+
+
 def pytest_generate_tests(metafunc):
     """Run a test that asks for `every_page` once for each.
 
@@ -67,11 +71,17 @@ class Pages(SimpleHTTPRequestHandler):
         pass
 
 
+class Server(ThreadingHTTPServer):
+    """With room for all that several pages ask for at once: a connection turned away comes late."""
+
+    request_queue_size = 128
+
+
 @pytest.fixture(scope="session")
 def address(book):
     """Serve the built pages; return the server's address."""
     handler = functools.partial(Pages, directory=str(book.html))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+    with Server(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
@@ -97,6 +107,7 @@ class Visit:
         size = {"viewport": {"width": 1000, "height": 900}}
         self.context = browser.new_context(**(size | options))
         self._address, self._start, self._alter = address, f"{address}/{name}", alter
+        self.context.set_default_timeout(_PATIENCE)
         self.context.route("**/*", self._route)
         self.page = self.context.new_page()
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
@@ -165,9 +176,7 @@ def _wake(page):
     page.mouse.move(40, 60)
     for explorer in page.locator(".explorer").all():
         explorer.scroll_into_view_if_needed()
-    page.wait_for_function(
-        "document.querySelectorAll('.explorer:not([data-alive])').length === 0", timeout=30_000
-    )
+    page.wait_for_function("document.querySelectorAll('.explorer:not([data-alive])').length === 0")
 
 
 @pytest.fixture(scope="session")
