@@ -96,6 +96,10 @@ def test_the_source_that_is_released_gives_the_same_wheel(tmp_path):
     assert metadata["License-Expression"] == "BSD-3-Clause AND CC-BY-4.0"
     assert {Path(name).name for name in licences} == {"LICENSE", "LICENSE-CC-BY-4.0"}
     assert "Source, https://github.com/someone/book" in metadata.get_all("Project-URL")
+    # A package index shows the README where no file lies next to it.
+    linked = re.findall(r"\]\(([^)\s]+)\)", metadata.get_payload())
+    assert "https://github.com/someone/book/blob/main/CONTRIBUTING.md" in linked
+    assert [link for link in linked if not re.match(r"https?://|#", link)] == []
     extras = set(metadata.get_all("Provides-Extra"))
     assert extras == set(USES)  # what builds the book is for those who have it
 

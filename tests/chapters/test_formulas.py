@@ -275,8 +275,8 @@ EVALUATED = {
     ("beyond", r"a_j \le a_m \beta^{j-m}"): (1, falls_at_least_so),
     ("beyond", r"\text{bias}(k_2) \;\le\; \sum_{j = k_2}^{n - 1} a_j + \frac{a_m\, "
      r"\beta^{\,n-m}}{1 - \beta}."): (1, bound_of_the_bias),
-    ("beyond", r"w + \min\bigl((\ell - 1)\, w,\; s - 1\bigr)."): (1, taught),
-    ("beyond", r"w + \min((\ell - 1) w, s - 1)"): (1, taught),
+    ("modern", r"w + \min\bigl((\ell - 1)\, w,\; s - 1\bigr)."): (1, taught),
+    ("modern", r"w + \min((\ell - 1) w, s - 1)"): (1, taught),
 }  # fmt: skip
 # Recurrences, derivatives and counts of work: the test that shows what they say.
 PRIMER = "chapters/test_bptt.py", "test_the_gradient_by_hand"
@@ -289,7 +289,7 @@ PRODUCTS = (
 TEXT = "chapters/test_truncation.py", "test_on_text_the_rest_is_the_reach"
 COIN = "chapters/test_beyond.py", "test_the_coin_is_noisy_and_the_ruler_biased"
 RTRL = "chapters/test_beyond.py", "test_rtrl_is_exact_and_its_price_is_as_said"
-SCAN = "chapters/test_beyond.py", "test_a_linear_state_needs_no_teaching_if_it_begins_well"
+SCAN = "chapters/test_modern.py", "test_a_linear_state_needs_no_teaching_if_it_begins_well"
 SHOWN = {
     ("bptt", r"\begin{aligned} h_t &= \tanh(W x_t + U h_{t-1} + b), \\ J_t &= \frac{\partial "
      r"h_t}{\partial h_{t-1}} = \operatorname{diag}(1 - h_t^2)\, U . \end{aligned}"): PRIMER,
@@ -312,12 +312,12 @@ SHOWN = {
      "J_t,"): RTRL,
     ("beyond", "n^3"): RTRL,
     ("beyond", "n^4"): RTRL,
-    ("beyond", r"h_t = a\, h_{t-1} + B x_t,"): SCAN,
+    ("modern", r"h_t = a\, h_{t-1} + B x_t,"): SCAN,
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("chapter", ["bptt", "windowing", "truncation", "choosing", "beyond",
-                                     "stateful", "dynamic-rnn", "initial-state"])  # fmt: skip
+                                     "modern", "stateful", "dynamic-rnn", "initial-state"])  # fmt: skip
 def test_every_formula_is_evaluated_or_shown(chapter):
     known = {text: number for (name, text), (number, _) in EVALUATED.items() if name == chapter}
     known |= {text: 1 for name, text in SHOWN if name == chapter}

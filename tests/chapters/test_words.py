@@ -201,6 +201,12 @@ STATED = {
             max(said["uoro_losses"]) < (said["floor"] + said["guess"]) / 2
             and len(said["uoro_losses"]) == 5
         ),
+        "a coin, chunks of half the lag or more": lambda said: (
+            said["noise_trained"] > 4 * said["noise_four"]
+        ),
+    },
+    "modern": {
+        "every word repeats the one six steps before it, nine times out of ten": echo,
         "What becomes of it in six times as many updates": lambda _: (
             longer.UPDATES == 6 * beyond.UPDATES
         ),
@@ -212,9 +218,6 @@ STATED = {
             slowest < 1 / 3 for slowest, _, losses in said["scans"] if min(losses) > 0.64
         ),
         "a word is a few thousandths of itself at most": lambda said: 0.002 < 0.3**5 < 0.005,
-        "a coin, chunks of half the lag or more": lambda said: (
-            said["noise_trained"] > 4 * said["noise_four"]
-        ),
     },
     "sources": {
         "accuracy # in training from epoch 2": lambda said: PUBLISHED["unsplit_accuracy"] == 1,

@@ -8,6 +8,15 @@ from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
 
+# What explorers.js and explorers.css take for granted of the sliders that the html-manager draws.
+SELECTED = (
+    ".widget-slider .noUi-handle[role=slider][aria-valuemin][aria-valuemax]",
+    ".widget-slider .widget-readout",
+    ".widget-slider .widget-label",
+    ".widget-slider .slider-container",
+    ".widget-subarea .noUi-target .noUi-connect",
+    ".widget-html-content svg title",
+)
 CHAPTERS = Path(__file__).parents[2] / "chapters"
 # Every chapter with an explorer, those to come included.
 EXPLORERS = [
@@ -94,6 +103,16 @@ def test_handles_have_names_and_spoken_values(open_page, wake, name):
         spoken = explorer.locator("[aria-live=polite]")
         expect(spoken).to_have_text(shown(explorer))
         assert before
+
+
+@pytest.mark.parametrize("selector", SELECTED)
+def test_canary_the_sliders_are_made_of_what_our_script_looks_for(open_page, wake, selector):
+    page = open_page("chapters/index.html")
+    wake(page)
+    assert page.locator(f".explorer {selector}").count(), (
+        f"explorers.js looks for {selector!r}, as @jupyter-widgets/html-manager 1.0.14 draws it: "
+        "what is it called now?"
+    )
 
 
 def test_the_widget_script_waits_for_the_reader(visit):

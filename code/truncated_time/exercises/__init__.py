@@ -21,6 +21,7 @@ from truncated_time.exercises import (
     _choosing_guide,
     _dynamic_rnn,
     _initial_state,
+    _modern,
     _stateful,
     _truncation,
     _windowing,
@@ -31,7 +32,7 @@ __all__ = ["NAMES", "Result", "check"]
 
 _CHAPTERS = (
     _bptt, _windowing, _stateful, _dynamic_rnn, _truncation, _initial_state,
-    _checking, _choosing, _choosing_guide, _beyond, _beyond_coins,
+    _checking, _choosing, _choosing_guide, _beyond, _beyond_coins, _modern,
 )  # fmt: skip
 _CHECKS: dict[str, Callable[[Any], None]] = {
     name: test for chapter in _CHAPTERS for name, test in chapter.CHECKS.items()
