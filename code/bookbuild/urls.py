@@ -9,7 +9,6 @@ from typing import Any
 
 from hatchling.metadata.plugin.interface import MetadataHookInterface
 
-
 # A package index shows the README by itself, where no file lies next to it.
 _RELATIVE = re.compile(r"(?<=\]\()(?![a-z]+:|#)(?=[^)\s]+\))")
 

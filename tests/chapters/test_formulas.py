@@ -317,7 +317,8 @@ SHOWN = {
 
 
 @pytest.mark.parametrize("chapter", ["bptt", "windowing", "truncation", "choosing", "beyond",
-                                     "modern", "stateful", "dynamic-rnn", "initial-state"])  # fmt: skip
+                                     "modern", "stateful", "dynamic-rnn",
+                                     "initial-state"])  # fmt: skip
 def test_every_formula_is_evaluated_or_shown(chapter):
     known = {text: number for (name, text), (number, _) in EVALUATED.items() if name == chapter}
     known |= {text: 1 for name, text in SHOWN if name == chapter}
