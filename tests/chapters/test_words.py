@@ -57,6 +57,8 @@ STATED = {
         "in exactly half of them the first step is a 1": half_positive,
         "2000 windows, half of them labelled 1": half_positive,
         "let half of the sequences be positive": half_positive,
+    },
+    "series": {
         "with stride 4, and a quarter of the windows": lambda said: (
             said["n_sparse"] < 0.27 * said["n_dense"]
         ),
@@ -254,8 +256,8 @@ SET_UP = {
     "windowing": (
         "Adam's steps are ten times its default here",
         "Guessing gives one half, and the evidence adds half of its share",
-        "hold out a fifth of them, and do so five times",
     ),
+    "series": ("hold out a fifth of them, and do so five times",),
     "stateful": ("the fifth sample is computed twice",),
     "initial-state": (
         "only 32 different sequences, and each occurs twice",

@@ -22,6 +22,7 @@ from truncated_time.exercises import (
     _dynamic_rnn,
     _initial_state,
     _modern,
+    _series,
     _stateful,
     _truncation,
     _windowing,
@@ -31,7 +32,7 @@ from truncated_time.exercises._form import AnswerError
 __all__ = ["NAMES", "Result", "check"]
 
 _CHAPTERS = (
-    _bptt, _windowing, _stateful, _dynamic_rnn, _truncation, _initial_state,
+    _bptt, _windowing, _series, _stateful, _dynamic_rnn, _truncation, _initial_state,
     _checking, _choosing, _choosing_guide, _beyond, _beyond_coins, _modern,
 )  # fmt: skip
 _CHECKS: dict[str, Callable[[Any], None]] = {
