@@ -256,7 +256,7 @@ EVALUATED = {
     ("series", "1 / (1 - o)"): (1, overlap),
     ("truncation", "(k + 1)/2"): (1, average_travel),
     ("truncation", "1 - d/k"): (1, share_in_chunks),
-    ("truncation", "(2 + 20)/3"): (1, counted_passes),
+    ("cost", "(2 + 20)/3"): (1, counted_passes),
     ("choosing", r"\min\left(1,\ \max\left(0,\ \frac{k_2 - d}{k_1}\right)\right),"):
         (1, share_of_errors),
     ("choosing", "(k_2 - d) / k_1"): (1, share_of_errors),
@@ -283,10 +283,10 @@ PRIMER = "chapters/test_bptt.py", "test_the_gradient_by_hand"
 PAIRS = "tbptt/test_reference.py", "test_gradients_are_finite_differences"
 LAG = "chapters/test_truncation.py", "test_ben_learns_and_ada_does_not"
 PRODUCTS = (
-    "chapters/test_truncation.py",
+    "chapters/test_cost.py",
     "test_products_of_jacobians_need_less_work_than_moving_errors",
 )
-TEXT = "chapters/test_truncation.py", "test_on_text_the_rest_is_the_reach"
+TEXT = "chapters/test_text.py", "test_on_text_the_rest_is_the_reach"
 COIN = "chapters/test_beyond.py", "test_the_coin_is_noisy_and_the_ruler_biased"
 RTRL = "chapters/test_beyond.py", "test_rtrl_is_exact_and_its_price_is_as_said"
 SCAN = "chapters/test_modern.py", "test_a_linear_state_needs_no_teaching_if_it_begins_well"
@@ -303,9 +303,9 @@ SHOWN = {
      r"h_t} \underbrace{\frac{\partial h_t}{\partial h_{t-1}} \cdots \frac{\partial h_{s+1}}"
      r"{\partial h_s}}_{t-s \text{ factors}} \frac{\partial h_s}{\partial \theta_s}."): PAIRS,
     ("truncation", "t-5"): LAG,
-    ("truncation", "2n^3 + 3n^2"): PRODUCTS,
-    ("truncation", "k_2 n^2"): PRODUCTS,
-    ("truncation", "h = 20"): TEXT,
+    ("cost", "2n^3 + 3n^2"): PRODUCTS,
+    ("cost", "k_2 n^2"): PRODUCTS,
+    ("text", "h = 20"): TEXT,
     ("beyond", r"d_t = e_t + \lambda_{t+1}\, d_{t+1} \frac{\partial h_{t+1}}{\partial h_t},"):
         COIN,
     ("beyond", r"J_t = \frac{\partial h_t}{\partial h_{t-1}} J_{t-1} + I_t, \qquad g_t = e_t\, "

@@ -109,36 +109,36 @@ VERDICTS = {
         (said("truncation")["full_six_true"], said("truncation")["full_six_epochwise"]) == (4, 2))),
     "49 steps": ("Refined", lambda said: (
         (said("truncation")["full_epochwise"], said("truncation")["full_true"]) == (7, 42 + 1))),
-    "One gradient operation": ("Refined", lambda said: said("truncation")["rnn_errors"] > 5),
-    "One gradient is": ("Refined", lambda said: said("truncation")["engine"] < 1e-12),
+    "One gradient operation": ("Refined", lambda said: said("cost")["rnn_errors"] > 5),
+    "One gradient is": ("Refined", lambda said: said("cost")["engine"] < 1e-12),
     "With k of": ("Confirmed", lambda said: said()["check"] == 0),
     "Time of": ("Refined", lambda said: (
-        said("truncation")["source_chunked"] < 1 < said("truncation")["source_whole"]
+        said("cost")["source_chunked"] < 1 < said("cost")["source_whole"]
         < PUBLISHED["timing_true"] / PUBLISHED["timing_epochwise"])),
     "The gradient vanishes": ("Confirmed", lambda said: (
         said("truncation")["rnn_half"] < said("truncation")["published_factor"]
         < said("truncation")["rnn_small"] and said("truncation")["rnn_large"] < 1.05)),
     "Losses on": ("Confirmed", lambda said: (
-        -0.02 < said("truncation")["text_apart_least"] < said("truncation")["text_apart"] < 0.05
-        < said("truncation")["text_apart_most"] < 0.1)),
+        -0.02 < said("text")["text_apart_least"] < said("text")["text_apart"] < 0.05
+        < said("text")["text_apart_most"] < 0.1)),
     "The carried state": ("Refined", lambda said: (
-        said("truncation")["text_dropped_typical"] < 0.005 < said("truncation")["text_dropped"])),
+        said("text")["text_dropped_typical"] < 0.005 < said("text")["text_dropped"])),
     '"True beats': ("Refined", lambda said: (
-        said("truncation")["text_gain_low"] > 0.01
-        and max(said("truncation")["text_published_slow"]) < 0
-        and said("truncation")["text_share_5"] > 0.5 < said("truncation")["text_share_10"]
-        and said("truncation")["text_reach_low"] > 0.01)),
-    '"But not': ("Confirmed", lambda said: said("truncation")["text_length_low"] > 0),
+        said("text")["text_gain_low"] > 0.01
+        and max(said("text")["text_published_slow"]) < 0
+        and said("text")["text_share_5"] > 0.5 < said("text")["text_share_10"]
+        and said("text")["text_reach_low"] > 0.01)),
+    '"But not': ("Confirmed", lambda said: said("text")["text_length_low"] > 0),
     '"Epochwise with': ("Confirmed", lambda said: said()["average_seven"] == 4),
     "An efficient": ("Refined", lambda said: (
-        1 < said("truncation")["rnn_fused"] < 2 < said("truncation")["lstm_fused"])),
+        1 < said("cost")["rnn_fused"] < 2 < said("cost")["lstm_fused"])),
     "... and": ("Differs", lambda said: (
         all(a < b for a, b in zip(said("truncation")["six_updates"],
                                   said("truncation")["ben_updates"], strict=True)))),
     "`k1`": ("Confirmed", lambda said: (
         Truncation.true(7) == Truncation(k1=1, k2=7)
         and Truncation.epochwise(7) == Truncation(k1=7, k2=7) != Truncation(k1=3, k2=7))),
-    "BPTT(2h; h)": ("Refined", lambda said: said("truncation")["text_semi_low"] > 0.02),
+    "BPTT(2h; h)": ("Refined", lambda said: said("text")["text_semi_low"] > 0.02),
     "With updates": ("Confirmed", lambda said: (
         min(said()["train_right"]) > 0.99 and between(said()["frozen_right"], 0.4, 0.6)
         and said("initial-state")["published_frozen_least"] > 0.6932)),

@@ -89,7 +89,7 @@ def test_a_cluster_of_which_one_worker_is_killed(tmp_path, whole):
     folder = str(tmp_path / "dask")
     with (
         LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None,
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0",
             local_directory=folder,
         ) as cluster,
         Client(cluster) as client,
@@ -112,7 +112,7 @@ def test_a_cluster_whose_workers_run_other_code(monkeypatch):
     from dask.distributed import LocalCluster
 
     with (
-        LocalCluster(n_workers=1, processes=True, dashboard_address=None) as cluster,
+        LocalCluster(n_workers=1, processes=True, dashboard_address=":0") as cluster,
         monkeypatch.context() as patch,
     ):
         theirs = runner.sources

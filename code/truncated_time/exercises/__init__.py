@@ -19,11 +19,13 @@ from truncated_time.exercises import (
     _checking,
     _choosing,
     _choosing_guide,
+    _cost,
     _dynamic_rnn,
     _initial_state,
     _modern,
     _series,
     _stateful,
+    _text,
     _truncation,
     _windowing,
 )
@@ -32,8 +34,8 @@ from truncated_time.exercises._form import AnswerError
 __all__ = ["NAMES", "Result", "check"]
 
 _CHAPTERS = (
-    _bptt, _windowing, _series, _stateful, _dynamic_rnn, _truncation, _initial_state,
-    _checking, _choosing, _choosing_guide, _beyond, _beyond_coins, _modern,
+    _bptt, _windowing, _series, _stateful, _dynamic_rnn, _truncation, _cost, _text,
+    _initial_state, _checking, _choosing, _choosing_guide, _beyond, _beyond_coins, _modern,
 )  # fmt: skip
 _CHECKS: dict[str, Callable[[Any], None]] = {
     name: test for chapter in _CHAPTERS for name, test in chapter.CHECKS.items()

@@ -1,4 +1,4 @@
-"""Truncation: errors walked back one by one, a recipe held against the oracle."""
+"""Truncation: errors walked back one by one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tbptt.schedule import Truncation
-from truncated_time.exercises._form import AnswerError, function, numbers, require
+from truncated_time.exercises._form import numbers, require
 
 
 def _travel(k1: int, k2: int, steps: int) -> list[int]:
@@ -44,51 +44,6 @@ def _far(answer: Any) -> None:
     require(
         abs(often - share(5, 35, 30)) < 2e-3,
         "With `k1 = 5`: how far does the first of the five errors of a pass travel?",
-    )
-
-
-def _bug(answer: Any) -> None:
-    """Run the recipe with the reader's line, and the oracle beside it."""
-    import torch
-    from torch import nn
-
-    from tbptt.reference import GRU, gradients
-    from truncated_time.recipes import forum_recipe
-
-    before_walk = function(answer, "before_walk(trail)")
-    torch.manual_seed(5)
-    cell = nn.GRUCell(2, 4).double()
-    x, errors = torch.randn(6, 3, 2).double(), torch.randn(6, 3, 4).double()
-    start, truncation = torch.zeros(3, 4).double(), Truncation.true(3)
-    weights = {name: weight.detach().numpy() for name, weight in cell.named_parameters()}
-    wanted = gradients(
-        GRU(), weights, x.numpy(), (start.numpy(),), errors.numpy(), truncation
-    ).weights
-
-    def loss_at(t: int, output: torch.Tensor) -> torch.Tensor:
-        return (errors[t] * output).sum()
-
-    def distance(change: Any) -> float:
-        cell.zero_grad()
-        try:
-            forum_recipe(cell, loss_at, x, start, truncation, before_walk=change)
-        except RuntimeError as error:
-            raise AnswerError(
-                f"With your line the recipe cannot walk any more: {str(error)[:90]}"
-            ) from None
-        got = {n: w.grad.numpy() for n, w in cell.named_parameters() if w.grad is not None}
-        return max(float(np.abs(got.get(n, 0) - wanted[n]).max()) for n in wanted)
-
-    copied, mended = distance(None), distance(before_walk)
-    require(
-        abs(mended - copied) > 1e-9,
-        "The gradient is as wrong as without it. What do the leaves of the trail still hold from "
-        "the pass before?",
-    )
-    require(
-        mended < 1e-12,
-        f"The gradient changes, but is off by {mended:.1g}. Every leaf that an error is going to "
-        "visit has to forget, and nothing else has to.",
     )
 
 
@@ -165,7 +120,6 @@ def _translate(answer: Any) -> None:
 
 CHECKS = {
     "far": _far,
-    "bug": _bug,
     "gate": _gate,
     "semi": _semi,
     "translate": _translate,
