@@ -14,9 +14,12 @@ from sphinx.util.docutils import SphinxDirective
 from sphinx.util.typing import ExtensionMetadata
 from sphinx_exercise.nodes import exercise_enumerable_node, exercise_node, solution_node
 
-# Unhurried: prose by the word, code that is shown by the line. Exercises are extra.
-WORDS_A_MINUTE, LINES_A_MINUTE = 200, 20
+# For a reader new to the subject: prose by the word, code that is shown by the line, a pause to
+# predict, a slider to move. Exercises are extra.
+WORDS_PER_MINUTE, LINES_PER_MINUTE = 120, 10
+MINUTES_TO_PREDICT, MINUTES_TO_EXPLORE = 1, 2
 _EXTRA = (exercise_enumerable_node, exercise_node, solution_node)
+_EXPLORER = "\nexplore("
 _NO_PROSE = (nodes.literal_block, nodes.math, nodes.math_block, nodes.raw)
 
 
@@ -42,25 +45,30 @@ class Needs(SphinxDirective):
 
 def count(doctree: nodes.document) -> int:
     """Count the minutes that a page takes, by fives."""
-    words, lines = 0, 0
+    minutes = 0.0
     for node in _read(doctree):
         if isinstance(node, nodes.Text):
-            words += len(node.astext().split())
-        elif "hide-input" not in node["cell_metadata"].get("tags", ()):
-            lines += sum(
-                len(part.astext().splitlines())
+            minutes += len(node.astext().split()) / WORDS_PER_MINUTE
+        elif isinstance(node, nodes.admonition):
+            minutes += MINUTES_TO_PREDICT * (node[0].astext() == "Predict")
+        else:
+            source = "".join(
+                part.astext()
                 for part in node.children
                 if part.get("nb_element") == "cell_code_source"
             )
-    return max(5, 5 * round((words / WORDS_A_MINUTE + lines / LINES_A_MINUTE) / 5))
+            minutes += MINUTES_TO_EXPLORE * (_EXPLORER in source)
+            if "hide-input" not in node["cell_metadata"].get("tags", ()):
+                minutes += len(source.splitlines()) / LINES_PER_MINUTE
+    return max(5, 5 * round(minutes / 5))
 
 
 def _read(node: nodes.Node) -> Iterator[nodes.Text | nodes.Element]:
-    """Yield words and code cells, not what stands in exercises."""
+    """Yield words, boxes and code cells, not what stands in exercises."""
     cell = isinstance(node, nodes.Element) and node.get("nb_element") == "cell_code"
-    if cell or isinstance(node, nodes.Text):
+    if cell or isinstance(node, nodes.Text | nodes.admonition):
         yield node
-    elif not isinstance(node, _EXTRA + _NO_PROSE):
+    if not cell and not isinstance(node, _EXTRA + _NO_PROSE):
         for child in node.children:
             yield from _read(child)
 

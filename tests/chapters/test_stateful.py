@@ -58,6 +58,10 @@ def test_one_stateless_step_is_on_its_bound(said, runs):
     assert len(said["stateless"]) == 3 * len(runs["stateless"])
     lopsided = float(stateless_accuracy(20, 1, 1, 0, positives=88 / 200))
     assert said["one_step_published"] == pytest.approx(lopsided)
+    # In two sequences of 20, one step of 40 holds a 1; of the others 19 are labelled 1.
+    assert said["zeros_positive"] == pytest.approx(19 / 39)
+    # Of 1,200 sequences half are negative, and the published test set has 112 of them.
+    assert said["train_zeros"] == 600 - 112
 
 
 def test_lanes_are_fifty_times_faster_for_equal_accuracy(said, runs):
