@@ -169,9 +169,8 @@ def test_what_each_boundary_learns(said):
     assert said["reset_20"] == 0.5
     assert (every[:, 4] == 0).all()
     assert (detached[:, 4] > 0.1).all()
-    # Not always wrong: the state still holds what the random weights put there.
-    assert every[:, 0].max() > 0.5
-    assert every[:, 3].max() < 1
+    # Right and wrong in turns: the state still holds what the random weights put there.
+    assert sorted(every[:, :4].tolist()) == 4 * [[0.5] * 4] + [[1, 0, 1, 0]]
 
 
 def test_the_state_still_differs_when_every_step_is_detached(data):

@@ -45,7 +45,7 @@ def half_positive(_):
 STATED = {
     "bptt": {
         "except that in half of the sequences the first one is a 1": half_positive,
-        "Time: more than four times": lambda said: said["far_longer"],
+        "Time grows by a factor of more than four": lambda said: said["far_longer"],
         "the sixteenth chunk took more than twice as long as the first": lambda said: said[
             "kept_longer"
         ],
