@@ -41,7 +41,7 @@ def measured_picture(counts: ArrayLike, *, intended: Truncation | None = None) -
     >>> chunks = Truncation.epochwise(4).reach(12)
     >>> picture = measured_picture(chunks, intended=Truncation.true(4))
     >>> print(re.search("<title>(.*)</title>", picture)[1])
-    12 steps: errors travel 1 to 4 steps. Intended 1 to 4: 12 squares are missing
+    12 steps: errors reach 1 to 4 steps. Intended 1 to 4: 12 squares are missing
     """
     table = numeric_array("counts", counts, min_ndim=2)
     whole = np.isfinite(table).all() and (table >= 0).all() and (table < 2**53).all()
@@ -73,7 +73,7 @@ def measured_picture(counts: ArrayLike, *, intended: Truncation | None = None) -
     travelled = [(_TOP + t * _CELL + 9, str(n)) for t, n in enumerate((shown > 0).sum(1)) if n]
     place = _LEFT + steps * _CELL + 8
     drawing.column(place, travelled, font_size="9", opacity=".7")
-    drawing.text(place, _TOP - 6, "travels", font_size="9", opacity=".7")
+    drawing.text(place, _TOP - 6, "reaches", font_size="9", opacity=".7")
     return str(drawing)
 
 
@@ -94,7 +94,7 @@ def _words(
     steps = f"{len(table)} step" + "s" * (len(table) != 1)
     if not len(travelled):
         return f"{steps}: no error was sent back", ""
-    headline = f"{steps}: errors travel {_span(int(travelled.min()), int(travelled.max()))}"
+    headline = f"{steps}: errors reach {_span(int(travelled.min()), int(travelled.max()))}"
     notes = []
     if table.max() > 1:
         notes.append(f"darker: counted up to {int(table.max())} times")

@@ -41,7 +41,7 @@ def one_picture(window: int, stride: int, *, steps: int = 16) -> str:
     >>> import re
     >>> from tbptt.picture import one_picture
     >>> print(re.search("<title>(.*)</title>", one_picture(window=6, stride=3))[1])
-    Windows of 6, stride 3. 5 of 16 errors travel the full 6 steps. 6 backward
+    Windows of 6, stride 3. 5 of 16 errors reach the full 6 steps. 6 backward
     passes, 33 backward steps (full backpropagation: 16)
     """
     window, stride = positive_int("window", window), positive_int("stride", stride)
@@ -70,7 +70,7 @@ def one_picture(window: int, stride: int, *, steps: int = 16) -> str:
         font_size="10",
     )
     drawing.text(_LEFT - 6, top, "step", text_anchor="end", font_size="10", opacity=".7")
-    drawing.text(_WIDTH, top, "travels", text_anchor="end", font_size="10", opacity=".7")
+    drawing.text(_WIDTH, top, "reaches", text_anchor="end", font_size="10", opacity=".7")
     _draw_errors(drawing, travelled, steps, cell, top + 12, window)
     foot = top + 12 + steps * _ROW + 10
     drawing.text(0, foot, headline, font_weight="700")
@@ -113,7 +113,7 @@ def _summary(
     backward = sum(stop - start for start, _, stop in passes)
     plural = "pass" if len(passes) == 1 else "passes"
     return (
-        f"{full} of {steps} errors travel{'s' if full == 1 else ''} the full {window} steps",
+        f"{full} of {steps} errors reach{'es' if full == 1 else ''} the full {window} steps",
         f"{len(passes)} backward {plural}, {backward} backward steps "
         f"(full backpropagation: {steps})",
     )

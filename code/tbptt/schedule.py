@@ -58,7 +58,7 @@ class Truncation:
         Interval between backward passes, in steps. Each pass owns the losses of the `k1` steps
         before it ends.
     k2 : int
-        Length of a backward pass, in steps: the furthest that an error travels, counting the
+        Length of a backward pass, in steps: the furthest that an error reaches, counting the
         step it arises at. ``1 <= k1 <= k2``.
 
     Raises
@@ -92,7 +92,7 @@ class Truncation:
 
     @classmethod
     def true(cls, k2: int) -> Truncation:
-        """Return true truncation, ``k1 = 1``: every error travels `k2` steps.
+        """Return true truncation, ``k1 = 1``: every error reaches `k2` steps.
 
         Examples
         --------
@@ -230,7 +230,7 @@ class Truncation:
         Returns
         -------
         ndarray of int, shape (k2,)
-            Entry `j` counts the errors that travel at least `j` steps back. The sum is the
+            Entry `j` counts the errors that reach at least `j` steps back. The sum is the
             number of terms in the gradient.
 
         Raises
@@ -243,7 +243,7 @@ class Truncation:
         >>> from tbptt import Truncation
         >>> Truncation.true(4).lag_counts(16)
         array([16, 15, 14, 13])
-        >>> Truncation.epochwise(4).lag_counts(16)  # a quarter of the errors travel as far
+        >>> Truncation.epochwise(4).lag_counts(16)  # a quarter of the errors reach as far
         array([16, 12,  8,  4])
         """
         length("k2", self.k2)  # an entry for each lag, whatever the steps

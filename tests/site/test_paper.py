@@ -173,7 +173,7 @@ def test_pictures_keep_their_words(printed):
         children = children if isinstance(children, list) else [children]
         waiting += [it for it in (child.get_object() for child in children) if hasattr(it, "get")]
     assert sum(len(text.split()) >= 5 for text in told) >= 10
-    assert any("errors travel the full 4 steps" in text for text in told)
+    assert any("errors reach the full 4 steps" in text for text in told)
 
 
 def test_links_stay_within_and_arrive(single, printed):

@@ -36,7 +36,7 @@ def reach_triangle(steps: int, k2: int, k1: int) -> str:
     >>> import re
     >>> from truncated_time.figures import reach_triangle
     >>> print(re.search("<title>(.*)</title>", reach_triangle(steps=16, k2=6, k1=3))[1])
-    16 steps, k2 = 6, k1 = 3. 5 of 16 errors travel the full 6 steps;
+    16 steps, k2 = 6, k1 = 3. 5 of 16 errors reach the full 6 steps;
     Semi-epochwise: 4.5 steps on average.
     """
     steps, k1, k2 = positive_int("steps", steps), positive_int("k1", k1), positive_int("k2", k2)
@@ -65,8 +65,8 @@ def style_of(truncation: Truncation) -> str:
 def _summary(steps: int, truncation: Truncation) -> tuple[str, str]:
     counts = truncation.lag_counts(steps)
     full, k2 = int(counts[-1]), truncation.k2
-    travel = "travels" if full == 1 else "travel"
-    headline = f"{full} of {steps} errors {travel} the full {k2} step{'s'[: k2 > 1]}"
+    reach = "reaches" if full == 1 else "reach"
+    headline = f"{full} of {steps} errors {reach} the full {k2} step{'s'[: k2 > 1]}"
     share = number(counts.sum() / steps)
     style = style_of(truncation).capitalize()
     return headline, f"{style}: {share} steps on average"

@@ -556,7 +556,7 @@ def test_chunks_where_true_truncation_was_meant_are_drawn_beside_it():
     with watch(cell) as seen:
         chunks_of_a_cell(cell, series(steps=12), 4)
     title = seen.picture(intended=Truncation.true(4)).split("</title>")[0]
-    assert title.endswith("errors travel 1 to 4 steps. Intended 1 to 4: 12 squares are missing")
+    assert title.endswith("errors reach 1 to 4 steps. Intended 1 to 4: 12 squares are missing")
     assert "as it is" in seen.picture(intended=Truncation.epochwise(4))
 
 

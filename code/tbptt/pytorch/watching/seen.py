@@ -83,7 +83,7 @@ class Seen:
     >>> picture = seen.picture(intended=seen.truncation)  # an SVG
     >>> print(seen)
     GRUCell: 12 steps in 12 calls, 3 backward passes.
-    Errors travel 1 to 4 steps, 2.5 on average: epochwise truncation, Truncation(k1=4, k2=4).
+    Errors reach 1 to 4 steps, 2.5 on average: epochwise truncation, Truncation(k1=4, k2=4).
     State: carried at 2 of 2 borders.
     Nothing unusual was seen.
     """
@@ -235,7 +235,7 @@ class Seen:
             far = f"{low} to {high} steps, {travelled.mean():.1f} on average" if low < high else (
                 f"{high} step{'s' * (high != 1)}"
             )  # fmt: skip
-            lines.append(f"Errors travel {far}: {named(self.truncation)}.")
+            lines.append(f"Errors reach {far}: {named(self.truncation)}.")
         borders = [border for border in self.borders[1:] if not border.linked]
         if borders:
             whole = sum(set(border.rows) == {"carried"} for border in borders)

@@ -58,7 +58,7 @@ def watch(
     ...         outputs.sum().backward()
     >>> print(seen)
     LSTM: 20 steps in 4 calls, 4 backward passes.
-    Errors travel 1 to 5 steps, 3.0 on average: epochwise truncation, Truncation(k1=5, k2=5).
+    Errors reach 1 to 5 steps, 3.0 on average: epochwise truncation, Truncation(k1=5, k2=5).
     State: carried at 0 of 3 borders.
     ! Every chunk begins from zeros though its data go on where the last chunk ended (3 borders):
     what happened before a chunk is lost to it. Carry the state: keep what the last call returned,
