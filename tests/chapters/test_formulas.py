@@ -294,6 +294,7 @@ SHOWN = {
     ("bptt", r"\begin{aligned} h_t &= \tanh(W x_t + U h_{t-1} + b), \\ J_t &= \frac{\partial "
      r"h_t}{\partial h_{t-1}} = \operatorname{diag}(1 - h_t^2)\, U . \end{aligned}"): PRIMER,
     ("bptt", "a_5 = e_5"): PRIMER,
+    ("bptt", r"\operatorname{diag}(1 - h_s^2)\, U"): PRIMER,
     ("bptt", r"a_{s-1} = a_s J_s , \qquad a_s = e_5 J_5 J_4 \cdots J_{s+1} ."): PRIMER,
     ("bptt", r"\ell_s = a_s^{\top} \odot (1 - h_s^2)"): PRIMER,
     ("bptt", r"\frac{\partial L}{\partial U} = \sum_{s=1}^{5} \ell_s\, h_{s-1}^{\top}, \qquad "

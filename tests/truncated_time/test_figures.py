@@ -69,8 +69,8 @@ def test_one_picture_draws_every_reach(window, stride):
     passes = Truncation(stride, window).passes(16)
     backward = sum(one.stop - one.start for one in passes)
     assert re.match(
-        rf"Windows of {window}, stride {stride}\. {full} of 16 errors reach(?:es)? the full {window} "
-        rf"steps\. {len(passes)} backward pass(es)?, {backward} backward steps",
+        rf"Windows of {window}, stride {stride}\. {full} of 16 errors reach(?:es)? the full "
+        rf"{window} steps\. {len(passes)} backward pass(es)?, {backward} backward steps",
         title(svg),
     )
 

@@ -1,4 +1,4 @@
-"""What truncation costs: a recipe held against the oracle."""
+"""What truncation costs: a recipe held against the oracle, passes walked and counted."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tbptt.schedule import Truncation
-from truncated_time.exercises._form import AnswerError, function, require
+from truncated_time.exercises._form import AnswerError, function, numbers, require
 
 
 def _bug(answer: Any) -> None:
@@ -55,6 +55,49 @@ def _bug(answer: Any) -> None:
     )
 
 
+def _walked(k1: int, k2: int, steps: int) -> int:
+    """Walk every pass of a stream back, and count the steps."""
+    taken, end = 0, 0
+    while end < steps:
+        end = min(end + k1, steps)
+        taken += end - max(0, end - k2)
+    return taken
+
+
+def _work(answer: Any) -> None:
+    often, rarely, chain = numbers(answer, ("work for k1 = 1", "for k1 = 10", "longest chain"))
+    require(
+        (often, rarely) != (20 * 1000, 20 * 100),
+        "The first passes are shorter than 20 steps: the stream begins there.",
+    )
+    require(often == _walked(1, 20, 1000), "k1 = 1: one pass for every step, of 20 at most.")
+    require(rarely == _walked(10, 20, 1000), "k1 = 10: one pass for every tenth step.")
+    require(chain != often, "The chain: all errors move back together, one lag at a time.")
+    require(chain != 20, "The chain: from the first of 20 lags to the last, how many products?")
+    require(chain == 19, "The chain: how many lags has the furthest error to go back?")
+
+
+def _again(answer: Any) -> None:
+    """Run windows over a stream, and count for each step how many of them hold it."""
+    given = numbers(answer, ("times for k1 = 5", "for k1 = 20"))
+
+    def times(k1: int, k2: int) -> int:
+        return sum(max(0, end - k2) <= 500 < end for end in range(k1, 1001, k1))
+
+    require(
+        given[1] != times(20, 20) + 1,
+        "k1 = k2: a window that was just run need not be run again for its pass.",
+    )
+    require(given[1] == times(20, 20), "k1 = k2: which steps does the next window share with this?")
+    require(given[0] != 20, "k1 = 5: a window is run every 5 steps, not at each.")
+    require(
+        given[0] != times(5, 20) - 1, "k1 = 5: count the first run, too; it is one of the windows."
+    )
+    require(given[0] == times(5, 20), "k1 = 5: how many windows of 20 hold one step?")
+
+
 CHECKS = {
     "bug": _bug,
+    "work": _work,
+    "again": _again,
 }

@@ -1,4 +1,4 @@
-"""Windows of a real series: leaks by counting steps."""
+"""Windows of a real series: leaks by counting steps, windows by laying them down."""
 
 from __future__ import annotations
 
@@ -39,6 +39,53 @@ def _count(answer: Any) -> None:
     )
 
 
+def _gap(answer: Any) -> None:
+    """Move the last training pair away, sample by sample, until it shares no hour."""
+    (gap,) = numbers(answer, ("samples",))
+    window, horizon, stride = 24, 6, 2
+    first = 1000  # hour at which the first test pair begins
+    test = set(range(first, first + window + horizon))
+    right = 0
+    while test & set(range(begin := first - stride * (right + 1), begin + window + horizon)):
+        right += 1
+    require(gap == int(gap) and gap >= 0, "A gap is a number of samples: 0, 1, 2, ...")
+    require(
+        gap not in (window + horizon - 1, window + horizon),
+        "Those are hours. `gap` counts samples, and one begins every 2 hours.",
+    )
+    require(
+        gap not in ((window - 1) // stride, window // stride),
+        "The training pair has a horizon as well: its future must not lie in the test either.",
+    )
+    require(gap >= right, "With that gap, the last training pair still shares an hour.")
+    require(gap == right, "That is enough, and so is a smaller gap: which is the first?")
+
+
+def _recordings(answer: Any) -> None:
+    """Lay window after window down, as long as its targets have rows."""
+    given = numbers(answer, ("windows of 100 rows", "of 37", "of 12"))
+
+    def laid(rows: int, needed: int) -> int:
+        return sum(begin + needed <= rows for begin in range(0, rows, 5))
+
+    lengths = 100, 37, 12
+    require(
+        list(given) != [laid(rows, 12) for rows in lengths],
+        "The inputs of those windows have rows; their last targets do not all.",
+    )
+    require(
+        list(given) != [laid(rows, 24) for rows in lengths],
+        "Targets overlap the window: its last one lies 3 rows after its last step.",
+    )
+    require(given[2] == laid(12, 15), "The recording of 12 rows: where would the targets lie?")
+    require(
+        list(given) == [laid(rows, 15) for rows in lengths],
+        "A window and its targets need 15 rows; the next one begins 5 rows later.",
+    )
+
+
 CHECKS = {
     "count": _count,
+    "gap": _gap,
+    "recordings": _recordings,
 }

@@ -1,4 +1,4 @@
-"""Truncation on real text: updates counted chunk by chunk."""
+"""Truncation on real text: updates counted chunk by chunk, gains taken apart."""
 
 from __future__ import annotations
 
@@ -32,6 +32,45 @@ def _updates(answer: Any) -> None:
     require(rarely == chunks(20), "Chunks of 20: one update for each, whatever the reach.")
 
 
+def _share(answer: Any) -> None:
+    """Go from one loss to the next; each step changes one thing."""
+    updates, reach = numbers(answer, ("fewer updates", "reach"))
+    chunked, accumulated, true = 5.10, 5.02, 4.98
+    whole = chunked - true
+    require(
+        abs(updates - (chunked - accumulated)) > 5e-3,
+        "That is a number of nats. Which share is it of the whole gain?",
+    )
+    require(
+        abs(updates - (accumulated - true) / whole) > 5e-3,
+        "The other way round: accumulating leaves the reach as it is.",
+    )
+    require(
+        abs(updates - (chunked - accumulated) / whole) < 5e-3,
+        "Fewer updates: from which row to which does nothing else change?",
+    )
+    require(abs(updates + reach - 1) < 1e-2, "The two shares make up the whole gain.")
+
+
+def _fair(answer: Any) -> None:
+    """Ask of each pair how often its sides update, or whether each had its best rate."""
+    require(
+        isinstance(answer, set | frozenset | list | tuple)
+        and all(isinstance(letter, str) and letter in "ABCD" for letter in answer),
+        'Give the letters of those that are fair, as in {"A", "D"}.',
+    )
+    best_rates, steps_between_updates = {"B"}, {"A": (20, 5), "C": (20, 20), "D": (20, 40)}
+    same = {name for name, (one, other) in steps_between_updates.items() if one == other}
+    given = set(answer)
+    for name in sorted(given - same - best_rates):
+        one, other = steps_between_updates[name]
+        require(False, f"{name}: one side updates every {one} steps, the other every {other}.")
+    require("B" in given, "Different numbers of updates are fair if each side has its best rate.")
+    require("C" in given, "One pair updates equally often, at the same rate.")
+
+
 CHECKS = {
     "updates": _updates,
+    "share": _share,
+    "fair": _fair,
 }
