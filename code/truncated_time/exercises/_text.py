@@ -56,7 +56,7 @@ def _fair(answer: Any) -> None:
     """Ask of each pair how often its sides update, or whether each had its best rate."""
     require(
         isinstance(answer, set | frozenset | list | tuple)
-        and all(isinstance(letter, str) and letter in "ABCD" for letter in answer),
+        and all(isinstance(letter, str) and letter in set("ABCD") for letter in answer),
         'Give the letters of those that are fair, as in {"A", "D"}.',
     )
     best_rates, steps_between_updates = {"B"}, {"A": (20, 5), "C": (20, 20), "D": (20, 40)}
