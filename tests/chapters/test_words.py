@@ -46,6 +46,9 @@ STATED = {
     "bptt": {
         "except that in half of the sequences the first one is a 1": half_positive,
         "Time grows by a factor of more than four": lambda said: said["far_longer"],
+        "The other four stay at a half": lambda said: (
+            sum(row[:4] == [0.5] * 4 for row in said["every_step"]) == 4
+        ),
         "the sixteenth chunk took more than twice as long as the first": lambda said: said[
             "kept_longer"
         ],
@@ -118,6 +121,8 @@ STATED = {
         ),
     },
     "text": {
+        "makes four times as many updates in an epoch": lambda _: 20 / 5 == 4,
+        "and so makes four updates where the other makes one": lambda _: 20 / 5 == 4,
         "ahead or behind in the same nine places": lambda said: (
             [np.sign(gains).tolist() for gains in said["text_published_gains"][1:]]
             == [np.sign(said[f"text_gain_{rate}"]).tolist() for rate in ("middle", "slow")]
