@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from html import escape
-from typing import Any
+from typing import Any, NamedTuple
 
 from bs4 import BeautifulSoup
 from docutils import nodes
@@ -17,6 +17,12 @@ from myst_nb.sphinx_ import NbMetadataCollector
 from sphinx.environment import BuildEnvironment
 
 _VIEW = "application/vnd.jupyter.widget-view+json"
+
+
+class _Slider(NamedTuple):
+    label: str
+    value: str
+    share: float  # of its way, from 0 to 1
 
 
 def present(doctree: nodes.document) -> bool:
@@ -47,9 +53,10 @@ def add(doctree: nodes.document, states: dict[str, dict[str, Any]]) -> None:
         model = _model(raw, states)
         sliders, frame = _first(states[model]["state"], states)
         rows = "".join(
-            f'<span>{escape(label)}</span><span class="explorer-rail"></span>'
-            f"<span>{escape(value)}</span>"
-            for label, value in sliders
+            f"<span>{escape(slider.label)}</span>"
+            f'<span class="explorer-rail" style="--at: {slider.share:.0%}"></span>'
+            f"<span>{escape(slider.value)}</span>"
+            for slider in sliders
         )
         view = json.dumps({"version_major": 2, "version_minor": 0, "model_id": model})
         raw[:] = [
@@ -75,7 +82,7 @@ def on_paper(raw: nodes.raw, states: dict[str, dict[str, Any]], where: str) -> N
         HTML that names the published page.
     """
     sliders, frame = _first(states[_model(raw, states)]["state"], states)
-    stand = ", ".join(f"{escape(label)} = {escape(value)}" for label, value in sliders)
+    stand = ", ".join(f"{escape(slider.label)} = {escape(slider.value)}" for slider in sliders)
     raw[:] = [
         nodes.Text(
             f'<figure class="explorer">{frame}'
@@ -92,16 +99,16 @@ def _model(raw: nodes.raw, states: dict[str, dict[str, Any]]) -> str:
     return model
 
 
-def _first(
-    state: dict[str, Any], states: dict[str, dict[str, Any]]
-) -> tuple[list[tuple[str, str]], str]:
-    """Return the sliders, as label and value, and the frame that a box shows at first."""
-    sliders: list[tuple[str, str]] = []
+def _first(state: dict[str, Any], states: dict[str, dict[str, Any]]) -> tuple[list[_Slider], str]:
+    """Return the sliders as they stand, and the frame that a box shows at first."""
+    sliders: list[_Slider] = []
     frame = ""
     for child in state["children"]:
         inner = states[child.removeprefix("IPY_MODEL_")]["state"]
         if inner["_model_name"] == "SelectionSliderModel":
-            sliders.append((inner["description"], inner["_options_labels"][inner["index"]]))
+            options, index = inner["_options_labels"], inner["index"]
+            share = index / max(len(options) - 1, 1)
+            sliders.append(_Slider(inner["description"], options[index], share))
             continue
         while inner["_model_name"] == "StackModel":
             chosen = inner["children"][inner["selected_index"]]

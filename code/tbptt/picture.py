@@ -8,7 +8,7 @@ from tbptt.schedule import BackwardPass, Truncation
 
 # Whole numbers throughout: coordinates are most of a frame's bytes.
 _WIDTH, _LEFT, _RIGHT = 360.0, 34.0, 54.0
-_LANES_TOP, _LANES_HEIGHT, _ROW = 24.0, 64.0, 14.0
+_LANES_TOP, _LANES_HEIGHT, _ROW = 36.0, 44.0, 14.0
 _SHADES = 5
 MOST_STEPS = 1000
 
@@ -56,10 +56,10 @@ def one_picture(window: int, stride: int, *, steps: int = 16) -> str:
     headline, detail = _summary(window, stride, steps, travelled, passes)
     drawing = Drawing(
         _WIDTH,
-        _LANES_TOP + _LANES_HEIGHT + 26 + steps * _ROW + 42,
+        _LANES_TOP + _LANES_HEIGHT + 26 + steps * _ROW,
         f"Windows of {window}, stride {stride}. {headline}. {detail}",
     )
-    drawing.text(0, 14, f"windows of {window}, stride {stride}", font_weight="700")
+    drawing.heading(headline, detail)
     cell = (_WIDTH - _LEFT - _RIGHT) / steps
     _draw_windows(drawing, passes, cell)
     top = _LANES_TOP + _LANES_HEIGHT + 12
@@ -72,9 +72,6 @@ def one_picture(window: int, stride: int, *, steps: int = 16) -> str:
     drawing.text(_LEFT - 6, top, "step", text_anchor="end", font_size="10", opacity=".7")
     drawing.text(_WIDTH, top, "reaches", text_anchor="end", font_size="10", opacity=".7")
     _draw_errors(drawing, travelled, steps, cell, top + 12, window)
-    foot = top + 12 + steps * _ROW + 10
-    drawing.text(0, foot, headline, font_weight="700")
-    drawing.text(0, foot + 15, detail, font_size="10", opacity=".8")
     return str(drawing)
 
 
