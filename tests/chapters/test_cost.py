@@ -92,7 +92,7 @@ def test_no_error_travels_fewer_than_eleven_steps():
 def test_recipes_are_wrong_and_the_engine_is_not(said):
     assert said["copied"] > 1
     assert min(said["chunks"], said["split"]) > 0.1
-    assert max(said["mended"], said["engine"]) < 1e-12
+    assert max(said["cured"], said["engine"]) < 1e-12
 
 
 def test_the_stream_learns(said):

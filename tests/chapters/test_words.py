@@ -123,7 +123,7 @@ STATED = {
     "text": {
         "makes four times as many updates in an epoch": lambda _: 20 / 5 == 4,
         "and so makes four updates where the other makes one": lambda _: 20 / 5 == 4,
-        "ahead or behind in the same nine places": lambda said: (
+        "wins or loses in the same nine places": lambda said: (
             [np.sign(gains).tolist() for gains in said["text_published_gains"][1:]]
             == [np.sign(said[f"text_gain_{rate}"]).tolist() for rate in ("middle", "slow")]
             and min(said["text_published_gains"][0]) > 0 < said["text_gain_low"]

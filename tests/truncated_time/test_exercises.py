@@ -298,7 +298,7 @@ WRONG = [
     ("lane-order", (LANES, [0]), "stranger's state"),
     ("lane-order", (LANES, [3]), "epoch before"),
     ("lane-order", (LANES, [1, 4]), "Count from 0"),
-    ("lane-order", (LANES, range(6)), "in the midst"),
+    ("lane-order", (LANES, range(6)), "in the middle"),
     ("lane-order", (LANES[:5], [0]), "Six batches"),
     ("lane-order", LANES, "two things"),
     ("unequal", {"every": 2}, "one length for all"),

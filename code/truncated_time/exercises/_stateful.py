@@ -49,7 +49,7 @@ def _lane_order(answer: Any) -> None:
         "with a stranger's state.",
     )
     require(
-        before <= begins, "You reset in the midst of a sequence, and it forgets its first part."
+        before <= begins, "You reset in the middle of a sequence, and it forgets its first part."
     )
     require(0 in before, "Batch 0 begins sequences as well: what did the epoch before leave?")
 

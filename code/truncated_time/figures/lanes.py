@@ -129,7 +129,7 @@ def batch_lanes(order: str, batch: int, windows: int) -> str:
 
 def _when_to_reset(begins: NDArray[np.bool_], right: bool, windows: int) -> str:
     if (begins.any(axis=1) & ~begins.all(axis=1)).any():
-        return "sequences begin in the midst of a batch: no one moment to reset"
+        return "sequences begin in the middle of a batch: no one moment to reset"
     if not right:
         return "a row's windows do not follow one another"
     return f"reset every row before every {windows} batches" if windows > 1 else "reset every time"

@@ -1,0 +1,44 @@
+"""Words that readers had to read twice, and what is written in their place."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from prose import prose
+
+ROOT = Path(__file__).parents[2]
+INSTEAD = {
+    r"behind": 'after, past; "worse" of a result',
+    r"anew": "again",
+    r"midst": "in the middle of",
+    r"in silence": "silently",
+    r"owed": "because of",
+    r"mended": "fixed, cured",
+    r"seldom": "rarely",
+    r"whoever": "if you",
+    r"mind that": "remember that",
+    r"of above": "from above",
+    r"besides?": "next to, compared with, as well as",
+    r"ten times (longer|more) neither": "not even after ten times as many",
+    r"nobody (checks|resets|sets|clears)": "nothing does",
+    r"than (it|that|what|which)? ?is good for you": "too much",
+    r"in the same moment": "at the same moment",
+}
+PAGES = sorted((ROOT / "chapters").rglob("*.md"))
+OTHER = [ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+
+
+def words(path: Path) -> str:
+    """Return a page's words, without code."""
+    if path.parent.name == "chapters":
+        return prose(path.stem)
+    return re.sub(r"^```.*?^```$|`[^`]*`", "", path.read_text("utf-8"), flags=re.S | re.M)
+
+
+@pytest.mark.parametrize("path", [*PAGES, *OTHER], ids=lambda path: path.stem)
+def test_a_page_is_plain_english(path):
+    text = words(path)
+    for pattern, instead in INSTEAD.items():
+        found = re.search(rf".{{0,30}}\b{pattern}\b.{{0,30}}", text, re.I)
+        assert not found, f"...{found[0]}...: write {instead}"
