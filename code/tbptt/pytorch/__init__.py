@@ -6,7 +6,8 @@ except ImportError as error:
     raise ImportError("tbptt.pytorch needs PyTorch: pip install 'tbptt[torch]'") from error
 
 from tbptt._blocks import Block
-from tbptt.pytorch.diagnosis import Diagnosis, diagnose
+from tbptt._diagnosis import Diagnosis
+from tbptt.pytorch.diagnosis import diagnose
 from tbptt.pytorch.engine import backward
 from tbptt.pytorch.layers import StackedCell, as_cell, join_state, split_state
 from tbptt.pytorch.readout import chunked_loss

@@ -39,23 +39,6 @@ def scalar_loss(loss: Any) -> Tensor:
     return loss
 
 
-def check_run(parts: Sequence[Tensor]) -> None:
-    """Check the states that a cell has made: a loss may look at others than those that overflow.
-
-    Raises
-    ------
-    ValueError
-        If, in an eager call, NaN or infinity is among them.
-    """
-    if tf.executing_eagerly() and not all(
-        tf.reduce_all(tf.math.is_finite(part)) for part in parts
-    ):
-        raise ValueError(
-            "The cell made a state with NaN or infinity in it; no gradient was given. Look for a "
-            "learning rate that is too high, or for weights that are not finite."
-        )
-
-
 def check_returned(output: Any, after: Sequence[Any], x: Tensor, used: Parts) -> None:
     """Check what a cell returned, given the input and the state it was given.
 

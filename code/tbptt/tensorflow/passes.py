@@ -88,13 +88,20 @@ def run_and_send_back(
     x = tf.convert_to_tensor(inputs)
     given = (x, state, *flags)
     graphs = compiled(cell, x, state)
-    outputs, after, last, *finite = graphs.forward(*given, output)
+    outputs, after, last, finite = graphs.forward(*given, output)
     # Constants, also for a tape of the caller's own around this call.
     outputs, after, last = tf.nest.map_structure(tf.stop_gradient, (outputs, after, last))
     if tf.executing_eagerly():
-        for name, fine in zip(("inputs", "state"), finite, strict=True):
+        *given_finite, made_finite = finite
+        for name, fine in zip(("inputs", "state"), given_finite, strict=True):
             if not fine:
                 raise ValueError(f"{name} must be finite, but NaN or infinity is among the values.")
+        if not made_finite:
+            raise ValueError(
+                "The cell made an output or a state with NaN or infinity in it; no gradient was "
+                "given. Look for a learning rate that is too high, or for weights that are not "
+                "finite."
+            )
 
     sources = [bare(variable) for variable in variables]
     # What the loss itself makes of its outputs and of the variables it uses: the errors, and the

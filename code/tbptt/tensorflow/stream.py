@@ -16,7 +16,6 @@ import tensorflow as tf
 from tbptt._blocks import Block, check_block_shape, check_blocks, next_block
 from tbptt._calling import called
 from tbptt.schedule import Truncation
-from tbptt.tensorflow.answers import check_run
 from tbptt.tensorflow.checks import (
     Parts,
     Tensor,
@@ -84,9 +83,8 @@ def online(
     ------
     TypeError, ValueError
         If a block is longer than `k1`, follows a shorter one, or does not fit the state or the
-        blocks before; or as :func:`tbptt.tensorflow.gradients`; in an eager call also if the cell
-        makes a state with NaN or infinity in it. The variables of the cell and those listed are as
-        they were before the block then.
+        blocks before; or as :func:`tbptt.tensorflow.gradients`. The variables of the cell and those
+        listed are as they were before the block then.
 
     References
     ----------
@@ -142,7 +140,6 @@ def _passes(
                 tf.nest.pack_sequence_as(like, states), Truncation.epochwise(int(window.inputs.shape[0])),
                 variables, window.flags, output=first,
             )  # fmt: skip
-            check_run([part[-steps:] for part in (result.outputs, *after)])
         if output is None:
             # How wide it is shows now.
             window = window._replace(first=(tf.zeros_like(result.outputs[0]), *states))
