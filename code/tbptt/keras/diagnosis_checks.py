@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tbptt import _states
 from tbptt._checks import index_array, numeric_array, shown
 from tbptt._diagnosis import check_labels, check_logits
-from tbptt.keras.state import snapshot
+from tbptt.keras.state import part_of, snapshot
 
 Parts = list[NDArray[Any]]
 # Rounding of numbers of 16 bits.
@@ -133,10 +133,8 @@ def checked_state(name: str, state: Any, labels: NDArray[Any]) -> Parts:
     """
     parts = []
     for place, part in enumerate(_states.flatten(state)):
-        # bfloat16, as a snapshot may have it, is of none of NumPy's kinds of number.
-        half = isinstance(part, np.ndarray) and part.dtype.name == "bfloat16"
         of = f"{name}[{place}]" if isinstance(state, tuple | list) else name
-        array = part if half else numeric_array(of, part, min_ndim=2, missing="refuse")
+        array = part_of(of, part, missing="refuse")
         if len(array) != len(labels):
             raise ValueError(
                 f"{of} must be ({len(labels)}, ...), a row for each label, got shape {array.shape}."
@@ -210,8 +208,8 @@ def log_probabilities(
     )
     if not from_logits and not probable:
         raise ValueError(
-            "The model's answers are no probabilities, "
-            f"{scores.min():.3g} to {scores.max():.3g}: pass from_logits=True, or give it a softmax."
+            f"The model's answers are no probabilities, {scores.min():.3g} to {scores.max():.3g}: "
+            "pass from_logits=True, or give it a softmax."
         )
     if from_logits and probable and not single:
         raise ValueError(
@@ -224,4 +222,4 @@ def log_probabilities(
         return np.asarray(shifted - np.log(np.exp(shifted).sum(1, keepdims=True)))
     both = np.concatenate([1 - scores, scores], 1) if single else scores / scores.sum(1)[:, None]
     least = keras.config.epsilon()
-    return np.log(np.clip(both, least, 1 - least))
+    return np.asarray(np.log(np.clip(both, least, 1 - least)))

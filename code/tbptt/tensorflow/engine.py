@@ -99,8 +99,7 @@ def gradients(
         If shapes do not fit, the cell has dropout, the loss is not a scalar, or no gradient reaches
         any of `variables`; in an eager call also if `inputs` at a step that a row has, `state`,
         what the cell makes of them or the loss are NaN or infinite, or the cell does not repeat
-        itself. The variables of the cell
-        and those listed are as they were then.
+        itself. The variables of the cell and those listed are as they were then.
 
     References
     ----------

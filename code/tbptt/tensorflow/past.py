@@ -49,19 +49,11 @@ class Past:
         if not old:
             return block
         last = tf.range(kept - old, kept)
-        both = tf.gather(inputs, last), block.inputs
-        return Window(
-            tf.concat(both, 0),
-            RowFlags(
-                *(
-                    _joined(*pair, both, missing=missing)
-                    for *pair, missing in zip(
-                        flags.at(last), block.flags, (False, True), strict=True
-                    )
-                )
-            ),
-            tuple(part[-old] for part in before),
-        )
+        both, earlier = (tf.gather(inputs, last), block.inputs), flags.at(last)
+        resets = _joined(earlier.resets, block.flags.resets, both, missing=False)
+        mask = _joined(earlier.mask, block.flags.mask, both, missing=True)
+        first = tuple(part[-old] for part in before)
+        return Window(tf.concat(both, 0), RowFlags(resets, mask), first)
 
     def keep(self, window: Window, outputs: Tensor, after: Parts) -> None:
         """Remember what the next window may need, and let go of the rest.

@@ -133,12 +133,13 @@ def _passes(
         flags = RowFlags(block.resets, block.mask)
         now = Window(tf.convert_to_tensor(block.inputs), flags, (output, *parts))
         window = past.window(now)
+        one_pass = Truncation.epochwise(int(window.inputs.shape[0]))
         with all_or_nothing([*cell.variables, *variables]):
             first, *states = window.first
             result, after = run_and_send_back(
                 cell, partial(_loss_of, loss_fn, block.targets, steps), window.inputs,
-                tf.nest.pack_sequence_as(like, states), Truncation.epochwise(int(window.inputs.shape[0])),
-                variables, window.flags, output=first,
+                tf.nest.pack_sequence_as(like, states), one_pass, variables, window.flags,
+                output=first,
             )  # fmt: skip
         if output is None:
             # How wide it is shows now.
