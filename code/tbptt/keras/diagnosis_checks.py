@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from tbptt import _states
 from tbptt._checks import index_array, numeric_array, shown
 from tbptt._diagnosis import check_labels, check_logits
-from tbptt.keras.state import part_of, snapshot
+from tbptt.keras.backends import check_carries
+from tbptt.keras.state import part_of, snapshot, stateful_layers
 
 Parts = list[NDArray[Any]]
 # Rounding of numbers of 16 bits.
@@ -85,7 +86,8 @@ def states_of_model(
     Raises
     ------
     TypeError, ValueError
-        If one is not like what the model carries, or that is zero and was asked for.
+        If one is not like what the model carries, or that is zero and was asked for, because it
+        was reset or Keras's backend keeps none.
     """
     now = snapshot(model)
     if len(now[0]) != len(labels):
@@ -94,6 +96,7 @@ def states_of_model(
             "the rows of one batch, as they were trained."
         )
     if carried is None and not any(part.any() for part in now):
+        check_carries(stateful_layers(model), in_fit=True)
         raise ValueError(
             "carried is left out, and the model's state is zero: it was reset after training. Call "
             "before the reset, or pass carried=snapshot(model), taken before it."
