@@ -155,6 +155,7 @@ def test_bad_input(changed, error, words):
         diagnose(**good | changed)
 
 
+@pytest.mark.carries
 def test_a_state_that_was_reset_is_no_state_that_training_left():
     with pytest.raises(ValueError, match="it was reset after training"):
         diagnose(network("state"), NOTHING, LABELS, train_loss=0.5)
