@@ -21,7 +21,8 @@ class Window(NamedTuple):
     flags : RowFlags
         Their resets and mask.
     first : tuple of Tensor, each (batch, hidden)
-        Output and state before the first of them.
+        Output and state before the first of them; of a stream's first block there is no output,
+        None.
     """
 
     inputs: Tensor
@@ -34,6 +35,7 @@ class Past:
 
     def __init__(self, steps: int) -> None:
         self._steps = steps
+        # With what is before each step in the place of what is before the first.
         self._kept: Window | None = None
 
     def window(self, block: Window) -> Window:
