@@ -21,6 +21,7 @@ from tbptt.pytorch import backward, online
 from tbptt.pytorch.forward_mode import RTRL, accumulate
 from tbptt.pytorch.random_lengths import reweighted
 from tbptt.tensorflow import gradients
+from tbptt.tensorflow import online as keras_online
 from wrapped import Own
 
 
@@ -236,7 +237,34 @@ def keras_cell(name: str, dtype: str) -> Any:
     return cell
 
 
-def by_tensorflow(problem: Problem, decorate=lambda call: call) -> Result:
+class KerasProblem(NamedTuple):
+    """A problem in TensorFlow's terms."""
+
+    cell: Any
+    asked: list[tuple[str, Any]]  # weights by our names, as far as gradients are wanted of them
+    recurrent: Any
+
+    def loss_of(self, problem: Problem, outputs: Any, errors: Any) -> Any:
+        loss = tf.reduce_sum(errors * (outputs + outputs**2 / 2))
+        # A share of each step, so that it is the same in blocks.
+        share = errors.shape[0] / len(problem.inputs)
+        return loss + tf.reduce_sum(self.recurrent) / 2 * share if problem.shares else loss
+
+    def weights(self, problem: Problem, grads: list[Any]) -> dict[str, np.ndarray | None]:
+        weights: dict[str, np.ndarray | None] = dict.fromkeys(NAMES)
+        for (name, _), grad in zip(self.asked, map(np.asarray, grads), strict=True):
+            if name == "bias":
+                pair = grad if problem.cell == "gru" else (grad, None)
+                weights |= {
+                    key: None if one is None else from_keras(problem, one)
+                    for key, one in zip(NAMES[2:], pair, strict=True)
+                }
+            else:
+                weights[name] = from_keras(problem, grad)
+        return weights
+
+
+def in_keras(problem: Problem) -> KerasProblem:
     cell = keras_cell(problem.cell, problem.inputs.dtype.name)
     kernel, recurrent, bias = cell.trainable_variables
     kernel.assign(to_keras(problem, "weight_ih"))
@@ -245,30 +273,42 @@ def by_tensorflow(problem: Problem, decorate=lambda call: call) -> Result:
     bias.assign(np.stack(biases) if problem.cell == "gru" else biases[0])
     asked = [("weight_ih", kernel), ("weight_hh", recurrent), ("bias", bias)]
     asked = [(name, variable) for name, variable in asked if name not in problem.frozen]
-    errors = tf.constant(problem.errors)
+    return KerasProblem(cell, asked, recurrent)
 
-    def loss_fn(outputs):
-        loss = tf.reduce_sum(errors * (outputs + outputs**2 / 2))
-        return loss + tf.reduce_sum(recurrent) / 2 if problem.shares else loss
+
+def by_tensorflow(problem: Problem, decorate=lambda call: call) -> Result:
+    ours, errors = in_keras(problem), tf.constant(problem.errors)
 
     def call(x, state, flags):
-        variables = [*(variable for _, variable in asked), x]
-        return gradients(cell, loss_fn, x, state, problem.truncation, variables, **flags)
+        variables = [*(variable for _, variable in ours.asked), x]
+        loss_fn = lambda outputs: ours.loss_of(problem, outputs, errors)  # noqa: E731
+        return gradients(ours.cell, loss_fn, x, state, problem.truncation, variables, **flags)
 
     x, state = tf.constant(problem.inputs), bare(tuple(map(tf.constant, problem.state)))
-    _, found, outputs, last = decorate(call)(x, state, problem.flags(tf.constant))
-    *of_weights, of_inputs = map(np.asarray, found)
-    weights: dict[str, np.ndarray | None] = dict.fromkeys(NAMES)
-    for (name, _), grad in zip(asked, of_weights, strict=True):
-        if name == "bias":
-            pair = grad if problem.cell == "gru" else (grad, None)
-            weights |= {
-                key: None if one is None else from_keras(problem, one)
-                for key, one in zip(NAMES[2:], pair, strict=True)
-            }
-        else:
-            weights[name] = from_keras(problem, grad)
-    return Result(weights, of_inputs, np.asarray(outputs), arrays(last))
+    _, grads, outputs, last = decorate(call)(x, state, problem.flags(tf.constant))
+    *of_weights, of_inputs = grads
+    weights = ours.weights(problem, of_weights)
+    return Result(weights, np.asarray(of_inputs), np.asarray(outputs), arrays(last))
+
+
+def by_tensorflow_stream(problem: Problem, decorate=lambda call: call) -> Result:
+    ours, k1 = in_keras(problem), problem.truncation.k1
+    arrays_of = problem.inputs, problem.errors, problem.resets, problem.mask
+
+    def call(state, *parts):
+        cut = ([None if part is None else part[i : i + k1] for part in parts]
+               for i in range(0, len(problem.inputs), k1))  # fmt: skip
+        passes = keras_online(
+            ours.cell, lambda outputs, errors: ours.loss_of(problem, outputs, errors), cut, state,
+            problem.truncation, [variable for _, variable in ours.asked],
+        )  # fmt: skip
+        _, grads, outputs, states = zip(*passes, strict=True)
+        sums = [tf.add_n(list(of_one)) for of_one in zip(*grads, strict=True)]
+        return sums, tf.concat(outputs, 0), states[-1]
+
+    parts = (None if part is None else tf.constant(part) for part in arrays_of)
+    sums, outputs, last = decorate(call)(bare(tuple(map(tf.constant, problem.state))), *parts)
+    return Result(ours.weights(problem, sums), None, np.asarray(outputs), arrays(last))
 
 
 def to_keras(problem: Problem, name: str) -> np.ndarray:
@@ -283,6 +323,10 @@ def from_keras(problem: Problem, grad: np.ndarray) -> np.ndarray:
 
 def by_graph(problem: Problem) -> Result:
     return by_tensorflow(problem, tf.function)
+
+
+def by_stream_in_a_graph(problem: Problem) -> Result:
+    return by_tensorflow_stream(problem, tf.function)
 
 
 def by_xla(problem: Problem) -> Result:

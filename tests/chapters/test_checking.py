@@ -96,3 +96,18 @@ def test_the_list_to_print_has_the_four_questions():
 def test_a_distributed_sampler_breaks_lanes_and_lanes_dealt_to_processes_go_on(said):
     assert said["sampled_share"] < 0.01
     assert said["unshuffled_share"] == said["in_two_share"] == 1
+
+
+def test_keras_finds_leaks_and_accuses_few_who_learned(said):
+    assert said["keras_trainings"] == 20
+    assert said["keras_caught"] == said["keras_guilty"] > 30
+    assert said["keras_accused"] / said["keras_honest"] < 0.03
+    assert said["keras_honest"] > 80
+
+
+def test_keras_accuses_few_that_cannot_leak():
+    # One loss, at the end of the sequence: weights move once an epoch, and no state can be earned.
+    cannot = [row["verdict"] for row in table("results/alarms-keras/results.csv")
+              if row["training"] == "signal, loss at the end"]  # fmt: skip
+    assert len(cannot) == 125
+    assert cannot.count("leak") / len(cannot) < 0.05

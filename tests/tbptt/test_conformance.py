@@ -21,7 +21,9 @@ from engines import (
     by_graph,
     by_pytorch,
     by_stream,
+    by_stream_in_a_graph,
     by_tensorflow,
+    by_tensorflow_stream,
     by_xla,
     check,
 )
@@ -77,6 +79,8 @@ ENGINES = {
     "tensorflow, eager": (by_tensorflow, FULL, 25),
     "tensorflow, compiled": (by_graph, FEW, 6),
     "tensorflow, jit_compile": (by_xla, FEW, 5),
+    "tensorflow, online": (by_tensorflow_stream, FULL, 25),
+    "tensorflow, online, compiled": (by_stream_in_a_graph, FEW, 5),
 }
 
 

@@ -21,6 +21,7 @@ from engines import (
     by_pytorch,
     by_stream,
     by_tensorflow,
+    by_tensorflow_stream,
     check,
 )
 from offers import ENGINES, OFFERS, PYTORCH_ALONE
@@ -30,6 +31,7 @@ from tbptt.pytorch import Block, backward, online
 from tbptt.pytorch.forward_mode import RTRL, accumulate
 from tbptt.pytorch.random_lengths import reweighted
 from tbptt.tensorflow import gradients
+from tbptt.tensorflow import online as keras_online
 from wrapped import Own
 
 
@@ -42,15 +44,29 @@ WORDS = torch.zeros(3, 2, dtype=torch.int64)
 MASK = np.array([[False, True], [True, True], [True, True]])
 
 
-def by_keras(cell=None, x=X, h=H, loss_fn=tf.reduce_sum, variables=(), **flags):
+def keras_arguments(cell, x, h, variables, flags):
+    """Return a built cell, tensors, and the variables of cell and caller."""
     cell = keras.layers.SimpleRNNCell(3) if cell is None else cell
     if isinstance(cell, keras.Layer):
         if not cell.built:
             cell.build((None, 2))
         variables = [*cell.trainable_variables, *variables]
     flags = {name: tf.constant(np.asarray(flag)) for name, flag in flags.items()}
-    state = tf.constant(np.asarray(h))
-    return gradients(cell, loss_fn, tf.convert_to_tensor(x), state, PASSES, variables, **flags)
+    return cell, tf.convert_to_tensor(x), tf.constant(np.asarray(h)), variables, flags
+
+
+def by_keras(cell=None, x=X, h=H, loss_fn=tf.reduce_sum, variables=(), **flags):
+    cell, x, state, variables, flags = keras_arguments(cell, x, h, variables, flags)
+    return gradients(cell, loss_fn, x, state, PASSES, variables, **flags)
+
+
+def by_keras_blocks(cell=None, x=X, h=H, loss_fn=tf.reduce_sum, variables=(), **flags):
+    cell, x, state, variables, flags = keras_arguments(cell, x, h, variables, flags)
+    blocks = [of_tensorflow.Block(x, None, **flags)]
+    passes = keras_online(
+        cell, lambda out, _: loss_fn(out), blocks, state, Truncation(3, 3), variables
+    )
+    return next(passes)
 
 
 def by_numpy(cell=None, x=X, h=H, **flags):
@@ -84,17 +100,21 @@ CALLS: dict[str, Any] = {
     "reweighted": calls(reweighted, factors=[0, 1, 1]),
     "accumulate": calls(accumulate, method=RTRL()),
     "gradients": by_keras,
+    "keras online": by_keras_blocks,
     "reference": by_numpy,
 }
-FUNCTIONS = (backward, online, reweighted, accumulate, gradients, reference.gradients)
+FUNCTIONS = (
+    backward, online, reweighted, accumulate, gradients, keras_online, reference.gradients,
+)  # fmt: skip
 JUDGED = dict(
     zip(
         ENGINES,
-        (by_pytorch, by_stream, by_factors, ahead, by_tensorflow, by_definition),
+        (by_pytorch, by_stream, by_factors, ahead, by_tensorflow, by_tensorflow_stream,
+         by_definition),
         strict=True,
     )
-)
-IN_TORCH = ENGINES[:4]
+)  # fmt: skip
+IN_TORCH, IN_KERAS = ENGINES[:4], ("gradients", "keras online")
 
 
 def problem(passes=PASSES, **flags):
@@ -147,12 +167,12 @@ def flags_of(engine):
     passes = {"reweighted": Truncation(1, 1), "accumulate": Truncation(3, 3)}.get(engine, PASSES)
     check(JUDGED[engine], problem(passes, resets=resets, mask=MASK))
     parameters = inspect.signature(FUNCTIONS[ENGINES.index(engine)]).parameters
-    assert ("mask" in parameters) == (engine != "online")
+    assert ("mask" in parameters) == (engine not in ("online", "keras online"))
     assert {"resets", "mask"} <= {*Block._fields}
 
 
 def inputs_of(engine):
-    if engine == "gradients":
+    if engine in IN_KERAS:
         x = tf.constant(np.asarray(X))
         assert CALLS[engine](x=x, variables=[x]).gradients[-1].shape == x.shape
     elif engine == "reference":
@@ -167,7 +187,7 @@ def loss_of(engine):
     parameters = inspect.signature(FUNCTIONS[ENGINES.index(engine)]).parameters
     assert ("loss_fn" in parameters) == ("errors" not in parameters) == (engine != "reference")
     if engine != "reference":
-        kind = tf if engine == "gradients" else torch
+        kind = tf if engine in IN_KERAS else torch
         CALLS[engine](loss_fn=lambda out: kind.exp(kind.tanh(out[0, 0, 0])))
 
 
@@ -177,18 +197,18 @@ def function_of(engine):
     assert weight.grad is not None
 
 
-def built():
+def built(engine):
     """Return a call that makes no variables, as a graph must not."""
     cell = keras.layers.SimpleRNNCell(3)
     cell.build((None, 2))
-    return lambda x: by_keras(cell, x)
+    return lambda x: CALLS[engine](cell, x)
 
 
 def compiled_of(engine):
     if engine in IN_TORCH:
         result = CALLS[engine](torch.compile(Own(nn.GRUCell(2, 3)), backend="aot_eager"))
-    elif engine == "gradients":
-        result = tf.function(built(), jit_compile=True)(tf.constant(np.asarray(X)))
+    elif engine in IN_KERAS:
+        result = tf.function(built(engine), jit_compile=True)(tf.constant(np.asarray(X)))
     else:
         assert isinstance(CALLS[engine]().inputs, np.ndarray)
         return
@@ -196,11 +216,9 @@ def compiled_of(engine):
 
 
 def autocast_of(engine):
-    if engine == "gradients":
+    if engine in IN_KERAS:
         cell = keras.layers.SimpleRNNCell(3, dtype="mixed_bfloat16")
-        half = [tf.cast(np.asarray(part), tf.bfloat16) for part in (X, H)]
-        cell.build((None, 2))
-        result = gradients(cell, tf.reduce_sum, *half, PASSES, cell.trainable_variables)
+        result = CALLS[engine](cell, *(tf.cast(np.asarray(part), tf.bfloat16) for part in (X, H)))
         assert result.gradients[0].dtype == tf.float32
     elif engine == "reference":
         assert CALLS[engine](x=X.numpy()).inputs.dtype == np.float64
@@ -212,13 +230,12 @@ def autocast_of(engine):
 
 
 def dropout_of(engine):
-    cell = {"gradients": lambda: keras.layers.SimpleRNNCell(3, dropout=0.5),
-            "reference": lambda: Dropped(2, 3)}.get(engine, lambda: Dropped(2, 3))  # fmt: skip
-    CALLS[engine](cell())
+    keras_cell = keras.layers.SimpleRNNCell(3, dropout=0.5)
+    CALLS[engine](keras_cell if engine in IN_KERAS else Dropped(2, 3))
 
 
 def mixed_of(engine):
-    cell = KerasMixed(3) if engine == "gradients" else Mixed(2, 3)
+    cell = KerasMixed(3) if engine in IN_KERAS else Mixed(2, 3)
     CALLS[engine](cell, h=torch.arange(6.0).view(2, 3))
 
 
@@ -236,6 +253,16 @@ def updates_of(engine):
             with torch.no_grad():
                 cell.weight_hh.sub_(0.1 * cell.weight_hh.grad)
         return
+    if engine == "keras online":
+        cell, x = keras.layers.SimpleRNNCell(3), tf.constant(np.asarray(X))
+        cell.build((None, 2))
+        weights, sgd = cell.trainable_variables, keras.optimizers.SGD(0.1)
+        blocks = [of_tensorflow.Block(x, None)] * 3
+        loss_fn = lambda out, _: tf.reduce_sum(out)  # noqa: E731
+        zero = tf.constant(np.asarray(H))
+        for done in keras_online(cell, loss_fn, blocks, zero, Truncation(3, 9), weights):
+            sgd.apply(done.gradients, weights)
+        return
     assert not hasattr(CALLS[engine](), "__next__")
 
 
@@ -243,8 +270,8 @@ def finite_of(engine):
     """Take NaN, as the caller hopes; ``"yes"`` means that it must not."""
     with pytest.raises(ValueError, match="must be finite, but NaN or infinity"):
         CALLS[engine](x=X * np.nan)
-    if engine == "gradients":
-        result = tf.function(built())(tf.constant(np.asarray(X * np.nan)))
+    if engine in IN_KERAS:
+        result = tf.function(built(engine))(tf.constant(np.asarray(X * np.nan)))
         assert not np.isfinite(result.loss)
 
 
@@ -253,7 +280,7 @@ def first_of(engine):
         assert not hasattr(CALLS[engine](mask=MASK), "outputs")
         return
     output = CALLS[engine](h=H + 7, mask=torch.tensor(MASK)).outputs[0, 0]
-    assert np.asarray(output).tolist() == [0.0 if engine == "gradients" else 7.0] * 3
+    assert np.asarray(output).tolist() == [0.0 if engine in IN_KERAS else 7.0] * 3
 
 
 TRIALS = dict(

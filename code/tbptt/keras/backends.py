@@ -49,6 +49,11 @@ def check_carries(layers: Iterable[Any], *, in_fit: bool) -> None:
             )
 
 
+def carries_in_fit(layers: Iterable[Any]) -> bool:
+    """Say whether Keras's backend keeps the state of layers in what Keras compiles."""
+    return all(_carries(layer.dtype_policy.name, in_fit=True) for layer in layers)
+
+
 def check_trains(layers: list[Any]) -> None:
     """Refuse to train layers that cannot be trained with a carried state.
 

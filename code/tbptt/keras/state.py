@@ -14,7 +14,7 @@ import keras
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tbptt._checks import numeric_array
+from tbptt._checks import Missing, numeric_array
 from tbptt.keras.backends import check_carries
 from tbptt.keras.layers import recurrent_layers
 
@@ -150,7 +150,7 @@ def restore(model: keras.Layer, states: list[Any]) -> None:
         raise TypeError(
             f"states must be a list, as of snapshot(model), got {type(states).__name__}."
         )
-    new = [_numbers(f"states[{place}]", state) for place, state in enumerate(states)]
+    new = [part_of(f"states[{place}]", state) for place, state in enumerate(states)]
     have, want = ([tuple(each.shape) for each in group] for group in (new, variables))
     if have != want:
         raise ValueError(
@@ -193,10 +193,11 @@ def kept_state(model: keras.Layer) -> Iterator[None]:
         restore(model, states)
 
 
-def _numbers(name: str, state: Any) -> NDArray[Any]:
+def part_of(name: str, part: Any, missing: Missing | None = None) -> NDArray[Any]:
+    """Return a part of a state as an array of numbers."""
     # bfloat16, as a snapshot may have it, is of none of NumPy's kinds of number.
-    half = isinstance(state, np.ndarray) and state.dtype.name == "bfloat16"
-    return state if half else numeric_array(name, state, min_ndim=1)
+    half = isinstance(part, np.ndarray) and part.dtype.name == "bfloat16"
+    return part if half else numeric_array(name, part, min_ndim=1, missing=missing)
 
 
 def reset_rows(model: keras.Layer, rows: ArrayLike | None = None) -> None:

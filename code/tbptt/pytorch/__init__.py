@@ -5,12 +5,14 @@ try:
 except ImportError as error:
     raise ImportError("tbptt.pytorch needs PyTorch: pip install 'tbptt[torch]'") from error
 
-from tbptt.pytorch.diagnosis import Diagnosis, diagnose
+from tbptt._blocks import Block
+from tbptt._diagnosis import Diagnosis
+from tbptt.pytorch.diagnosis import diagnose
 from tbptt.pytorch.engine import backward
 from tbptt.pytorch.layers import StackedCell, as_cell, join_state, split_state
 from tbptt.pytorch.readout import chunked_loss
 from tbptt.pytorch.states import PassResult
-from tbptt.pytorch.stream import Block, online
+from tbptt.pytorch.stream import online
 from tbptt.pytorch.watching.seen import Border, Seen
 from tbptt.pytorch.watching.watching import watch
 

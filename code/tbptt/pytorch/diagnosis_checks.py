@@ -10,6 +10,7 @@ from torch import Tensor
 
 from tbptt._calling import called
 from tbptt._checks import finite, shown
+from tbptt._diagnosis import check_labels, check_logits
 from tbptt.pytorch.checks import check_finite, check_run
 from tbptt.pytorch.states import S, State, flatten, pack
 
@@ -27,14 +28,9 @@ def check_arguments(
         raise TypeError(f"forward must be a module or a function, got {shown(forward)}.")
     if not isinstance(labels, Tensor) or labels.dtype != torch.int64 or labels.ndim != 1:
         raise TypeError("labels must be a Tensor of int64 with one label a row.")
-    if labels.device.type == "meta" or (labels < 0).any():
-        raise ValueError("labels must be class numbers from 0 on, on a device with values.")
-    counts = counts_of(labels)
-    if len(counts) < 2 or int(counts.min()) < 2:
-        raise ValueError(
-            "labels must have two classes or more and two rows of each, got rows of each class: "
-            f"{counts.tolist()}."
-        )
+    if labels.device.type == "meta":
+        raise ValueError("labels must be class numbers, on a device with values.")
+    check_labels(labels.cpu().numpy())
     if not isinstance(chunks, list | tuple | Tensor):
         raise TypeError(f"chunks must be a list of Tensors, got {shown(chunks)}.")
     if getattr(chunks, "ndim", 1) == 0 or len(chunks) == 0:
@@ -74,18 +70,8 @@ def call_forward(
     if not isinstance(logits, Tensor) or not logits.is_floating_point():
         kind = logits.dtype if isinstance(logits, Tensor) else type(logits).__name__
         raise TypeError(f"forward's logits must be a floating-point Tensor, got {kind}.")
-    if logits.ndim != 2 or len(logits) != len(labels) or logits.shape[1] <= int(labels.max()):
-        raise ValueError(
-            f"forward's logits must be ({len(labels)}, classes) with a class for each label, got "
-            f"shape {tuple(logits.shape)}."
-        )
+    check_logits(tuple(logits.shape), labels.cpu().numpy(), "forward's logits")
     if [part.shape for part in flatten(after)] != [part.shape for part in flatten(state)]:
         raise ValueError("forward must return a state like the one it is given.")
     check_run((logits, *flatten(after)))
     return logits, after
-
-
-def counts_of(labels: Tensor) -> Tensor:
-    """Return the number of rows of each class that there is."""
-    counts: Tensor = torch.unique(labels, return_counts=True)[1]
-    return counts

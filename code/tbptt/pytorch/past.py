@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from tbptt._blocks import check_follows
 from tbptt.pytorch.row_flags import RowFlags
 from tbptt.pytorch.states import Parts
 
@@ -32,12 +33,7 @@ class Past:
         if not old or self._inputs is None:
             return inputs, flags, now
         earlier = self._inputs[-old:]
-        if earlier.shape[1:] != inputs.shape[1:] or earlier.dtype != inputs.dtype:
-            raise ValueError(
-                f"A block's inputs are {inputs.dtype} of shape {tuple(inputs.shape)}, "
-                f"but those before were {earlier.dtype} of shape {tuple(earlier.shape)}: only the "
-                "number of steps may change."
-            )
+        check_follows(*((part.dtype, tuple(part.shape[1:])) for part in (inputs, earlier)))
         x, before = torch.cat([earlier, inputs]), self._flags.at(slice(-old, None))
         resets = _joined(before.resets, flags.resets, x, old, default=False)
         return (

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from tbptt._blocks import Block, check_block_shape, check_blocks, next_block
 from tbptt._calling import called
-from tbptt._checks import shown
 from tbptt.pytorch.all_or_nothing import all_or_nothing
 from tbptt.pytorch.checks import (
     check_alike,
@@ -35,40 +35,10 @@ from tbptt.pytorch.steps import run_in_graph
 from tbptt.schedule import Truncation
 
 
-class Block(NamedTuple):
-    """What arrives between two updates, time-major.
-
-    Attributes
-    ----------
-    inputs : Tensor, shape (steps, batch, ...)
-        At most `k1` steps; only the last block of a stream may be shorter. They require no
-        gradients: token numbers are fine, and the cell embeds them.
-    targets : Any
-        Whatever the loss wants beside the outputs.
-    resets : Tensor of bool, shape (steps, batch), optional
-        Where True, the row's state is zero before the step.
-    mask : Tensor of bool, shape (steps, batch), optional
-        False where a row has no step: its state waits, and errors of such a step are left out.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from tbptt.pytorch import Block
-    >>> block = Block(torch.zeros(5, 4, 1), targets=torch.zeros(5, 4))
-    >>> block.resets is None  # every row goes on
-    True
-    """
-
-    inputs: Tensor
-    targets: Any
-    resets: Tensor | None = None
-    mask: Tensor | None = None
-
-
 def online(
     cell: Cell[S],
     loss_fn: Callable[[Tensor, Any], Tensor],
-    blocks: Iterable[Block | tuple[Any, ...]],
+    blocks: Iterable[Block[Tensor] | tuple[Any, ...]],
     state: S,
     truncation: Truncation,
 ) -> Iterator[PassResult[S]]:
@@ -91,7 +61,8 @@ def online(
     loss_fn : callable
         ``loss_fn(outputs, targets)`` of one block, a scalar. It may work in place.
     blocks : iterable of Block, or of tuples (inputs, targets[, resets[, mask]])
-        The stream, `k1` steps at a time.
+        The stream, `k1` steps at a time. Inputs require no gradients: token numbers are fine, and
+        the cell embeds them.
     state : Tensor (batch, hidden), or tuple or list of them
         The state before the first step. Treated as a constant. The cell is handed states of the
         same kind, be it a NamedTuple of yours.
@@ -137,26 +108,17 @@ def online(
     """
     check_call(cell, loss_fn)
     check_truncation(truncation)
-    _check_blocks(blocks)
+    check_blocks(blocks, "zip(x.split(k1), y.split(k1))")
     # Copies, here and of the blocks: the caller may write over buffers in between.
     parts = tuple(part.detach().clone() for part in parts_of(state))
     check_finite("state", *parts)
     return _passes(cell, loss_fn, blocks, parts, truncation, state)
 
 
-def _check_blocks(blocks: Any) -> None:
-    whole = isinstance(blocks, str | bytes) or getattr(blocks, "shape", None) is not None
-    if whole or not isinstance(blocks, Iterable):
-        raise TypeError(
-            "blocks must be an iterable of Blocks, or of tuples (inputs, targets[, resets[, "
-            f"mask]]), got {shown(blocks)}; zip(x.split(k1), y.split(k1)), say."
-        )
-
-
 def _passes(
     cell: Cell[S],
     loss_fn: Callable[[Tensor, Any], Tensor],
-    blocks: Iterable[Block | tuple[Any, ...]],
+    blocks: Iterable[Block[Tensor] | tuple[Any, ...]],
     parts: Parts,
     truncation: Truncation,
     like: S,
@@ -187,20 +149,9 @@ def _loss_of(loss_fn: Callable[[Tensor, Any], Tensor], targets: Any, outputs: Te
     return loss
 
 
-def _checked(item: Any, parts: Parts, truncation: Truncation, ended: bool) -> Block:
+def _checked(item: Any, parts: Parts, truncation: Truncation, ended: bool) -> Block[Tensor]:
     """Return a block whose padding is filled."""
-    if ended:
-        raise ValueError(
-            f"A block shorter than k1={truncation.k1} steps must be the last of its stream; begin "
-            "another stream with the state that the last pass gave."
-        )
-    if not isinstance(item, tuple | list) or not 2 <= len(item) <= 4:
-        size = f" of {len(item)}" if isinstance(item, tuple | list) else ""
-        raise TypeError(
-            "Each of blocks must be a Block or a tuple (inputs, targets[, resets[, mask]]), got "
-            f"{type(item).__name__}{size}."
-        )
-    block = Block(*item)
+    block = next_block(item, truncation.k1, ended=ended)
     if not isinstance(block.inputs, Tensor):
         raise TypeError(f"A block's inputs must be a Tensor, got {type(block.inputs).__name__}.")
     if block.inputs.requires_grad:
@@ -208,12 +159,7 @@ def _checked(item: Any, parts: Parts, truncation: Truncation, ended: bool) -> Bl
             "A block's inputs must not require gradients: a window is run again when its embedding "
             "has changed. Embed inside the cell, cell(token, state), and pass the tokens."
         )
-    shape = tuple(block.inputs.shape)
-    if len(shape) < 2 or not 1 <= shape[0] <= truncation.k1 or shape[1] != len(parts[0]):
-        raise ValueError(
-            f"A block's inputs must be (steps, batch, ...) with 1 to k1={truncation.k1} steps and "
-            f"batch {len(parts[0])}, that of the state; got shape {shape}."
-        )
+    check_block_shape(tuple(block.inputs.shape), truncation.k1, len(parts[0]))
     for part in parts:
         check_alike("state", part, block.inputs)
     check_flags("resets", block.resets, block.inputs)

@@ -8,6 +8,9 @@ except ImportError as error:
         "tbptt.tensorflow needs TensorFlow and Keras 3: pip install 'tbptt[tensorflow]'"
     ) from error
 
-from tbptt.tensorflow.engine import PassResult, gradients
+from tbptt._blocks import Block
+from tbptt.tensorflow.engine import gradients
+from tbptt.tensorflow.passes import PassResult
+from tbptt.tensorflow.stream import online
 
-__all__ = ["PassResult", "gradients"]
+__all__ = ["Block", "PassResult", "gradients", "online"]

@@ -11,6 +11,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tbptt._checks import shown
+from tbptt.schedule import Truncation
+
 Tensor = Any  # tf.Tensor: TensorFlow comes without types.
 Parts = tuple[Tensor, ...]
 State = Any  # A tensor, or a list, tuple or NamedTuple of states.
@@ -62,6 +65,25 @@ def check_cell(cell: Any) -> None:
                     f"{type(layer).__name__} has {name}={rate}, and so gives another answer each "
                     "time. Set it to 0: dropout before the inputs or in loss_fn does no harm."
                 )
+
+
+def check_call(loss_fn: Any, truncation: Any, takes: str) -> None:
+    """Check what is called with the outputs and whatever else it `takes`, and the truncation.
+
+    Raises
+    ------
+    TypeError
+        If it is no function, or no :class:`tbptt.Truncation`.
+    """
+    if not isinstance(truncation, Truncation):
+        raise TypeError(
+            f"truncation must be a Truncation, got {truncation!r}; Truncation.true(20), say."
+        )
+    if not callable(loss_fn) or isinstance(loss_fn, type):
+        raise TypeError(
+            f"loss_fn must be a function of the outputs, got {shown(loss_fn)}: "
+            f"lambda {takes}: ..., say."
+        )
 
 
 def layers_of(cell: Any) -> list[Any]:
@@ -177,13 +199,13 @@ def check_sizes_met(inputs: Tensor, parts: Parts, resets: Any, mask: Any) -> Non
         tf.debugging.assert_equal(tf.shape(part)[0], steps_and_batch[1], message=words)
 
 
-def check_variables(variables: Any, inputs: Any) -> None:
+def check_variables(variables: Any, inputs: Any = None) -> None:
     """Check the list of what gradients are wanted of.
 
     Raises
     ------
     TypeError
-        If it is no list or tuple of variables; the inputs themselves may be among them.
+        If it is no list or tuple of variables; the inputs themselves may be among them, if given.
     ValueError
         If it is empty.
     """
@@ -197,10 +219,11 @@ def check_variables(variables: Any, inputs: Any) -> None:
             "variables is empty. A cell has none before it is built: cell.build((None, features))."
         )
     for place, variable in enumerate(variables):
-        if variable is not inputs and not isinstance(variable, tf.Variable | keras.Variable):
+        is_inputs = inputs is not None and variable is inputs
+        if not is_inputs and not isinstance(variable, tf.Variable | keras.Variable):
+            others = "" if inputs is None else ", or the inputs themselves"
             raise TypeError(
-                f"variables[{place}] must be a variable, or the inputs themselves; got "
-                f"{type(variable).__name__}."
+                f"variables[{place}] must be a variable{others}; got {type(variable).__name__}."
             )
 
 

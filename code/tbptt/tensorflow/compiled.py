@@ -66,14 +66,27 @@ class Compiled:
         return self._backs[key]
 
     def _forward(
-        self, inputs: Tensor, state: State, resets: Tensor | None, mask: Tensor | None
-    ) -> tuple[Tensor, Parts, Parts, Tensor, Tensor]:
-        """Return outputs, all states, the last ones, and whether inputs and state are finite."""
+        self,
+        inputs: Tensor,
+        state: State,
+        resets: Tensor | None,
+        mask: Tensor | None,
+        output: Tensor | None,
+    ) -> tuple[Tensor, Parts, Parts, list[Tensor]]:
+        """Return outputs, all states, the last ones, and what is finite.
+
+        Of the inputs, the state, and all that the cell has made of them.
+        """
         check_sizes_met(inputs, tuple(tf.nest.flatten(state)), resets, mask)
         flags = RowFlags(resets, mask)
-        outputs, after = run(self._cell(), inputs, state, flags, self._output_size)
+        if output is None:
+            output = tf.zeros((tf.shape(inputs)[1], self._output_size), inputs.dtype)
+        # A batch size that is known stays known in the loop, which cells ask for.
+        output = tf.ensure_shape(output, (inputs.shape[1], self._output_size))
+        outputs, after = run(self._cell(), inputs, state, flags, output)
         last = tuple(part[-1] for part in after)
-        return outputs, after, last, _finite([flags.own(inputs)]), _finite(tf.nest.flatten(state))
+        values = [flags.own(inputs)], tf.nest.flatten(state), [outputs, *after]
+        return outputs, after, last, [_finite(parts) for parts in values]
 
 
 def _backward(

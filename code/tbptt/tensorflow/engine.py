@@ -11,61 +11,25 @@ long, and the work ``k2 / k1`` backward sweeps.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import tensorflow as tf
 
-from tbptt._calling import called
-from tbptt._checks import shown
 from tbptt.schedule import Truncation
-from tbptt.tensorflow.answers import scalar_loss
 from tbptt.tensorflow.checks import (
     Tensor,
+    check_call,
     check_cell,
     check_flags,
     check_inputs,
     check_variables,
     parts_of,
 )
-from tbptt.tensorflow.compiled import compiled
-from tbptt.tensorflow.rollback import all_or_nothing, bare
+from tbptt.tensorflow.passes import PassResult, run_and_send_back
+from tbptt.tensorflow.rollback import all_or_nothing
 from tbptt.tensorflow.row_flags import RowFlags
 
 S = TypeVar("S")
-
-
-class PassResult(NamedTuple, Generic[S]):
-    """What a backward pass returns.
-
-    Attributes
-    ----------
-    loss : tf.Tensor
-        Scalar.
-    gradients : list of tf.Tensor, tf.IndexedSlices or None
-        In the order of the variables; None where a variable has no part, or is one that tapes do
-        not watch (``tf.Variable(..., trainable=False)``), as from ``tf.GradientTape.gradient``.
-    outputs : tf.Tensor, shape (steps, batch, hidden)
-        Of the cell. No gradient of yours flows into these, the loss or the state.
-    state : tf.Tensor, or list or tuple
-        After the last step, nested as it was given, ready for the next chunk.
-
-    Examples
-    --------
-    >>> import keras, tensorflow as tf
-    >>> from tbptt import Truncation
-    >>> from tbptt.tensorflow import gradients
-    >>> cell, x, zero = keras.layers.SimpleRNNCell(8), tf.zeros((10, 4, 1)), tf.zeros((4, 8))
-    >>> cell.build((None, 1))
-    >>> weights = cell.trainable_variables
-    >>> result = gradients(cell, tf.reduce_sum, x, zero, Truncation.true(5), weights)
-    >>> result.outputs.shape, result.state.shape, len(result.gradients)
-    (TensorShape([10, 4, 8]), TensorShape([4, 8]), 3)
-    """
-
-    loss: Tensor
-    gradients: list[Tensor | None]
-    outputs: Tensor
-    state: S
 
 
 def gradients(
@@ -133,9 +97,9 @@ def gradients(
         returns, or the loss are not of the right kind or dtype.
     ValueError
         If shapes do not fit, the cell has dropout, the loss is not a scalar, or no gradient reaches
-        any of `variables`; in an eager call also if `inputs` at a step that a row has, `state` or
-        the loss are NaN or infinite, or the cell does not repeat itself. The variables of the cell
-        and those listed are as they were then.
+        any of `variables`; in an eager call also if `inputs` at a step that a row has, `state`,
+        what the cell makes of them or the loss are NaN or infinite, or the cell does not repeat
+        itself. The variables of the cell and those listed are as they were then.
 
     References
     ----------
@@ -158,15 +122,7 @@ def gradients(
     20
     """
     check_cell(cell)
-    if not isinstance(truncation, Truncation):
-        raise TypeError(
-            f"truncation must be a Truncation, got {truncation!r}; Truncation.true(20), say."
-        )
-    if not callable(loss_fn) or isinstance(loss_fn, type):
-        raise TypeError(
-            f"loss_fn must be a function of the outputs, got {shown(loss_fn)}: "
-            "lambda outputs: ..., say."
-        )
+    check_call(loss_fn, truncation, "outputs")
     parts = parts_of(state)
     check_inputs(cell, inputs, parts)
     check_flags("resets", resets, inputs)
@@ -174,76 +130,6 @@ def gradients(
     check_variables(variables, inputs)
     with all_or_nothing([*cell.variables, *(each for each in variables if each is not inputs)]):
         state = tf.nest.pack_sequence_as(state, parts)
-        return _pass(cell, loss_fn, inputs, state, truncation, variables, RowFlags(resets, mask))
-
-
-def _pass(
-    cell: Any,
-    loss_fn: Callable[[Tensor], Tensor],
-    inputs: Tensor,
-    state: S,
-    truncation: Truncation,
-    variables: Sequence[Any],
-    flags: RowFlags,
-) -> PassResult[S]:
-    """Do what :func:`gradients` says, with arguments that have been checked."""
-    x = tf.convert_to_tensor(inputs)
-    given = (x, state, *flags)
-    graphs = compiled(cell, x, state)
-    outputs, after, last, *finite = graphs.forward(*given)
-    # Constants, also for a tape of the caller's own around this call.
-    outputs, last = tf.nest.map_structure(tf.stop_gradient, (outputs, last))
-    if tf.executing_eagerly():
-        for name, fine in zip(("inputs", "state"), finite, strict=True):
-            if not fine:
-                raise ValueError(f"{name} must be finite, but NaN or infinity is among the values.")
-
-    sources = [bare(variable) for variable in variables]
-    # What the loss itself makes of its outputs and of the variables it uses: the errors, and the
-    # readout's gradients.
-    with tf.GradientTape() as tape:
-        tape.watch([outputs, inputs])
-        loss = scalar_loss(called("loss_fn", "(outputs)", loss_fn, outputs))
-    errors, *grads = tape.gradient(loss, [outputs, *sources])
-
-    if errors is not None:
-        # And what the errors become on their way back through the cell.
-        wanted = [source for source in sources if source is not inputs and source.trainable]
-        wants_inputs = any(source is inputs for source in sources)
-        back = graphs.backward(wanted, wants_inputs=wants_inputs)
-        # Beyond the length they make no difference, and a larger one is no int32.
-        k1, k2 = (tf.constant(min(k, tf.int32.max)) for k in (truncation.k1, truncation.k2))
-        shares, repeats = back(
-            *given, outputs, after, tf.convert_to_tensor(errors), k1, k2, truncation.k1 == 1
-        )
-        if tf.executing_eagerly() and not repeats:
-            raise ValueError(
-                "The cell gave another answer when it was applied to many steps at once. Take "
-                "noise and batch normalisation out of it: before the inputs or in loss_fn they do "
-                "no harm."
-            )
-        # The inputs' share comes last, and only where it was wanted. A variable may be listed
-        # twice, or be used by cell and loss alike: its gradient is the sum of both.
-        through_cell = {
-            id(source): share for source, share in zip([*wanted, inputs], shares, strict=False)
-        }
-        grads = [
-            _sum(grad, through_cell.get(id(source)))
-            for grad, source in zip(grads, sources, strict=True)
-        ]
-    if all(grad is None for grad in grads):
-        raise ValueError(
-            "No gradient reaches any of the variables, as far as the tape can tell: they have no "
-            "part in the loss, or loss_fn cuts it off. Take tf.stop_gradient and .numpy() out of "
-            "loss_fn, and list the variables that cell and loss_fn use."
-        )
-    graphs.note(cell)
-    return PassResult(tf.stop_gradient(loss), grads, outputs, tf.nest.pack_sequence_as(state, last))
-
-
-def _sum(a: Tensor | None, b: Tensor | None) -> Tensor | None:
-    """Add two gradients; None is none."""
-    if a is None or b is None:
-        return a if b is None else b
-    # An embedding's gradient comes as IndexedSlices, which cannot be added as they are.
-    return tf.convert_to_tensor(a) + tf.convert_to_tensor(b)
+        flags = RowFlags(resets, mask)
+        result, _ = run_and_send_back(cell, loss_fn, inputs, state, truncation, variables, flags)
+        return result

@@ -57,19 +57,15 @@ def probe(cell: Any, inputs: Tensor, state: State) -> int:
 
 
 def run(
-    cell: Any, inputs: Tensor, state: State, flags: RowFlags, output_size: int
+    cell: Any, inputs: Tensor, state: State, flags: RowFlags, output: Tensor
 ) -> tuple[Tensor, Parts]:
     """Run a cell over a sequence; return outputs and states, each ``(steps, batch, hidden)``.
 
-    The output of a step that a row does not have is the last one again, zero before the first.
+    The output of a step that a row does not have is the last one again, `output` before the first.
     """
-    first = tuple(tf.nest.flatten(state))
     steps = tf.shape(inputs)[0]
     # The output waits and begins anew as a part of the state does.
-    output = tf.zeros((tf.shape(inputs)[1], output_size), inputs.dtype)
-    # A batch size that is known stays known in the loop, which cells ask for.
-    output = tf.ensure_shape(output, (inputs.shape[1], output_size))
-    moving = (output, *first)
+    moving = (output, *tf.nest.flatten(state))
     kept = tuple(tf.TensorArray(p.dtype, steps, element_shape=p.shape) for p in moving)
 
     def body(t: Tensor, moving: Parts, kept: Parts) -> tuple[Tensor, Parts, Parts]:

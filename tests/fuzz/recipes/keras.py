@@ -71,6 +71,25 @@ def reset(draw):
     return {"every": None, "at": None, **draw(both)}
 
 
+@cache
+def answering():
+    """Return a model that carries state and names one of two classes."""
+    rnn = keras.layers.SimpleRNN(2, stateful=True)
+    return keras.Sequential([keras.Input(batch_shape=(4, 3, 1)), rnn, keras.layers.Softmax()])
+
+
+@recipe("tbptt.keras.diagnose")
+def diagnose(draw):
+    carries = begun_anew(answering())
+    return {
+        "model": carries, "chunks": [numbers(4, 3, 1)] * size(draw, 3), "labels": np.arange(4) % 2,
+        "train_loss": 0.5, "carried": [numbers(4, 2)], "fresh": draw(
+            st.sampled_from([None, [np.zeros((4, 2))]])
+        ),
+        "from_logits": False,
+    }  # fmt: skip
+
+
 @recipe("tbptt.keras.Watch")
 def watch(draw):
     return {"last": draw(st.sampled_from([None, 1, 5]))}

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from fuzz.recipes import numbers, recipe, size
 from fuzz.recipes.schedules import truncation
+from tbptt.tensorflow import Block
 from tbptt.tensorflow.graph import GraphLSTM, GraphStack
 
 CELLS = {
@@ -54,6 +55,22 @@ def gradients(draw):
         "inputs": tf.constant(numbers(steps, batch, 2), tf.float32),
         "state": [state, state] if kind == "lstm" else state, "truncation": truncation(draw),
         "variables": CELLS[kind].trainable_variables, "resets": draw(flags), "mask": draw(flags),
+    }  # fmt: skip
+
+
+@recipe("tbptt.tensorflow.online")
+def online(draw):
+    kind, chosen = draw(st.sampled_from(sorted(CELLS))), truncation(draw)
+    batch = size(draw, 2)
+    inputs = tf.constant(numbers(size(draw, 6), batch, 2), tf.float32)
+    state = tf.constant(numbers(batch, 2), tf.float32)
+    return {
+        "cell": CELLS[kind], "loss_fn": lambda outputs, target: tf.reduce_sum(outputs) + target,
+        "blocks": [
+            Block(inputs[i : i + chosen.k1], 1.0) for i in range(0, len(inputs), chosen.k1)
+        ],
+        "state": [state, state] if kind == "lstm" else state, "truncation": chosen,
+        "variables": CELLS[kind].trainable_variables,
     }  # fmt: skip
 
 
