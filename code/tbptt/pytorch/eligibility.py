@@ -23,15 +23,14 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, jacrev, vjp, vmap
 
+from tbptt._calling import called
 from tbptt._checks import length, real
 from tbptt.pytorch.alike import are_alike
 from tbptt.pytorch.arguments import check_tensor, check_tensors
 from tbptt.pytorch.influence import Carried
 from tbptt.pytorch.influence_checks import check_rows, check_state
 from tbptt.pytorch.jacobians import StepJacobians, pattern
-from tbptt.pytorch.states import State, flatten
-
-__all__ = ["RFLO", "EProp"]
+from tbptt.pytorch.states import State, flatten, parts_of
 
 Own = Callable[[Tensor, Any, Any], State]
 TRIES = 4  # random states at which a cell is looked at
@@ -45,7 +44,7 @@ class UnitTraces:
 
     _axes: tuple[tuple[str, ...], ...] = (("batch", "numbers", "weights"), ("weights",))
 
-    def layout(self, jacobians: StepJacobians[Any], state: Tensor) -> tuple[int, int]:
+    def _layout(self, jacobians: StepJacobians[Any], state: Tensor) -> tuple[int, int]:
         """Return how many numbers a unit has, and how many units there are."""
         widths = {part.shape[1] for part in jacobians.parts(state)}
         if len(widths) > 1:
@@ -56,7 +55,7 @@ class UnitTraces:
         (units,) = widths
         return jacobians.width // units, units
 
-    def kept(self, jacobians: StepJacobians[Any], x: Tensor, state: Tensor) -> Tensor:
+    def _kept(self, jacobians: StepJacobians[Any], x: Tensor, state: Tensor) -> Tensor:
         """Return ``dM / ds`` inside each unit, ``(batch, numbers, numbers, units)``."""
         raise NotImplementedError
 
@@ -69,7 +68,7 @@ class UnitTraces:
             If an argument does not fit, or a weight touches several units in its own step.
         """
         check_state(jacobians, state)
-        numbers, units = self.layout(jacobians, state)
+        numbers, units = self._layout(jacobians, state)
         touched = pattern(jacobians, state, 1).view(numbers, units, -1).any(dim=0)
         if bool((touched.sum(dim=0) > 1).any()):
             raise ValueError(
@@ -84,7 +83,7 @@ class UnitTraces:
     ) -> Carried:
         """Return ``(dM / ds) trace + dM / dw``."""
         check_state(jacobians, state)
-        numbers, _ = self.layout(jacobians, state)
+        numbers, _ = self._layout(jacobians, state)
         wanted = ((len(state), numbers, jacobians.size), (jacobians.size,))
         check_tensors("carried", carried, wanted, like=state)
         traces, unit = carried
@@ -93,7 +92,7 @@ class UnitTraces:
         fresh = torch.stack(
             [jacobians.pull(part.expand_as(state), x, state) for part in parts], dim=1
         )
-        kept = self.kept(jacobians, x, state)[..., unit.long()]
+        kept = self._kept(jacobians, x, state)[..., unit.long()]
         return torch.einsum("bpqw,bqw->bpw", kept, traces) + fresh, unit
 
     def read(self, carried: Carried, error: Tensor) -> Tensor:
@@ -168,10 +167,10 @@ class EProp(UnitTraces):
         self.own = own
         self.units = None if units is None else length("units", units)
 
-    def layout(self, jacobians: StepJacobians[Any], state: Tensor) -> tuple[int, int]:
+    def _layout(self, jacobians: StepJacobians[Any], state: Tensor) -> tuple[int, int]:
         """Return how many numbers a unit has, and how many units there are."""
         if self.units is None:
-            return super().layout(jacobians, state)
+            return super()._layout(jacobians, state)
         if jacobians.width % self.units:
             raise ValueError(
                 f"units must divide the width of the state, {jacobians.width}, got {self.units}."
@@ -188,7 +187,7 @@ class EProp(UnitTraces):
             not the cell's step or mixes units.
         """
         carried = super().begin(jacobians, state)
-        numbers, units = self.layout(jacobians, state)
+        numbers, units = self._layout(jacobians, state)
         step = self._step(jacobians)
         generator = torch.Generator().manual_seed(0)
         x, at = (
@@ -212,10 +211,10 @@ class EProp(UnitTraces):
             )
         return carried
 
-    def kept(self, jacobians: StepJacobians[Any], x: Tensor, state: Tensor) -> Tensor:
+    def _kept(self, jacobians: StepJacobians[Any], x: Tensor, state: Tensor) -> Tensor:
         """Return ``dM / ds`` inside each unit, ``(batch, numbers, numbers, units)``."""
         check_state(jacobians, state)
-        numbers, _ = self.layout(jacobians, state)
+        numbers, _ = self._layout(jacobians, state)
         step, parts = self._step(jacobians), _ones(numbers, state)
 
         def of_row(x: Tensor, heard: Tensor, state: Tensor) -> Tensor:
@@ -231,8 +230,11 @@ class EProp(UnitTraces):
         own = _by_recurrent_weights(jacobians.cell) if self.own is None else self.own
 
         def step(x: Tensor, heard: Tensor, state: Tensor) -> Tensor:
-            roles = (jacobians.pack(flat[None].clone()) for flat in (heard, state))
-            return torch.cat(flatten(own(x[None].clone(), *roles)), dim=1)[0]
+            roles = [jacobians.pack(flat[None].clone()) for flat in (heard, state)]
+            after = parts_of(called("own", "(x, heard, state)", own, x[None].clone(), *roles))
+            wanted = [tuple(part.shape) for part in jacobians.parts(state[None])]
+            check_tensors("What own returns", after, wanted, like=state)
+            return torch.cat(after, dim=1)[0]
 
         return step
 
@@ -271,9 +273,9 @@ class RFLO(UnitTraces):
         if not 0 <= self.decay < 1:
             raise ValueError(f"decay must be at least 0 and below 1, got {self.decay}; 0.9, say.")
 
-    def layout(self, jacobians: StepJacobians[Any], state: Tensor) -> tuple[int, int]:
+    def _layout(self, jacobians: StepJacobians[Any], state: Tensor) -> tuple[int, int]:
         """Return 1, and how many units there are."""
-        numbers, units = super().layout(jacobians, state)
+        numbers, units = super()._layout(jacobians, state)
         if numbers > 1:
             raise ValueError(
                 f"RFLO is for units with one number each, but the state has {numbers} parts: use "
@@ -281,7 +283,7 @@ class RFLO(UnitTraces):
             )
         return numbers, units
 
-    def kept(self, jacobians: StepJacobians[Any], x: Tensor, state: Tensor) -> Tensor:
+    def _kept(self, jacobians: StepJacobians[Any], x: Tensor, state: Tensor) -> Tensor:
         """Return the decay, for every unit."""
         check_state(jacobians, state)
         return state.new_full((len(state), 1, 1, jacobians.width), self.decay)
