@@ -10,9 +10,10 @@ import importlib.util
 from pathlib import Path
 
 NAMES = (
-    "alarms", "beyond", "bias", "carried", "checking", "choosing", "cures", "cuts", "digits",
-    "initial-state", "language", "leak", "longer", "memory", "ptb", "rates", "starts", "stateful",
-    "sunspots", "text", "throughput", "timing", "unbiased", "vanishing",
+    "ahead", "alarms", "beyond", "bias", "bootstrap", "carried", "checking", "choosing", "cures",
+    "cuts", "digits", "evolution", "initial-state", "language", "leak", "longer", "memory", "ptb",
+    "rates", "starts", "stateful", "sunspots", "text", "throughput", "timing", "unbiased",
+    "vanishing",
 )  # fmt: skip
 
 
