@@ -22,7 +22,13 @@ from torch import Tensor
 from tbptt._calling import called
 from tbptt.pytorch.all_or_nothing import all_or_nothing
 from tbptt.pytorch.arguments import check_tensor, check_tensors
-from tbptt.pytorch.checks import check_call, check_finite, check_gradients_on, check_run, scalar_loss
+from tbptt.pytorch.checks import (
+    check_call,
+    check_finite,
+    check_gradients_on,
+    check_run,
+    scalar_loss,
+)
 from tbptt.pytorch.graphs import graph_of
 from tbptt.pytorch.sequences import prepared, send_back
 from tbptt.pytorch.states import Cell, Parts, S, pack, parts_of
@@ -151,9 +157,7 @@ def bootstrapped(
             )
 
         send_back(both, flags.own_outputs(outputs).clone(), keep, inputs=inputs, own=first)
-        target = tuple(
-            torch.zeros_like(part) if part.grad is None else part.grad for part in first
-        )
+        target = tuple(torch.zeros_like(part) if part.grad is None else part.grad for part in first)
         predicted = _predicted(synthesiser, tuple(part.detach() for part in first), state)
         missed = torch.stack([
             ((part - wanted) ** 2).sum() for part, wanted in zip(predicted, target, strict=True)
@@ -162,7 +166,11 @@ def bootstrapped(
             keep(graph_of(missed).leaves)
             (missed / 2).backward()
     return BootstrapResult(
-        losses[0].detach(), outputs.detach(), pack(last, state), pack(target, state), missed.detach()
+        losses[0].detach(),
+        outputs.detach(),
+        pack(last, state),
+        pack(target, state),
+        missed.detach(),
     )
 
 

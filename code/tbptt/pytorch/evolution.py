@@ -6,9 +6,10 @@ earlier ones is in the moves that were made there, so that the sum of them is wh
 
     gradient = sum over rows  m (loss(+) - loss(-)) / (2 spread^2).
 
-With moves drawn for each unroll, `m` is the sum of all of them since the sequence began (PES); with
-one for the whole sequence it is that one (NRES), which has less variance. Both are unbiased for
-the loss as it is on average over moves, which comes near the loss itself as `spread` goes to 0.
+With moves drawn for each unroll, `m` is the sum of all of them since the sequence began (PES), and
+its variance grows with every unroll; with one for the whole sequence it is that one (NRES), which
+is quieter late in a sequence, where early moves matter little. Both are unbiased for the loss as it
+is on average over moves, which comes near the loss itself as `spread` goes to 0.
 
 Sources: P. Vicol, L. Metz and J. Sohl-Dickstein, "Unbiased gradient estimation in unrolled
 computation graphs with persistent evolution strategies", ICML 2021, arXiv:2112.13835 (PES);
@@ -25,7 +26,7 @@ import torch
 from torch import Tensor, nn
 
 from tbptt._calling import called
-from tbptt._checks import real, shown
+from tbptt._checks import finite, shown
 from tbptt.pytorch.all_or_nothing import all_or_nothing
 from tbptt.pytorch.arguments import check_tensor, check_tensors
 from tbptt.pytorch.checks import NO_ERROR, check_call, check_gradients_on, check_run
@@ -65,7 +66,7 @@ class PES:
     """
 
     def __init__(self, spread: float, generator: torch.Generator) -> None:
-        self.spread = real("spread", spread)
+        self.spread = finite("spread", spread)
         if self.spread <= 0:
             raise ValueError(f"spread must be above 0, got {self.spread}; 0.01, say.")
         if not isinstance(generator, torch.Generator):
@@ -128,6 +129,8 @@ class NRES(PES):
             The rows whose sequence begins.
         """
         _check_draw(summed, begins)
+        if not begins.any():
+            return summed, summed
         move = torch.where(begins[:, None], self._noise(summed), summed)
         return move, move
 
@@ -234,9 +237,7 @@ def evolve(
     if inputs.requires_grad:
         raise ValueError("inputs get no gradient here: pass inputs.detach(), or use backward.")
     if not isinstance(strategy, PES):
-        raise TypeError(
-            f"strategy must be PES(spread, generator) or NRES, got {shown(strategy)}."
-        )
+        raise TypeError(f"strategy must be PES(spread, generator) or NRES, got {shown(strategy)}.")
     jacobians = StepJacobians(cell, inputs.shape[2], state)
     start = torch.cat(first, dim=1)
     plus, minus, summed, begins = _begun(jacobians, start, carried, begins)

@@ -134,7 +134,13 @@ class StepJacobians(Generic[S]):
             name: share.unflatten(1, weight.shape)
             for share, (name, weight) in zip(shares, self.learned.items(), strict=True)
         }
-        after: Tensor = vmap(self._step_of_row)(of_rows, x, state)
+
+        def of_row(weights: dict[str, Tensor], x: Tensor, state: Tensor) -> Tensor:
+            # Inside vjp PyTorch's cells come apart into operations that vmap can follow.
+            after: Tensor = vjp(lambda state: self._step_of_row(weights, x, state), state)[0]
+            return after
+
+        after: Tensor = vmap(of_row)(of_rows, x, state)
         return after
 
     def split(self, gradient: Tensor) -> tuple[Tensor, ...]:

@@ -1,8 +1,8 @@
 """Gradients that never go back, each at its best rate: RTRL, SnAp-1, UORO, e-prop and RFLO.
 
 Plain and leaky networks read 6000 steps of the echo language in 32 rows and update every 4 steps,
-the state and what is carried along handed on. Chunks of 4, whose errors stay inside, are beside
-them, and chunks of 24, which update every 24.
+the state and what is carried along handed on. Next to them are chunks of 4, whose errors stay
+inside, chunks of 24, which update every 24, and networks of which only the readout learns.
 """
 
 from __future__ import annotations
@@ -14,17 +14,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from truncated_time.experiments.shared.echo import BATCH, LAG
+from truncated_time.experiments.shared.echo import BATCH, CHUNK, LAG
 from truncated_time.experiments.shared.fleet import Fleet, Step, backpropagated
 from truncated_time.tasks import echo_language
 
 STEPS, LAST, OFTEN = 6000, 960, 4
 KEEP = {"plain": 0.0, "leaky": 0.8}
-WAYS = ("chunks 4", "chunks 24", "RTRL", "SnAp-1", "UORO", "e-prop", "RFLO")
-RATES = {way: (0.0003, 0.001, 0.003, 0.01, 0.03) for way in WAYS}
+WAYS = ("readout", "chunks 4", "chunks 24", "RTRL", "SnAp-1", "UORO", "e-prop", "RFLO")
+LOW = (0.0003, 0.001, 0.003, 0.01, 0.03)
+HIGH = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
+# The best of each lies inside; RTRL takes as long as all others together.
+RATES = {way: LOW for way in WAYS} | {"readout": HIGH, "chunks 24": HIGH, "RTRL": LOW[1:]}
 PACKAGES = ("torch", "numpy")
-Advance = Callable[[Step], None]
-Read = Callable[[Tensor], Tensor]
+Ahead = Callable[[Step, Tensor], Tensor]  # a step and its errors, to a gradient
 
 
 def grid(seeds: int) -> list[dict[str, Any]]:
@@ -57,8 +59,8 @@ def learn(network: str, way: str, seed: int, rates: tuple[float, ...], steps: in
     """Return the losses ``(steps, rates)`` of one run."""
     fleet = Fleet(rates, seed, keep=KEEP[network], feedback=way == "RFLO")
     stream = torch.from_numpy(echo_language(steps, BATCH, lag=LAG, seed=seed))
-    every = int(way.removeprefix("chunks ")) if way.startswith("chunks") else OFTEN
-    ahead = None if way.startswith("chunks") else METHODS[way](fleet, seed)
+    every = CHUNK if way == "chunks 24" else OFTEN
+    ahead = METHODS[way](fleet, seed) if way in METHODS else None
     losses = []
     for first in range(0, steps, every):
         done, errors = [], []
@@ -74,13 +76,13 @@ def learn(network: str, way: str, seed: int, rates: tuple[float, ...], steps: in
                 errors.append(error)
             else:
                 units += ahead(step, error)
-        if ahead is None:
+        if way.startswith("chunks"):
             units, _ = backpropagated(fleet, done, errors)
         fleet.update(units / (BATCH * every), readouts / (BATCH * every))
     return torch.stack(losses)
 
 
-def rtrl(fleet: Fleet, seed: int) -> Callable[[Step, Tensor], Tensor]:
+def rtrl(fleet: Fleet, seed: int) -> Ahead:
     """Carry the whole influence on, ``(networks, batch, hidden, hidden * weights of a unit)``."""
     influence = torch.zeros(*fleet.state.shape, fleet.units[0].numel())
     shape = fleet.units.shape[1:]
@@ -95,7 +97,7 @@ def rtrl(fleet: Fleet, seed: int) -> Callable[[Step, Tensor], Tensor]:
     return ahead
 
 
-def traces(fleet: Fleet, *, alone: bool) -> Callable[[Step, Tensor], Tensor]:
+def traces(fleet: Fleet, *, alone: bool) -> Ahead:
     """Carry a number for each weight on, through what a unit keeps, and hears of itself."""
     carried = torch.zeros(*fleet.state.shape, fleet.units.shape[2])
 
@@ -110,7 +112,7 @@ def traces(fleet: Fleet, *, alone: bool) -> Callable[[Step, Tensor], Tensor]:
     return ahead
 
 
-def uoro(fleet: Fleet, seed: int) -> Callable[[Step, Tensor], Tensor]:
+def uoro(fleet: Fleet, seed: int) -> Ahead:
     """Carry two vectors on, whose product has the influence as its mean."""
     generator = torch.Generator().manual_seed(seed)
     by_state = torch.zeros_like(fleet.state)
@@ -140,7 +142,7 @@ def _balance(weights: Tensor, states: Tensor) -> Tensor:
     return factor
 
 
-METHODS: dict[str, Callable[[Fleet, int], Callable[[Step, Tensor], Tensor]]] = {
+METHODS: dict[str, Callable[[Fleet, int], Ahead]] = {
     "RTRL": rtrl,
     "SnAp-1": lambda fleet, seed: traces(fleet, alone=False),
     "UORO": uoro,

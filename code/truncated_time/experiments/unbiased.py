@@ -117,9 +117,7 @@ def run(weights: str, seed: int) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def moved(
-    net: nn.Module, readout: nn.Module, words: Tensor, state: Tensor, strategy: PES
-) -> Array:
+def moved(net: nn.Module, readout: nn.Module, words: Tensor, state: Tensor, strategy: PES) -> Array:
     """Return gradients ``(draws, weights)``, each estimated from a pair of moves for every row."""
     x, targets = nn.functional.one_hot(words[:-1], WORDS).to(state), words[1:]
     made = []

@@ -52,8 +52,7 @@ def losses_at_a_rate(
     ...                                 ("UORO", "0.01", "0.4"), ("UORO", "0.1", "0.3")]]
     >>> svg = losses_at_a_rate(0.1, "plain", rows=rows, floor=0.2, guess=0.7)
     >>> print(re.search("<title>(.*)</title>", svg)[1])
-    0.1, plain. rate 0.1: best is UORO, 0.30; loss at the end, a dot per seed; line:
-    the median at the way's best rate: RTRL 0.60, UORO 0.30.
+    0.1, plain. rate 0.1: best is UORO, 0.30; medians: RTRL 0.60, UORO 0.30.
     """
     rate, floor, guess = finite("rate", rate), finite("floor", floor), finite("guess", guess)
     ends: dict[str, dict[float, list[float]]] = {}
@@ -67,12 +66,10 @@ def losses_at_a_rate(
     middles = {way: median(losses) for way, losses in here.items()}
     winner = min(middles, key=middles.__getitem__)
     headline = f"rate {rate:g}: best is {winner}, {middles[winner]:.2f}"
-    detail = "loss at the end, a dot per seed; line: the median at the way's best rate"
+    detail = "loss at the end, a dot per seed; line: the median at the best rate"
     spoken = ", ".join(f"{way} {middle:.2f}" for way, middle in middles.items())
     bottom = _TOP + len(here) * _RISE
-    drawing = Drawing(
-        _WIDTH, bottom + 22, f"{rate:g}, {network}. {headline}; {detail}: {spoken}."
-    )
+    drawing = Drawing(_WIDTH, bottom + 22, f"{rate:g}, {network}. {headline}; medians: {spoken}.")
     drawing.heading(headline, detail)
     axis = Axis(floor - 0.02, guess + 0.06, 78, _WIDTH - 8)
     small = {"font_size": "10", "opacity": ".8"}

@@ -45,19 +45,19 @@ class Problem:
         backward(self.cell, self.loss(whole), self.x, self.state, truncation)
         return self.gradient()
 
+    @torch.enable_grad()  # a prediction is asked for without
     def beyond(self, t):
         """What the losses from step `t` on send to the state before it."""
-        parts = self.state if isinstance(self.state, tuple) else (self.state,)
-        now, states = parts, []
-        for x in self.x:
-            now = tuple(part.requires_grad_() if part.is_leaf else part for part in now)
-            states.append(now)
-            after = self.cell(x, now if len(now) > 1 else now[0])
-            now = after if isinstance(after, tuple) else (after,)
-        states.append(now)
-        outputs = torch.stack([state[0] for state in states[t + 1 :]])
-        sent = torch.autograd.grad(self.loss(slice(t, STEPS))(outputs), states[t])
-        return sent if len(sent) > 1 else sent[0]
+        now, outputs = self.state, []
+        for step, x in enumerate(self.x):
+            if step == t:
+                alone = isinstance(now, torch.Tensor)
+                parts = [part.detach().requires_grad_() for part in ([now] if alone else now)]
+                now, outputs = parts[0] if alone else tuple(parts), []
+            now = self.cell(x, now)
+            outputs.append(now if isinstance(now, torch.Tensor) else now[0])
+        sent = torch.autograd.grad(self.loss(slice(t, STEPS))(torch.stack(outputs)), parts)
+        return sent[0] if alone else sent
 
     def in_chunks(self, chunk, synthesiser_at):
         self.begin()
@@ -181,7 +181,9 @@ def test_what_cannot_be_is_refused():
     refused("synthesiser must be a module or a function", TypeError, synthesiser=nn.Linear)
     refused(r"What synthesiser returns\[0\] must be \(3, 4\)", synthesiser=lambda h: h[:, :2])
     refused("What synthesiser returns must be finite", synthesiser=lambda h: h / 0)
-    refused("What synthesiser returns must be a tuple of 1", TypeError, synthesiser=lambda h: (h, h))
+    refused(
+        "What synthesiser returns must be a tuple of 1", TypeError, synthesiser=lambda h: (h, h)
+    )
     refused("does not depend on the outputs", loss_fn=lambda out: out.detach().sum())
     refused("must return a scalar", loss_fn=lambda out: out)
     refused("ends must be a bool Tensor", TypeError, ends=torch.ones(3))

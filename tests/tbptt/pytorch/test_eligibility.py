@@ -141,7 +141,9 @@ STEP = {"rnn": leaky_step(0.0), "leaky": leaky_step(KEEP), "gru": gru_step, "lst
 
 def assert_same(left, right, **tolerances):
     for name, gradient in right.items():
-        np.testing.assert_allclose(left[name], gradient, **{"rtol": 1e-10, "atol": 1e-12} | tolerances)
+        np.testing.assert_allclose(
+            left[name], gradient, **{"rtol": 1e-10, "atol": 1e-12} | tolerances
+        )
 
 
 def distance(left, right):
@@ -212,8 +214,8 @@ def test_in_a_diagonal_recurrence_the_traces_are_the_whole_influence():
     carried = accumulate(problem.cell, torch.sum, problem.x, problem.state, whole).carried
     weights = sum(weight.numel() for weight in problem.cell.parameters())
     assert carried[0].shape == (BATCH, 2, weights)
-    # Without `units` real and imaginary parts are units of their own, which hear each other.
-    with pytest.raises(ValueError, match="What a unit keeps depends on other units"):
+    # Without `units` real and imaginary parts are units of their own, which share their rate.
+    with pytest.raises(ValueError, match="A weight of the cell touches several units"):
         problem.made(accumulate, EProp(lambda x, heard, state: problem.cell(x, state)))
 
 
@@ -236,7 +238,9 @@ def test_a_reset_is_another_run_and_a_step_that_is_masked_is_none(name):
 def test_random_feedback_takes_the_place_of_the_readouts_weights_on_the_way_back():
     problem = Problem("leaky")
     readout, plain = RandomFeedback(HIDDEN, 2, torch.Generator().manual_seed(1)), nn.Linear(4, 2)
-    plain.load_state_dict({name: w for name, w in readout.state_dict().items() if "back" not in name})
+    plain.load_state_dict(
+        {name: w for name, w in readout.state_dict().items() if "back" not in name}
+    )
     targets = torch.randn(STEPS, BATCH, 2)
 
     def learn(layer, way, *options):

@@ -52,12 +52,11 @@ def loss_of(h):
     return (h - 0.2) ** 2
 
 
-def draws(strategy, cell=None):
-    """One estimate for each row, all of whose rows read the same sequence."""
-    cell = cell or tiny()
-    x = torch.tensor(inputs())[:, None, None].expand(-1, ROWS, 1)
-    rows = torch.zeros(ROWS, 2)
-    carried = None
+def draws(strategy, repeats=1):
+    """Return one estimate for each row, all of which read the same sequence, and its last unroll's."""
+    cell = tiny()
+    x = torch.tensor(inputs() * repeats)[:, None, None].expand(-1, ROWS, 1)
+    rows, carried = torch.zeros(ROWS, 2), None
     for unroll in x.split(UNROLL):
         seen = []
 
@@ -67,10 +66,11 @@ def draws(strategy, cell=None):
             return losses
 
         _, carried = evolve(cell, loss_fn, unroll, torch.zeros(ROWS, 1), strategy, carried)
-        rows += ((seen[0] - seen[1]) / (2 * SPREAD**2))[:, None] * carried[2]
+        latest = ((seen[0] - seen[1]) / (2 * SPREAD**2))[:, None] * carried[2]
+        rows += latest
     total = torch.cat([weight.grad.flatten() for weight in cell.parameters()])
     torch.testing.assert_close(total, rows.sum(dim=0))  # what was accumulated is their sum
-    return rows.numpy()
+    return rows.numpy(), latest.numpy()
 
 
 def standard_errors(rows, wanted):
@@ -86,17 +86,25 @@ class Forgetful(PES):
 
 def test_the_mean_is_the_gradient_of_the_smoothed_loss():
     generator = torch.Generator().manual_seed(0)
-    rows = draws(PES(SPREAD, generator))
-    assert np.abs(standard_errors(rows, smoothed(2))).max() < 4
-    assert np.abs(standard_errors(draws(NRES(SPREAD, generator)), smoothed(1))).max() < 4
+    fresh, _ = draws(PES(SPREAD, generator))
+    assert np.abs(standard_errors(fresh, smoothed(2))).max() < 4
+    again, _ = draws(NRES(SPREAD, generator))
+    assert np.abs(standard_errors(again, smoothed(1))).max() < 4
     # Without the moves of earlier unrolls something is missing.
-    assert np.abs(standard_errors(draws(Forgetful(SPREAD, generator)), smoothed(2))).max() > 10
+    short, _ = draws(Forgetful(SPREAD, generator))
+    assert np.abs(standard_errors(short, smoothed(2))).max() > 10
 
 
-def test_one_move_for_a_sequence_has_less_variance_than_one_for_each_unroll():
+def test_moves_that_add_up_get_louder_with_every_unroll_and_one_move_does_not():
     generator = torch.Generator().manual_seed(0)
-    fresh, again = (draws(kind(SPREAD, generator)).var(axis=0).sum() for kind in (PES, NRES))
-    assert again < fresh
+
+    def noise(kind, repeats):
+        _, latest = draws(kind(SPREAD, generator), repeats)
+        return latest.var(axis=0).sum()
+
+    assert noise(PES, 5) > 3 * noise(PES, 1)
+    assert noise(NRES, 5) < 1.5 * noise(NRES, 1)
+    assert noise(NRES, 5) < noise(PES, 5) / 2
 
 
 def problem(rows=3):
