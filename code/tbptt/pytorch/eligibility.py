@@ -222,8 +222,8 @@ class EProp(UnitTraces):
             rows: Tensor = vmap(lambda part: pull(part)[0])(parts[:, 0])
             return rows
 
-        derivatives: Tensor = vmap(of_row)(x, state, state)
-        return derivatives.unflatten(2, (numbers, -1))
+        derivatives: Tensor = vmap(of_row)(x, state, state).unflatten(2, (numbers, -1))
+        return derivatives
 
     def _step(self, jacobians: StepJacobians[Any]) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
         """Return the step of one row, flat, with both roles of its state apart."""
@@ -300,8 +300,8 @@ def _by_recurrent_weights(cell: nn.Module) -> Own:
     weight, bias = getattr(cell, "weight_hh", None), getattr(cell, "bias_hh", None)
     if not isinstance(weight, Tensor) or not isinstance(bias, Tensor):
         raise ValueError(
-            f"EProp cannot tell what a unit of {type(cell).__name__} keeps from what it hears: that "
-            "takes weight_hh and bias_hh, as in PyTorch's cells with a bias. Pass "
+            f"EProp cannot tell what a unit of {type(cell).__name__} keeps from what it hears: "
+            "that takes weight_hh and bias_hh, as in PyTorch's cells with a bias. Pass "
             "EProp(own=...), own(x, heard, state) -> state."
         )
     weight, bias = weight.detach(), bias.detach()

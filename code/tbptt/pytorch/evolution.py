@@ -222,10 +222,11 @@ def evolve(
     >>> from tbptt.pytorch import backward
     >>> from tbptt.pytorch.evolution import NRES, evolve
     >>> cell, rows = torch.nn.RNNCell(1, 1, bias=False), 20_000
+    >>> loss_fn = lambda outputs: outputs.sum(dim=(0, 2))
     >>> x, zero = torch.ones(6, rows, 1), torch.zeros(rows, 1)
     >>> strategy, carried = NRES(0.01, torch.Generator().manual_seed(0)), None
     >>> for unroll in x.split(2):
-    ...     loss, carried = evolve(cell, lambda out: out.sum((0, 2)), unroll, zero, strategy, carried)
+    ...     loss, carried = evolve(cell, loss_fn, unroll, zero, strategy, carried)
     >>> estimated, cell.weight_hh.grad = cell.weight_hh.grad / rows, None
     >>> loss, outputs, state = backward(cell, torch.sum, x, zero, Truncation.true(6))
     >>> bool((estimated - cell.weight_hh.grad / rows).abs() < 0.2)

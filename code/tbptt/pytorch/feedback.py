@@ -1,8 +1,8 @@
 """A readout whose errors come back through random weights that are never learned.
 
 Sources: T. P. Lillicrap et al., "Random synaptic feedback weights support error backpropagation for
-deep learning", Nature Communications 7, 2016, 13276; as the learning signal of recurrent networks in
-G. Bellec et al., Nature Communications 11, 2020, 3625, and J. M. Murray, eLife 8, 2019, e43299.
+deep learning", Nature Communications 7, 2016, 13276; as the learning signal of recurrent networks
+in G. Bellec et al., Nature Communications 11, 2020, 3625, and J. M. Murray, eLife 8, 2019, e43299.
 """
 
 from __future__ import annotations

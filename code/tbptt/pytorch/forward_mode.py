@@ -196,8 +196,8 @@ def _check_method(method: Any) -> None:
     needed = [getattr(method, name, None) for name in ("begin", "advance", "read", "select")]
     if isinstance(method, type) or not all(map(callable, needed)):
         raise TypeError(
-            "method must be RTRL(), SnAp(order), UORO(generator), EProp(), RFLO(decay) or another with "
-            f"their methods, got {method!r}."
+            "method must be RTRL(), SnAp(order), UORO(generator), EProp(), RFLO(decay) or another "
+            f"with their methods, got {method!r}."
         )
 
 

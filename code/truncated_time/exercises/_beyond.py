@@ -122,7 +122,8 @@ def _forecast(answer: Any) -> None:
         "In all: what later states send back. The state's own loss is not among them.",
     )
     require(abs(whole - total) < 1e-2, "In all: each later step sends back 0.8 of the one after.")
-    target, targets = 0.0, []
+    target: float = 0.0
+    targets: list[float] = []
     while not targets or targets[-1] < 0.99 * total:
         # Two steps back, each with the error of its own.
         for _ in range(2):

@@ -117,34 +117,33 @@ def run(weights: str, seed: int) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
+class RowLosses:
+    """The losses of rows at some steps, as shares of a mean; every call is remembered."""
+
+    def __init__(self, readout: nn.Module, words: Tensor, size: int) -> None:
+        self._readout, self._words, self._size = readout, words, size
+        self.calls: list[Tensor] = []
+
+    def __call__(self, outputs: Tensor) -> Tensor:
+        scores, words = self._readout(outputs).flatten(0, 1), self._words.flatten()
+        losses = nn.functional.cross_entropy(scores, words, reduction="none")
+        self.calls.append(losses.view(self._words.shape).sum(dim=0) / self._size)
+        return self.calls[-1]
+
+
 def moved(net: nn.Module, readout: nn.Module, words: Tensor, state: Tensor, strategy: PES) -> Array:
     """Return gradients ``(draws, weights)``, each estimated from a pair of moves for every row."""
+    size, made = words[1:].numel(), []
+    words, begin = words.repeat(1, TOGETHER), state.repeat(TOGETHER, 1)
     x, targets = nn.functional.one_hot(words[:-1], WORDS).to(state), words[1:]
-    made = []
     for _ in range(0, SKETCHES, TOGETHER):
-        draws = min(TOGETHER, SKETCHES)
-        rows = state.repeat(draws, 1)
-        total: Tensor | float = 0.0
-        carried = None
+        carried, owed = None, []
         for unroll, wanted in zip(x.split(UNROLL), targets.split(UNROLL), strict=True):
-            sides: list[Tensor] = []
-
-            def losses_of_rows(
-                outputs: Tensor, wanted: Tensor = wanted, sides: list[Tensor] = sides
-            ) -> Tensor:
-                scores = readout(outputs).flatten(0, 1)
-                losses = nn.functional.cross_entropy(
-                    scores, wanted.repeat(1, draws).flatten(), reduction="none"
-                )
-                sides.append(losses.view(len(wanted), -1).sum(dim=0) / targets.numel())
-                return sides[-1]
-
-            _, carried = evolve(
-                net, losses_of_rows, unroll.repeat(1, draws, 1), rows, strategy, carried
-            )
-            share = (sides[0] - sides[1]).detach() / (2 * SPREAD**2)
-            total = total + (share[:, None] * carried[2]).view(draws, len(state), -1).sum(dim=1)
-        made.append(torch.as_tensor(total))
+            losses = RowLosses(readout, wanted, size)
+            _, carried = evolve(net, losses, unroll, begin, strategy, carried)
+            plus, minus = (side.detach() for side in losses.calls)
+            owed.append(((plus - minus) / (2 * SPREAD**2))[:, None] * carried[2])
+        made.append(torch.stack(owed).sum(dim=0).unflatten(0, (TOGETHER, -1)).sum(dim=1))
     gradients: Array = torch.cat(made).numpy()
     return gradients
 

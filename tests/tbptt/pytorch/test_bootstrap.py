@@ -72,7 +72,7 @@ class Problem:
 
 
 def known(problem, t):
-    """Know what is to come back at this border; what is asked about the border before is nothing."""
+    """Know what comes back at this border, and nothing at the end."""
     return lambda state: problem.beyond(t) if t < STEPS else nothing(state)
 
 
@@ -113,6 +113,17 @@ def test_the_prediction_is_pulled_towards_its_target():
     torch.testing.assert_close(result.missed, missed.detach())
 
 
+class Constant(nn.Module):
+    """Predicts one number, whatever the state."""
+
+    def __init__(self):
+        super().__init__()
+        self.value = nn.Parameter(torch.zeros(1))
+
+    def forward(self, state):
+        return self.value.expand_as(state)
+
+
 class Fading(nn.Module):
     """A number that fades, and is fed: what comes back from all later losses is known."""
 
@@ -127,21 +138,19 @@ class Fading(nn.Module):
 def test_errors_come_to_cross_any_number_of_chunks():
     # The loss is the sum of all states, so each later one sends back rate^j: 0.8 / 0.2 = 4 in all,
     # of which a chunk of 2 steps has 0.8 + 0.64 itself.
-    cell, constant = Fading(), nn.Parameter(torch.zeros(1))
+    cell, constant = Fading(), Constant()
+    learn = torch.optim.SGD(constant.parameters(), 1.0)  # all that a squared distance asks for
     state, sent = torch.zeros(1, 1), []
     for _ in range(40):
-        cell.zero_grad()
-        result = bootstrapped(
-            cell, torch.sum, torch.ones(2, 1, 1), state, lambda h: constant.expand_as(h)
-        )
+        cell.zero_grad(), constant.zero_grad()
+        result = bootstrapped(cell, torch.sum, torch.ones(2, 1, 1), state, constant)
         state = result.state
         sent.append(float(result.target.detach()))
-        with torch.no_grad():  # the step that a squared distance of one row asks for
-            constant -= constant.grad
-        constant.grad = None
+        learn.step()
     wanted = [4 * (1 - 0.64 ** (chunks + 1)) for chunks in range(40)]
     torch.testing.assert_close(torch.tensor(sent), torch.tensor(wanted))
-    assert abs(sent[0] - 1.44) < 1e-12 and abs(sent[-1] - 4) < 1e-5
+    assert abs(sent[0] - 1.44) < 1e-12
+    assert abs(sent[-1] - 4) < 1e-5
     # And the weights get what all later losses would have sent: (1 + 4) + 0.8 (1 + 4), and so on.
     assert abs(float(cell.feed.grad) - (5 + 5)) < 1e-4
 

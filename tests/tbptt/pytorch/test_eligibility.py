@@ -90,7 +90,7 @@ def preactivations(w, x, h):
 
 
 def from_slopes(by_input, by_state, x, h):
-    """Slopes (numbers, rows) by what the weights of inputs and of states bring, and what is sent."""
+    """Slopes (numbers, rows) by what comes in and from states, and what is sent."""
     return {
         "weight_ih": (by_input, x), "bias_ih": (by_input, None),
         "weight_hh": (by_state, h), "bias_hh": (by_state, None),
@@ -322,7 +322,7 @@ def test_what_cannot_be_is_refused():
             LeakyCell(2, 3, bad)
     with pytest.raises(TypeError, match="own must be a function"):
         EProp(0.5)
-    with pytest.raises(TypeError, match="generator must be a torch.Generator"):
+    with pytest.raises(TypeError, match=r"generator must be a torch\.Generator"):
         RandomFeedback(2, 3, 0)
     of, carried = Problem("rnn"), torch.zeros(BATCH, 1, 32)
     with pytest.raises(ValueError, match="carried must be what the call before returned"):

@@ -53,7 +53,7 @@ def loss_of(h):
 
 
 def draws(strategy, repeats=1):
-    """Return one estimate for each row, all of which read the same sequence, and its last unroll's."""
+    """Return an estimate for each row, all of which read the same, and that of the last unroll."""
     cell = tiny()
     x = torch.tensor(inputs() * repeats)[:, None, None].expand(-1, ROWS, 1)
     rows, carried = torch.zeros(ROWS, 2), None

@@ -94,10 +94,8 @@ class Fleet:
         count, rows, _ = state.shape
         x = nn.functional.one_hot(words, WORDS).to(state).expand(count, rows, WORDS)
         sent = torch.cat([x, state, state.new_ones(count, rows, 2)], dim=2)
-        if units is None:
-            heard = sent @ self.units.mT
-        else:
-            heard = (units @ sent[..., None]).squeeze(-1)
+        shared = units is None
+        heard = sent @ self.units.mT if shared else (units @ sent[..., None]).squeeze(-1)
         new = torch.tanh(heard)
         slope = (1 - self.keep) * (1 - new**2)
         return Step(sent, slope, self.keep * state + (1 - self.keep) * new)
