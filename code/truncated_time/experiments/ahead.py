@@ -3,6 +3,9 @@
 Plain and leaky networks read 6000 steps of the echo language in 32 rows and update every 4 steps,
 the state and what is carried along handed on. Next to them are chunks of 4, whose errors stay
 inside, chunks of 24, which update every 24, and networks of which only the readout learns.
+
+What RTRL carries along is worked out by going back over the steps before, each with the weights it
+had: the same numbers, up to what is left after 120 steps, in a tenth of the time.
 """
 
 from __future__ import annotations
@@ -18,13 +21,12 @@ from truncated_time.experiments.shared.echo import BATCH, CHUNK, LAG
 from truncated_time.experiments.shared.fleet import Fleet, Step, backpropagated
 from truncated_time.tasks import echo_language
 
-STEPS, LAST, OFTEN = 6000, 960, 4
+STEPS, LAST, OFTEN, BACK = 6000, 960, 4, 120
 KEEP = {"plain": 0.0, "leaky": 0.8}
 WAYS = ("readout", "chunks 4", "chunks 24", "RTRL", "SnAp-1", "UORO", "e-prop", "RFLO")
 LOW = (0.0003, 0.001, 0.003, 0.01, 0.03)
 HIGH = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
-# The best of each lies inside; RTRL takes as long as all others together.
-RATES = {way: LOW for way in WAYS} | {"readout": HIGH, "chunks 24": HIGH, "RTRL": LOW[1:]}
+RATES = {way: LOW for way in WAYS} | {"readout": HIGH, "chunks 24": HIGH}  # the best lies inside
 PACKAGES = ("torch", "numpy")
 Ahead = Callable[[Step, Tensor], Tensor]  # a step and its errors, to a gradient
 
@@ -61,9 +63,10 @@ def learn(network: str, way: str, seed: int, rates: tuple[float, ...], steps: in
     stream = torch.from_numpy(echo_language(steps, BATCH, lag=LAG, seed=seed))
     every = CHUNK if way == "chunks 24" else OFTEN
     ahead = METHODS[way](fleet, seed) if way in METHODS else None
-    losses = []
+    losses: list[Tensor] = []
+    done: list[Step] = []
     for first in range(0, steps, every):
-        done, errors = [], []
+        done, errors = (done[-BACK:] if way == "RTRL" else []), []
         units, readouts = torch.zeros_like(fleet.units), torch.zeros_like(fleet.readouts)
         for t in range(first, min(first + every, steps)):
             step = fleet.step(stream[t], fleet.state)
@@ -76,25 +79,10 @@ def learn(network: str, way: str, seed: int, rates: tuple[float, ...], steps: in
                 errors.append(error)
             else:
                 units += ahead(step, error)
-        if way.startswith("chunks"):
-            units, _ = backpropagated(fleet, done, errors)
+        if way == "RTRL" or way.startswith("chunks"):
+            units, _ = backpropagated(done, errors, keep=fleet.keep)
         fleet.update(units / (BATCH * every), readouts / (BATCH * every))
     return torch.stack(losses)
-
-
-def rtrl(fleet: Fleet, seed: int) -> Ahead:
-    """Carry the whole influence on, ``(networks, batch, hidden, hidden * weights of a unit)``."""
-    influence = torch.zeros(*fleet.state.shape, fleet.units[0].numel())
-    shape = fleet.units.shape[1:]
-
-    def ahead(step: Step, error: Tensor) -> Tensor:
-        nonlocal influence
-        influence = fleet.by_state(step.slope) @ influence
-        own = influence.unflatten(3, shape).diagonal(dim1=2, dim2=3)  # (..., weights, hidden)
-        own += step.sent[..., None] * step.slope[..., None, :]
-        return torch.einsum("nbs,nbsw->nw", error, influence).view_as(fleet.units)
-
-    return ahead
 
 
 def traces(fleet: Fleet, *, alone: bool) -> Ahead:
@@ -143,7 +131,6 @@ def _balance(weights: Tensor, states: Tensor) -> Tensor:
 
 
 METHODS: dict[str, Callable[[Fleet, int], Ahead]] = {
-    "RTRL": rtrl,
     "SnAp-1": lambda fleet, seed: traces(fleet, alone=False),
     "UORO": uoro,
     "e-prop": lambda fleet, seed: traces(fleet, alone=True),

@@ -94,7 +94,7 @@ def learn(
             done.append(step)
             errors.append(error)
         beyond = synthesisers(fleet.state).detach() if way == "bootstrapped" else None
-        units, target = backpropagated(fleet, done, errors, beyond)
+        units, target = backpropagated(done, errors, keep=fleet.keep, beyond=beyond)
         if way == "bootstrapped":
             off = (synthesisers(before).detach() - target).square().sum(dim=(1, 2))
             synthesisers.learn(before, target)

@@ -125,6 +125,7 @@ class RowLosses:
         self.calls: list[Tensor] = []
 
     def __call__(self, outputs: Tensor) -> Tensor:
+        """Return the losses ``(rows,)`` of outputs ``(steps, rows, hidden)``."""
         scores, words = self._readout(outputs).flatten(0, 1), self._words.flatten()
         losses = nn.functional.cross_entropy(scores, words, reduction="none")
         self.calls.append(losses.view(self._words.shape).sum(dim=0) / self._size)

@@ -25,12 +25,15 @@ class Step(NamedTuple):
         What the weights of a unit are multiplied by: inputs, states, and 1 for each bias.
     slope : Tensor, shape (networks, batch, hidden)
         Of the states after the step by what units are sent.
+    recurrent : Tensor, shape (networks, hidden, hidden)
+        The recurrent weights of this step.
     after : Tensor, shape (networks, batch, hidden)
         The states after the step.
     """
 
     sent: Tensor
     slope: Tensor
+    recurrent: Tensor
     after: Tensor
 
 
@@ -56,6 +59,8 @@ class Fleet:
         Weights and bias side by side.
     state : Tensor, shape (networks, batch, hidden)
         Carried on.
+    recurrent : Tensor, shape (networks, hidden, hidden)
+        A copy of the recurrent weights, which no update changes.
     """
 
     def __init__(
@@ -72,12 +77,11 @@ class Fleet:
         self.units, self.readouts = units.repeat(count, 1, 1), readouts.repeat(count, 1, 1)
         self._back = back.weight.detach().repeat(count, 1, 1) if feedback else None
         self.state = torch.zeros(count, BATCH, HIDDEN)
+        self.recurrent = self._recurrent()
         self._adam = Adam(rates, (self.units, self.readouts))
 
-    @property
-    def recurrent(self) -> Tensor:
-        """Recurrent weights ``(networks, hidden, hidden)``."""
-        return self.units[:, :, WORDS : WORDS + HIDDEN]
+    def _recurrent(self) -> Tensor:
+        return self.units[:, :, WORDS : WORDS + HIDDEN].clone()
 
     def step(self, words: Tensor, state: Tensor, units: Tensor | None = None) -> Step:
         """Run one step.
@@ -94,11 +98,10 @@ class Fleet:
         count, rows, _ = state.shape
         x = nn.functional.one_hot(words, WORDS).to(state).expand(count, rows, WORDS)
         sent = torch.cat([x, state, state.new_ones(count, rows, 2)], dim=2)
-        shared = units is None
-        heard = sent @ self.units.mT if shared else (units @ sent[..., None]).squeeze(-1)
+        heard = sent @ self.units.mT if units is None else (units @ sent[..., None]).squeeze(-1)
         new = torch.tanh(heard)
         slope = (1 - self.keep) * (1 - new**2)
-        return Step(sent, slope, self.keep * state + (1 - self.keep) * new)
+        return Step(sent, slope, self.recurrent, self.keep * state + (1 - self.keep) * new)
 
     def by_state(self, slope: Tensor) -> Tensor:
         """Return the derivative of a step by the state before, ``(networks, batch, n, n)``."""
@@ -127,6 +130,7 @@ class Fleet:
     def update(self, units: Tensor, readouts: Tensor) -> None:
         """Clip the gradient of each network, and take a step of Adam."""
         self._adam.step((units, readouts))
+        self.recurrent = self._recurrent()
 
 
 class Adam:
@@ -163,31 +167,36 @@ class Adam:
 
 
 def backpropagated(
-    fleet: Fleet, steps: Sequence[Step], errors: Sequence[Tensor], beyond: Tensor | None = None
+    steps: Sequence[Step],
+    errors: Sequence[Tensor],
+    *,
+    keep: float,
+    beyond: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Go back through a chunk.
+    """Go back through steps, each with the weights that it had.
 
     Parameters
     ----------
-    fleet : Fleet
-        With the weights of these steps.
     steps, errors : sequence of Step and of Tensor
-        Of every step, in order.
+        In order, the errors of the last steps; the first ones may have none.
+    keep : float
+        The share of a state that a unit keeps.
     beyond : Tensor, shape (networks, batch, hidden), optional
-        What comes back from behind the chunk.
+        What comes back from beyond the last step.
 
     Returns
     -------
     units : Tensor, shape (networks, hidden, weights of a unit)
         The gradient, summed over rows.
     before : Tensor, shape (networks, batch, hidden)
-        What arrives at the state before the chunk.
+        What arrives at the state before the first step.
     """
     back = torch.zeros_like(errors[-1]) if beyond is None else beyond
-    total = torch.zeros_like(fleet.units)
-    for step, error in zip(reversed(steps), reversed(errors), strict=True):
-        back = back + error
+    total = back.new_zeros(len(back), back.shape[2], steps[-1].sent.shape[2])
+    for place, step in enumerate(reversed(steps), start=1):
+        if place <= len(errors):
+            back = back + errors[-place]
         pushed = back * step.slope
         total += pushed.mT @ step.sent
-        back = fleet.keep * back + pushed @ fleet.recurrent
+        back = keep * back + pushed @ step.recurrent
     return total, back
