@@ -103,8 +103,8 @@ def test_chunks_of_a_fleet_are_a_chunked_loop(gradients, every):
         torch.testing.assert_close(gradients[place][0][0], side_by_side(cell), rtol=1e-3, atol=1e-6)
 
 
-@pytest.mark.parametrize("chunk", [2, 3])
-def test_predictions_of_a_fleet_are_those_of_the_package(gradients, monkeypatch, chunk):
+@pytest.mark.parametrize("network_kind", ahead.KEEP)
+def test_predictions_of_a_fleet_are_those_of_the_package(gradients, monkeypatch, network_kind):
     made = []
     monkeypatch.setattr(
         bootstrap.Synthesisers, "learn", lambda self, state, target: made.append(target)
@@ -118,9 +118,10 @@ def test_predictions_of_a_fleet_are_those_of_the_package(gradients, monkeypatch,
         self.weights[1].detach().copy_(last.expand_as(self.weights[1]))
 
     monkeypatch.setattr(bootstrap.Synthesisers, "__init__", random_last)
-    bootstrap.learn("bootstrapped", chunk, 0, (0.01, 0.1), STEPS)
+    bootstrap.learn(network_kind, "bootstrapped", 0, (0.01, 0.1), STEPS)
     synthesisers = bootstrap.Synthesisers((0.01,), 0)
-    cell, readout = network(Fleet((0.01,), 0))
+    cell, readout = network(Fleet((0.01,), 0, keep=ahead.KEEP[network_kind]))
+    chunk = ahead.OFTEN
     size = BATCH * chunk  # the fleet's predictions are of losses that are summed
 
     def predict(state):

@@ -1,7 +1,7 @@
 """Synthetic gradients on the echo language, in chunks that are shorter than its lag.
 
-Plain networks read 24,000 steps in 32 rows and update after every chunk of 2, 3 or 4 steps. A small
-network for each says what will come back from behind a chunk, and learns from what comes back from
+Plain and leaky networks read 24,000 steps in 32 rows and update after every chunk of 4. A small
+network for each says what will come back from beyond a chunk, and learns from what comes back from
 the next one. The same without it is the chunked loop.
 """
 
@@ -13,26 +13,27 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from truncated_time.experiments.ahead import KEEP, OFTEN
 from truncated_time.experiments.shared.echo import BATCH, HIDDEN, LAG
 from truncated_time.experiments.shared.fleet import Adam, Fleet, backpropagated
 from truncated_time.tasks import echo_language
 
 STEPS, LAST, EVERY, INNER = 24_000, 960, 6000, 64
-WAYS, CHUNKS = ("bootstrapped", "chunks"), (2, 3, 4)
-RATES = (0.0003, 0.001, 0.003, 0.01, 0.03)
+WAYS = ("bootstrapped", "chunks")
+RATES = (0.0001, 0.0003, 0.001, 0.003, 0.01)
 QUICKER = 3  # by how much the predictions learn faster than the network
 PACKAGES = ("torch", "numpy")
 
 
 def grid(seeds: int) -> list[dict[str, Any]]:
-    """List the runs: with and without predictions, every chunk and seed; a run is all rates."""
+    """List the runs: with and without predictions, every network and seed; a run is all rates."""
     return [
-        {"way": way, "chunk": chunk, "seed": seed}
-        for seed, way, chunk in itertools.product(range(seeds), WAYS, CHUNKS)
+        {"network": network, "way": way, "seed": seed}
+        for seed, network, way in itertools.product(range(seeds), KEEP, WAYS)
     ]
 
 
-def run(way: str, chunk: int, seed: int) -> list[dict[str, Any]]:
+def run(network: str, way: str, seed: int) -> list[dict[str, Any]]:
     """Train one network at every rate.
 
     Returns
@@ -43,9 +44,9 @@ def run(way: str, chunk: int, seed: int) -> list[dict[str, Any]]:
         what the targets themselves are long, 1 for no prediction at all.
     """
     torch.set_num_threads(1)
-    losses, missed = learn(way, chunk, seed, RATES, STEPS)
+    losses, missed = learn(network, way, seed, RATES, STEPS)
     return [
-        {"way": way, "chunk": chunk, "seed": seed, "rate": rate, "steps": done,
+        {"network": network, "way": way, "seed": seed, "rate": rate, "steps": done,
          "loss": round(float(losses[done - LAST : done, place].mean()), 4),
          "missed": round(float(missed[done - LAST : done, place].mean()), 4)}
         for place, rate in enumerate(RATES)
@@ -76,16 +77,16 @@ class Synthesisers:
 
 
 def learn(
-    way: str, chunk: int, seed: int, rates: tuple[float, ...], steps: int
+    network: str, way: str, seed: int, rates: tuple[float, ...], steps: int
 ) -> tuple[Tensor, Tensor]:
     """Return losses and shares that were missed, each ``(steps, rates)``."""
-    fleet, synthesisers = Fleet(rates, seed), Synthesisers(rates, seed)
+    fleet, synthesisers = Fleet(rates, seed, keep=KEEP[network]), Synthesisers(rates, seed)
     stream = torch.from_numpy(echo_language(steps, BATCH, lag=LAG, seed=seed))
     losses, missed = [], []
-    for first in range(0, steps, chunk):
+    for first in range(0, steps, OFTEN):
         before, done, errors = fleet.state, [], []
         readouts = torch.zeros_like(fleet.readouts)
-        for t in range(first, min(first + chunk, steps)):
+        for t in range(first, min(first + OFTEN, steps)):
             step = fleet.step(stream[t], fleet.state)
             loss, error, of_readout = fleet.losses(step.after, stream[t + 1])
             fleet.state = step.after
@@ -101,5 +102,5 @@ def learn(
         else:
             off = target.square().sum(dim=(1, 2))
         missed += [off / target.square().sum(dim=(1, 2)).clamp(min=1e-12)] * len(done)
-        fleet.update(units / (BATCH * chunk), readouts / (BATCH * chunk))
+        fleet.update(units / (BATCH * OFTEN), readouts / (BATCH * OFTEN))
     return torch.stack(losses), torch.stack(missed)
