@@ -193,16 +193,8 @@ def test_the_optimizer_is_pytorchs_with_a_rate_and_a_clip_for_each_network():
 
 @pytest.mark.parametrize("experiment", [ahead, evolution, bootstrap])
 def test_a_run_is_decided_by_its_seed(experiment):
-    first = experiment.grid(1)[0]
-    arguments = list(first.values())
-    left, right = (
-        experiment.learn(*arguments, experiment_rates(experiment), STEPS) for _ in range(2)
-    )
+    arguments = list(experiment.grid(1)[0].values())
+    left, right = (experiment.learn(*arguments, experiment.RATES, STEPS) for _ in range(2))
     left, right = (made[0] if isinstance(made, tuple) else made for made in (left, right))
     assert torch.equal(left, right)
     assert len(left) == STEPS
-
-
-def experiment_rates(experiment):
-    rates = experiment.RATES
-    return next(iter(rates.values())) if isinstance(rates, dict) else rates
