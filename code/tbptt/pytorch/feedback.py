@@ -10,6 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from tbptt._checks import lengths
 from tbptt.pytorch.arguments import check_tensor
 
 __all__ = ["RandomFeedback"]
@@ -51,14 +52,15 @@ class RandomFeedback(nn.Linear):
     feedback: Tensor
 
     def __init__(self, in_features: int, out_features: int, generator: torch.Generator) -> None:
-        super().__init__(in_features, out_features)
+        inner, outer = lengths(in_features=in_features, out_features=out_features)
+        super().__init__(inner, outer)
         if not isinstance(generator, torch.Generator):
             raise TypeError(
                 f"generator must be a torch.Generator, got {type(generator).__name__}; "
                 "torch.Generator().manual_seed(0), say."
             )
-        drawn = torch.rand(out_features, in_features, generator=generator)
-        self.register_buffer("feedback", (2 * drawn - 1) / in_features**0.5)
+        drawn = torch.rand(outer, inner, generator=generator)
+        self.register_buffer("feedback", (2 * drawn - 1) / inner**0.5)
 
     def forward(self, input: Tensor) -> Tensor:
         """Return ``W x + b``; errors come back by `feedback`."""
