@@ -206,11 +206,6 @@ STATED = {
         "a relative bias of at most one half": lambda said: max(said["once_bias"]) <= 1 / 2,
         "what lies beyond is half of that at most": lambda said: said["once_bias_most"] <= 1 / 2,
         "no step was ever visited twice": lambda said: said["rtrl_off"] < 1e-12,
-        "one unit's own loop, five times over": lambda said: LAG - 1 == 5,
-        "all five networks are well on their way": lambda said: (
-            max(said["uoro_losses"]) < (said["floor"] + said["guess"]) / 2
-            and len(said["uoro_losses"]) == 5
-        ),
         "a coin, chunks of half the lag or more": lambda said: (
             said["noise_trained"] > 4 * said["noise_four"]
         ),
