@@ -26,7 +26,9 @@ OFFERS = {
 }  # fmt: skip
 HEADS = ("`backward`", "`online`", "`reweighted`", "`accumulate`", "TensorFlow", "reference")
 # What there is for PyTorch alone.
-PYTORCH_ALONE = ("online", "reweighted", "accumulate", "diagnose", "chunked_loss")
+PYTORCH_ALONE = (
+    "online", "reweighted", "accumulate", "diagnose", "chunked_loss", "bootstrapped", "evolve",
+)  # fmt: skip
 
 
 def table() -> str:

@@ -183,6 +183,7 @@ def test_in_a_leaky_network_only_what_covers_the_lag_gets_there(ahead, said):
 def test_biases_and_noises_of_the_forward_methods(errors, said):
     assert said["uoro_trained"] > said["uoro_fresh"] > 1
     assert said["snap_trained"] > said["snap_fresh"] > 0.3
+    assert said["eprop_fresh"] > said["snap_fresh"]
     # A bias could not be seen through so much noise; nor is one seen.
     for weights in ("fresh", "trained"):
         for style, length in (("UORO", 0), ("PES", 4), ("NRES", 4)):
