@@ -238,3 +238,15 @@ def test_moved_weights_learn_although_they_are_loud(said):
 def test_a_forecast_that_is_exact_is_the_full_gradient(said):
     assert said["exact_off"] < 1e-12
     assert said["blind_off"] > 0.05
+
+
+def test_a_learned_forecast_helps_at_first_and_carries_no_credit(said):
+    floor, boot = said["floor"], said["boot"]
+    assert all(len(losses) == 5 for losses in boot.values())
+    for way in ("chunks", "bootstrapped"):
+        assert said[f"boot_plain_{way}_24000"] < floor + 0.05
+    assert said["boot_leaky_bootstrapped_6000"] < said["boot_leaky_chunks_6000"] - 0.03
+    assert said["boot_leaky_bootstrapped_24000"] > floor + 0.2
+    assert said["boot_leaky_bootstrapped_24000"] > said["boot_leaky_chunks_24000"]
+    assert said["leaky_rtrl"] < said["boot_leaky_bootstrapped_24000"] - 0.1
+    assert abs(said["foreseen"]) < 0.1
