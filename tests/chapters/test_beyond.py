@@ -165,19 +165,19 @@ def test_in_a_plain_network_a_readout_is_enough_at_a_low_rate(ahead, said):
         if way in ("RTRL", "chunks 24"):
             assert max(losses) < floor + 0.1
         elif way not in ("readout", "RFLO"):
-            assert min(losses) > guess - 0.05
+            assert median(losses) > guess - 0.05
 
 
 def test_in_a_leaky_network_only_what_covers_the_lag_gets_there(ahead, said):
     floor = said["floor"]
     assert said["leaky_chunks_24"] < floor + 0.05
-    assert said["leaky_rtrl"] < floor + 0.15
+    assert said["leaky_rtrl"] < floor + 0.05
+    assert said["rtrl_lost"] == 2
     assert said["leaky_readout"] > floor + 0.35
-    for way in ("snap_1", "e_prop", "rflo", "chunks_4", "uoro"):
-        assert said[f"leaky_{way}"] > floor + 0.3
-    for way in ("snap_1", "e_prop"):
-        assert said[f"leaky_{way}"] < said["leaky_readout"]
-    assert said["leaky_uoro"] > said["leaky_readout"]
+    order = ("chunks_4", "snap_1", "e_prop", "rflo", "readout", "uoro")
+    medians = [said[f"leaky_{way}"] for way in order]
+    assert medians == sorted(medians)
+    assert medians[0] > floor + 0.2
 
 
 def test_biases_and_noises_of_the_forward_methods(errors, said):
@@ -240,13 +240,18 @@ def test_a_forecast_that_is_exact_is_the_full_gradient(said):
     assert said["blind_off"] > 0.05
 
 
-def test_a_learned_forecast_helps_at_first_and_carries_no_credit(said):
+def test_a_learned_forecast_carries_no_credit_here(said):
     floor, boot = said["floor"], said["boot"]
     assert all(len(losses) == 5 for losses in boot.values())
     for way in ("chunks", "bootstrapped"):
         assert said[f"boot_plain_{way}_24000"] < floor + 0.05
-    assert said["boot_leaky_bootstrapped_6000"] < said["boot_leaky_chunks_6000"] - 0.03
-    assert said["boot_leaky_bootstrapped_24000"] > floor + 0.2
-    assert said["boot_leaky_bootstrapped_24000"] > said["boot_leaky_chunks_24000"]
-    assert said["leaky_rtrl"] < said["boot_leaky_bootstrapped_24000"] - 0.1
+    for steps in (6000, 24000):
+        plain, forecast = (said[f"boot_leaky_{way}_{steps}"] for way in ("chunks", "bootstrapped"))
+        assert forecast > plain + 0.03
+        assert said["leaky_rtrl"] < forecast - 0.2
     assert abs(said["foreseen"]) < 0.1
+    by_rate = defaultdict(list)
+    for row in table("results/bootstrap/results.csv"):
+        if (row["network"], row["way"], row["steps"]) == ("leaky", "bootstrapped", "24000"):
+            by_rate[float(row["rate"])].append(float(row["loss"]))
+    inside(by_rate)
