@@ -219,7 +219,7 @@ def test_the_price_of_never_going_back():
     # Times are of one machine; that the one grows and the other does not is of none.
     growth = {key: of(*key, "ratio")[64] / of(*key, "ratio")[16]
               for key in (("plain", "RTRL"), ("diagonal", "traces"))}  # fmt: skip
-    assert growth["plain", "RTRL"] > 4 > 2 > growth["diagonal", "traces"]
+    assert growth["plain", "RTRL"] > 3 > 2 > growth["diagonal", "traces"]
 
 
 def test_moved_weights_learn_although_they_are_loud(said):
