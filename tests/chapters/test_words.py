@@ -273,10 +273,7 @@ SET_UP = {
         "shuffles them, holds out a fifth",
         "and # with half a year",
     ),
-    "beyond": (
-        "with chunks less than half as long",
-        "in the truncation chapter, trained ten times longer",
-    ),
+    "beyond": ("with chunks less than half as long",),
     "sources": ("and more than ten times the time",),
 }
 KNOWN = [(chapter, words) for chapter, listed in STATED.items() for words in listed]
