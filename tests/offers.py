@@ -31,7 +31,7 @@ HEADS = (
     "reference",
 )  # fmt: skip
 # What there is for PyTorch alone.
-PYTORCH_ALONE = ("reweighted", "accumulate", "chunked_loss")
+PYTORCH_ALONE = ("reweighted", "accumulate", "chunked_loss", "bootstrapped", "evolve")
 
 
 def table() -> str:

@@ -27,6 +27,7 @@ from truncated_time.figures import (
     labelled_windows,
     learning_curves,
     loss_by_updates,
+    losses_at_a_rate,
     losses_over,
     memory_reach,
     random_reach,
@@ -399,6 +400,32 @@ def test_a_mean_loses_its_noise_and_keeps_its_bias():
     assert [y for _, y in plain] == pytest.approx([axis.at(0.02**0.5)] * 3, abs=0.06)
     with pytest.raises(ValueError, match="no network with trained weights"):
         error_of_a_mean(1, "trained", rows=rows)
+
+
+def test_ways_at_a_rate():
+    rows = [
+        {"network": network, "way": way, "seed": str(seed), "rate": str(rate),
+         "loss": str(loss + 0.01 * seed)}
+        for network, way, rate, loss in [
+            ("plain", "RTRL", 0.01, 0.3), ("plain", "RTRL", 0.1, 0.6), ("plain", "UORO", 0.01, 0.5),
+            ("plain", "UORO", 0.1, 0.4), ("leaky", "RFLO", 0.1, 0.2),
+        ]
+        for seed in range(3)
+    ]  # fmt: skip
+    svg = losses_at_a_rate(0.1, "plain", rows=rows, floor=0.2, guess=0.7)
+    assert title(svg).startswith("0.1, plain. rate 0.1: best is UORO, 0.41; ")
+    assert title(svg).endswith("RTRL 0.61, UORO 0.41.")
+    assert "RFLO" not in svg
+    axis = Axis(0.18, 0.76, 78, 352)
+    dots = [path.get("d") for path in parsed(svg).iter(f"{SVG}path") if path.get("stroke") == REACH]
+    assert len(dots) == 2
+    first = [float(dot.split()[0]) for dot in dots[0].split("M")[1:]]
+    assert first == pytest.approx([axis.at(loss) for loss in (0.6, 0.61, 0.62)], abs=0.06)
+    best = [path.get("d") for path in parsed(svg).iter(f"{SVG}path") if path.get("stroke") == LOSS]
+    at = [float(line.split()[0][1:]) for line in best]
+    assert at == pytest.approx([axis.at(0.31), axis.at(0.41)], abs=0.06)
+    with pytest.raises(ValueError, match=r"no plain network with rate 0\.5"):
+        losses_at_a_rate(0.5, "plain", rows=rows, floor=0.2, guess=0.7)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 r"""Gradients that never go back: each step carries its state's derivative by the weights along.
 
-What is carried, and the sources, are in ``tbptt.pytorch.influence``.
+What is carried, and the sources, are in ``tbptt.pytorch.influence`` and, for what stays inside a
+unit, in ``tbptt.pytorch.eligibility``.
 """
 
 from __future__ import annotations
@@ -14,13 +15,24 @@ from torch.autograd.function import once_differentiable
 
 from tbptt.pytorch.all_or_nothing import all_or_nothing
 from tbptt.pytorch.checks import check_call, check_gradients_on, check_run
+from tbptt.pytorch.eligibility import RFLO, EProp
 from tbptt.pytorch.influence import RTRL, UORO, Carried, Method, SnAp
 from tbptt.pytorch.jacobians import StepJacobians, pattern
 from tbptt.pytorch.row_flags import RowFlags, StandIns
 from tbptt.pytorch.sequences import prepared, send_back
 from tbptt.pytorch.states import S
 
-__all__ = ["RTRL", "UORO", "ForwardModeResult", "Method", "SnAp", "accumulate", "pattern"]
+__all__ = [
+    "RFLO",
+    "RTRL",
+    "UORO",
+    "EProp",
+    "ForwardModeResult",
+    "Method",
+    "SnAp",
+    "accumulate",
+    "pattern",
+]
 
 
 class ForwardModeResult(NamedTuple, Generic[S]):
@@ -74,7 +86,7 @@ def accumulate(
         Time-major; they get no gradient.
     state : Tensor (batch, hidden), or tuple or list of them
         The state before the first step. The cell is handed states of the same kind.
-    method : RTRL, SnAp or UORO
+    method : RTRL, SnAp, UORO, EProp or RFLO
         What is carried.
     carried : tuple of Tensor, optional
         What the call before returned, so that errors of this chunk count for the weights of
@@ -184,8 +196,8 @@ def _check_method(method: Any) -> None:
     needed = [getattr(method, name, None) for name in ("begin", "advance", "read", "select")]
     if isinstance(method, type) or not all(map(callable, needed)):
         raise TypeError(
-            "method must be RTRL(), SnAp(order), UORO(generator) or another with their methods, "
-            f"got {method!r}."
+            "method must be RTRL(), SnAp(order), UORO(generator), EProp(), RFLO(decay) or another "
+            f"with their methods, got {method!r}."
         )
 
 

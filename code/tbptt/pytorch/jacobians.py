@@ -55,6 +55,9 @@ class StepJacobians(Generic[S]):
     >>> gradient = jacobians.pull(torch.ones(3, 4), x, flat).sum(dim=0)
     >>> [tuple(share.shape) for share in jacobians.split(gradient)]
     [(8, 1), (8, 2), (8,), (8,)]
+    >>> rows = torch.randn(3, 40)  # weights of each row's own
+    >>> jacobians.step_apart(rows, x, flat).shape
+    torch.Size([3, 4])
     >>> jacobians.check(x, flat)
     >>> len(jacobians.pack(flat))
     2
@@ -121,6 +124,24 @@ class StepJacobians(Generic[S]):
 
         shares = vmap(pull_row)(errors, x, state)
         return torch.cat([shares[name].flatten(1) for name in self.learned], dim=1)
+
+    def step_apart(self, weights: Tensor, x: Tensor, state: Tensor) -> Tensor:
+        """Return the flat state after a step in which each row has weights ``(batch, weights)``."""
+        self._check_step(x, state)
+        check_tensor("weights", weights, (len(x), self.size), like=state)
+        shares = torch.split_with_sizes(weights, [w.numel() for w in self.learned.values()], dim=1)
+        of_rows = {
+            name: share.unflatten(1, weight.shape)
+            for share, (name, weight) in zip(shares, self.learned.items(), strict=True)
+        }
+
+        def of_row(weights: dict[str, Tensor], x: Tensor, state: Tensor) -> Tensor:
+            # Inside vjp PyTorch's cells come apart into operations that vmap can follow.
+            after: Tensor = vjp(lambda state: self._step_of_row(weights, x, state), state)[0]
+            return after
+
+        after: Tensor = vmap(of_row)(of_rows, x, state)
+        return after
 
     def split(self, gradient: Tensor) -> tuple[Tensor, ...]:
         """Return the share of each weight, in its shape, of a flat gradient."""

@@ -10,9 +10,11 @@ import importlib.util
 from pathlib import Path
 
 NAMES = (
-    "alarms", "alarms-keras", "beyond", "bias", "carried", "checking", "choosing", "cures", "cuts",
-    "digits", "initial-state", "language", "leak", "longer", "memory", "ptb", "rates", "starts",
-    "stateful", "sunspots", "text", "throughput", "timing", "unbiased", "vanishing",
+    "ahead", "alarms", "alarms-keras", "beyond", "bias", "bootstrap", "carried", "checking",
+    "choosing", "cures", "cuts", "digits", "evolution", "initial-state", "language", "leak",
+    "longer", "memory", "price", "ptb", "rates", "starts", "stateful", "sunspots", "text",
+    "throughput", "timing",
+    "unbiased", "vanishing",
 )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Bias and noise of gradients that were cut: by a ruler, by a coin, sparse, and by a sketch.
+"""Bias and noise of gradients that were cut: by a ruler, by a coin, sparse, sketched, by moves.
 
 The network and the language are those of `language`: a plain network, and words that repeat the
 one 6 steps before. One batch is held fixed, so that all noise is the method's own.
@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tbptt.pytorch import backward
-from tbptt.pytorch.forward_mode import UORO, Method, SnAp, accumulate
+from tbptt.pytorch.evolution import NRES, PES, evolve
+from tbptt.pytorch.forward_mode import UORO, EProp, Method, SnAp, accumulate
 from tbptt.random_lengths import draw_factors, weighting
 from tbptt.reference import RNN, pairs
 from tbptt.schedule import Truncation
@@ -33,6 +34,7 @@ from truncated_time.tasks import echo_language
 
 LENGTHS = (2, 3, 4, 5, 6, 8, 12, 24)
 DRAWS, SKETCHES, UPDATES = 2000, 200, 400
+UNROLL, SPREAD, TOGETHER = 4, 0.01, 40  # of evolution strategies
 PACKAGES = ("torch", "numpy")
 Array = NDArray[np.float64]
 
@@ -103,11 +105,48 @@ def run(weights: str, seed: int) -> list[dict[str, Any]]:
     sketches = np.stack([without_going_back(UORO(generator)) for _ in range(SKETCHES)])
     measured.append(("SnAp-1", 0, *spread(without_going_back(SnAp(1))[None], full)))
     measured.append(("UORO", 0, *spread(sketches, full)))
+    measured.append(("e-prop", 0, *spread(without_going_back(EProp())[None], full)))
+    words = stream[updates * CHUNK : (updates + 1) * CHUNK + 1]
+    for name, strategy in (("PES", PES), ("NRES", NRES)):
+        drawn = moved(net, readout, words, state, strategy(SPREAD, generator))
+        measured.append((name, UNROLL, *spread(drawn, full)))
     return [
         {"weights": weights, "seed": seed, "style": style, "length": k,
          "bias": f"{bias:.4g}", "noise": f"{noise:.4g}"}
         for style, k, bias, noise in measured
     ]  # fmt: skip
+
+
+class RowLosses:
+    """The losses of rows at some steps, as shares of a mean; every call is remembered."""
+
+    def __init__(self, readout: nn.Module, words: Tensor, size: int) -> None:
+        self._readout, self._words, self._size = readout, words, size
+        self.calls: list[Tensor] = []
+
+    def __call__(self, outputs: Tensor) -> Tensor:
+        """Return the losses ``(rows,)`` of outputs ``(steps, rows, hidden)``."""
+        scores, words = self._readout(outputs).flatten(0, 1), self._words.flatten()
+        losses = nn.functional.cross_entropy(scores, words, reduction="none")
+        self.calls.append(losses.view(self._words.shape).sum(dim=0) / self._size)
+        return self.calls[-1]
+
+
+def moved(net: nn.Module, readout: nn.Module, words: Tensor, state: Tensor, strategy: PES) -> Array:
+    """Return gradients ``(draws, weights)``, each estimated from a pair of moves for every row."""
+    size, made = words[1:].numel(), []
+    words, begin = words.repeat(1, TOGETHER), state.repeat(TOGETHER, 1)
+    x, targets = nn.functional.one_hot(words[:-1], WORDS).to(state), words[1:]
+    for _ in range(0, SKETCHES, TOGETHER):
+        carried, owed = None, []
+        for unroll, wanted in zip(x.split(UNROLL), targets.split(UNROLL), strict=True):
+            losses = RowLosses(readout, wanted, size)
+            _, carried = evolve(net, losses, unroll, begin, strategy, carried)
+            plus, minus = (side.detach() for side in losses.calls)
+            owed.append(((plus - minus) / (2 * SPREAD**2))[:, None] * carried[2])
+        made.append(torch.stack(owed).sum(dim=0).unflatten(0, (TOGETHER, -1)).sum(dim=1))
+    gradients: Array = torch.cat(made).numpy()
+    return gradients
 
 
 def cut(shares: Array, seed: int) -> list[tuple[str, int, tuple[float, float]]]:

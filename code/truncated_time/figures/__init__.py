@@ -12,6 +12,7 @@ from truncated_time.figures.forecasting import split_picture
 from truncated_time.figures.lanes import batch_lanes
 from truncated_time.figures.leak import losses_over
 from truncated_time.figures.measured import gradient_bias, gradient_by_lag, learning_curves
+from truncated_time.figures.methods import losses_at_a_rate
 from truncated_time.figures.reach import reach_triangle
 from truncated_time.figures.unrolled import jacobian_chain
 from truncated_time.figures.updates import loss_by_updates
@@ -32,6 +33,7 @@ __all__ = [
     "labelled_windows",
     "learning_curves",
     "loss_by_updates",
+    "losses_at_a_rate",
     "losses_over",
     "memory_reach",
     "random_reach",

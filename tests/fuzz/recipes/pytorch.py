@@ -8,7 +8,8 @@ from fuzz.recipes import recipe, size
 from fuzz.recipes.schedules import truncation
 from tbptt.pytorch import Block
 from tbptt.pytorch.diagonal import DiagonalCell
-from tbptt.pytorch.forward_mode import RTRL, UORO, SnAp
+from tbptt.pytorch.evolution import NRES, PES
+from tbptt.pytorch.forward_mode import RFLO, RTRL, UORO, EProp, SnAp
 from tbptt.pytorch.jacobians import StepJacobians
 from tbptt.pytorch.segments import SegmentAttention
 
@@ -155,9 +156,11 @@ def jacobians(draw):
 @recipe("tbptt.pytorch.forward_mode.accumulate")
 def accumulate(draw):
     cell, inputs, state = sequence(draw)
-    methods = st.sampled_from([RTRL(), SnAp(1), UORO(torch.Generator().manual_seed(0))])
+    drawn = UORO(torch.Generator().manual_seed(0))
+    kind = st.sampled_from([RTRL(), SnAp(1), drawn, RFLO(0.5)] if isinstance(state, torch.Tensor)
+                           else [RTRL(), SnAp(1), drawn, EProp()])  # fmt: skip
     return {"cell": cell, "loss_fn": total, "inputs": inputs.detach(), "state": state,
-            "method": draw(methods)}  # fmt: skip
+            "method": draw(kind)}  # fmt: skip
 
 
 @recipe("tbptt.pytorch.forward_mode.SnAp")
@@ -168,6 +171,72 @@ def snap(draw):
 @recipe("tbptt.pytorch.forward_mode.UORO")
 def uoro(draw):
     return {"generator": torch.Generator().manual_seed(size(draw))}
+
+
+@recipe("tbptt.pytorch.forward_mode.EProp")
+def eprop(draw):
+    own = draw(st.sampled_from([None, lambda x, heard, state: state]))
+    return {"own": own, "units": draw(st.sampled_from([None, 2]))}
+
+
+@recipe("tbptt.pytorch.forward_mode.EProp.begin")
+def begin_eprop(draw):
+    cell, _, state = sequence(draw, kinds=("rnn", "gru"))
+    return {"self": EProp(), "jacobians": StepJacobians(cell, 2, state), "state": state}
+
+
+@recipe("tbptt.pytorch.forward_mode.RFLO")
+def rflo(draw):
+    return {"decay": draw(st.sampled_from([0, 0.5]))}
+
+
+@recipe("tbptt.pytorch.leaky.LeakyCell")
+def leaky(draw):
+    return {"features": size(draw), "hidden": size(draw), "keep": 0.5}
+
+
+@recipe("tbptt.pytorch.feedback.RandomFeedback")
+def feedback(draw):
+    return {"in_features": size(draw), "out_features": size(draw), "generator": torch.Generator()}
+
+
+@recipe("tbptt.pytorch.evolution.PES")
+@recipe("tbptt.pytorch.evolution.NRES")
+def strategy(draw):
+    return {"spread": draw(st.sampled_from([1, 0.1])), "generator": torch.Generator()}
+
+
+def draw_of(make):
+    def moves(draw):
+        rows = size(draw)
+        return {"self": make(0.1, torch.Generator()), "summed": tensor(rows, 2),
+                "begins": torch.arange(rows) % 2 == 0}  # fmt: skip
+
+    return moves
+
+
+for kind in (PES, NRES):
+    recipe(f"tbptt.pytorch.evolution.{kind.__name__}.draw")(draw_of(kind))
+
+
+@recipe("tbptt.pytorch.evolution.evolve")
+def evolve(draw):
+    cell, inputs, state = sequence(draw)
+    strategies = st.sampled_from([PES(0.1, torch.Generator()), NRES(0.1, torch.Generator())])
+    rows = inputs.shape[1]
+    return {
+        "cell": cell, "loss_fn": lambda outputs: (outputs**2).sum(dim=(0, 2)),
+        "inputs": inputs.detach(), "state": state, "strategy": draw(strategies),
+        "begins": draw(st.sampled_from([None, torch.ones(rows, dtype=torch.bool)])),
+    }  # fmt: skip
+
+
+@recipe("tbptt.pytorch.bootstrap.bootstrapped")
+def bootstrapped(draw):
+    cell, inputs, state = sequence(draw, kinds=("rnn", "gru", "own"))
+    flags = st.sampled_from([None, torch.zeros(inputs.shape[1], dtype=torch.bool)])
+    return {"cell": cell, "loss_fn": total, "inputs": inputs, "state": state,
+            "synthesiser": nn.Linear(2, 2), "ends": draw(flags)}  # fmt: skip
 
 
 @recipe("tbptt.pytorch.forward_mode.pattern")
@@ -264,6 +333,12 @@ for name in ("step", "check", "by_state", "by_weights"):
 def pull(draw):
     arguments = at_a_step(draw)
     return {**arguments, "errors": arguments["state"]}
+
+
+@recipe("tbptt.pytorch.jacobians.StepJacobians.step_apart")
+def step_apart(draw):
+    arguments = at_a_step(draw)
+    return {**arguments, "weights": tensor(len(arguments["x"]), arguments["self"].size)}
 
 
 @recipe("tbptt.pytorch.jacobians.StepJacobians.parts")
