@@ -171,7 +171,7 @@ def _drawn_anew(history: History) -> Iterator[str]:
 
 
 def _carried_across_a_jump(history: History) -> Iterator[str]:
-    carried = [a for a, b in history.borders if a.source == b.number and a.rows == b.rows]
+    carried = [a for a, _ in history.borders if a.source is not None and not a.cut_rows]
     far = jump(carried, [float(call.moves) for call in history.calls if call.moves is not None])
     evidence = other_successors(carried) or (far and f"inputs jump {far:.0f} times as far there")
     if evidence:

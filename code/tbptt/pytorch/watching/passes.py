@@ -45,9 +45,9 @@ class Call:
         Of a state that is not carried, a part.
     begins, before : Tensor, shape (rows, features), or None
         Where the state has no way back: a part of the first step's inputs, and of the inputs of
-        the step before it, in the last call.
+        the step before it, in the call that left the state, else in the last one.
     past : Tensor, shape (rows, steps, numbers), or None
-        As `before`, of several steps.
+        As `before`, of several steps of the last call.
     moves : Tensor or None
         How far the inputs move from step to step, on average.
     follows : bool
