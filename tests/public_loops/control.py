@@ -68,9 +68,10 @@ def pieces_between_the_ends_of_episodes(faulty) -> Running:
     layer, heads = nn.GRU(2, UNITS), nn.Linear(UNITS, 3)
     model = nn.ModuleList([layer, heads])
     yield {"model": model}
-    state = torch.zeros(1, ROWS, UNITS)
-    for _ in range(4):
-        x, goes_on = walk(steps=24), (torch.rand(24, ROWS, 1) > 0.05).float()
+    state, going_on = torch.zeros(1, ROWS, UNITS), (torch.rand(96, ROWS, 1) > 0.05).float()
+    # Another episode begins somewhere else.
+    places = walk(steps=96) + ((1 - going_on) * torch.randn(96, ROWS, 2) * 3).cumsum(0)
+    for x, goes_on in zip(places.split(24), going_on.split(24), strict=True):
         begin = state
         with torch.no_grad():
             for now, going in zip(x, goes_on, strict=True):
@@ -181,7 +182,7 @@ LOOPS = [
     Loop(actors_and_a_learner, "facebookresearch/torchbeast", "carried where the data do not go on"),
     Loop(
         pieces_between_the_ends_of_episodes, "ikostrikov/pytorch-a2c-ppo-acktr-gail",
-        "The state is drawn anew",
+        "Every chunk begins from a new state though its data go on",
     ),
     Loop(
         whole_episodes_from_memory, "keep9oing/DRQN-Pytorch-CartPole-v1",

@@ -18,7 +18,7 @@ ROWS, STEPS = 4, 10
 def lanes_of_a_text(faulty):
     """One long text, trimmed and laid out in columns; chunks of rows of it."""
     columns = torch.from_numpy(TIMES).view(ROWS, -1).T
-    pieces = columns.chunk(11) if faulty else columns.split(STEPS)
+    pieces = columns.tensor_split(13) if faulty else columns.split(STEPS)
     return (piece.T for piece in pieces)
 
 

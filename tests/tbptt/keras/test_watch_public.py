@@ -148,7 +148,7 @@ LOOPS = {
     # philipperemy/keras-stateful-lstm
     long_sequences_cut_into_windows: "is zeroed before every batch of fit",
     # tensorflow.org of TensorFlow 2.3, text generation with a carried state
-    a_callback_that_evaluates: "Training goes on from a state that validation left",
+    a_callback_that_evaluates: "Training goes on from a state that evaluate left inside of fit",
     # encoders of sequence autoencoders, as in many public notebooks
     an_encoder_below_a_readout_of_states: "Only a part of the layers is reset",
 }  # fmt: skip

@@ -66,22 +66,29 @@ class Carried:
             call.zero = True
             return None
         modes = (self._mode, not self._mode)
-        known = [self._latest[mode] for mode in modes if mode in self._latest]
-        known += reversed(self._ends)
-        for left in known:
+        latest = [self._latest[mode] for mode in modes if mode in self._latest]
+        for left in (*latest, *self._ends):
             if call.linked and _are(left.objects, came.state):
                 call.carried, call.source = True, left.call.number
                 return left
         rows = [_rows_first(part.detach(), came.axis) for part in came.state]
         zero = call.zero = _every(part.eq(0) for part in rows)
-        for left in known:
+        for left in latest:
             common = min(left.call.rows, call.rows)
             if [part.shape[1:] for part in left.parts] != [part.shape[1:] for part in rows]:
                 continue
-            same = _every(a[:common].eq(b[:common]) for a, b in zip(left.parts, rows, strict=True))
+            same = _same(left.parts, rows, common)
             if bool((same & ~zero[:common]).any()):
                 call.carried, call.source = same, left.call.number
                 call.cut_rows = max(left.call.rows - call.rows, 0)
+                return left
+        for left in reversed(self._ends):
+            # From longer ago it has to be the whole: a few rows may be chosen from anywhere.
+            if [part.shape for part in left.parts] != [part.shape for part in rows]:
+                continue
+            same = _same(left.parts, rows, call.rows)
+            if bool((same | zero).all() & ~zero.all()):
+                call.carried, call.source = same, left.call.number
                 return left
         call.strange = rows[0][:, :_UNITS].clone()
         return None
@@ -131,10 +138,11 @@ class Evidence:
             end = last.data_ptr() + last.element_size() * last.stride(0) * len(last)
             call.follows = _goes_on(end, x, came.inputs._base)
         self._latest.append(came)
-        self._since = came.steps
-        self._to_measure = call.steps == 1
+        # Where a reader's own code stands between two steps of a chunk, no chunk begins.
+        self._since = came.steps + (self._since if call.linked else 0)
+        self._to_measure = call.steps == 1 and not call.linked
         if not self._to_measure:
-            self._measure(call, came, None)
+            self._measure(call, came, before if call.linked else None)
         if self._given is not None:
             self._compare_given(call)
 
@@ -201,6 +209,11 @@ def _are(objects: Sequence[weakref.ref[Tensor]], state: Sequence[Tensor]) -> boo
 
 def _rows_first(part: Tensor, axis: int) -> Tensor:
     return part if axis == 0 and part.ndim == 2 else part.movedim(axis, 0).flatten(1)
+
+
+def _same(parts: Sequence[Tensor], others: Sequence[Tensor], rows: int) -> Tensor:
+    """Return, for each of the first rows, whether two states are the same."""
+    return _every(a[:rows].eq(b[:rows]) for a, b in zip(parts, others, strict=True))
 
 
 def _every(flags: Iterable[Tensor]) -> Tensor:
