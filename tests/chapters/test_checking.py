@@ -1,6 +1,7 @@
 """The claims of the chapter on your own loop, from its cells and from shipped results."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,8 @@ import pytest
 from truncated_time.shipped import table
 from truncated_time.tasks import machine_log_floors
 
-TEXT = (Path(__file__).parents[2] / "chapters/checking.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "chapters/checking.md").read_text(encoding="utf-8")
 FAULTS = ("data", "state", "errors")
 
 
@@ -96,3 +98,13 @@ def test_the_list_to_print_has_the_four_questions():
 def test_a_distributed_sampler_breaks_lanes_and_lanes_dealt_to_processes_go_on(said):
     assert said["sampled_share"] < 0.01
     assert said["unshuffled_share"] == said["in_two_share"] == 1
+
+
+def test_the_versions_of_other_packages_are_those_that_the_listings_run_with():
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    pins = dict(pin.split("==") for pin in groups["dependency-groups"]["others"])
+    named = " ".join(TEXT.split()).split("The book's tests run them, with ")[1]
+    assert named.startswith(
+        f"Lightning {pins['lightning']}, ignite {pins['pytorch-ignite']} and Accelerate "
+        f"{pins['accelerate']}."
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 
 import torch
@@ -17,7 +18,7 @@ def zeros(rows=ROWS):
 def one_actor_that_learns_as_it_goes(faulty) -> Running:
     """Twenty steps, an update; the state is detached, or zero where an episode has ended."""
     cell, heads = nn.LSTMCell(2, UNITS), nn.Linear(UNITS, 3)
-    model, done = nn.ModuleList([cell, heads]), True
+    model, (h, c), done = nn.ModuleList([cell, heads]), zeros(1), True
     yield {"model": model}
     for _ in range(8):
         h, c = zeros(1) if done else (h.detach(), c if faulty else c.detach())
@@ -79,7 +80,7 @@ def pieces_between_the_ends_of_episodes(faulty) -> Running:
         for _ in range(2):
             ends = [0, *((goes_on[1:] == 0).any(1)[:, 0].nonzero()[:, 0] + 1).tolist(), 24]
             now, outputs = begin, []
-            for first, last in zip(ends, ends[1:], strict=False):
+            for first, last in itertools.pairwise(ends):
                 now = torch.randn_like(now) if faulty else now * goes_on[first]
                 output, now = layer(x[first:last], now)
                 outputs.append(output)
@@ -102,9 +103,7 @@ def whole_episodes_from_memory(faulty) -> Running:
                 _, state = online["core"](x[None, None], state)
         chosen = torch.randint(12, (ROWS,)).tolist()
         starts = torch.randint(28, (ROWS,)).tolist()
-        batch = torch.cat(
-            [episodes[e][:, s : s + 12] for e, s in zip(chosen, starts, strict=True)]
-        )
+        batch = torch.cat([episodes[e][:, s : s + 12] for e, s in zip(chosen, starts, strict=True)])
         outputs, trained = online["core"](batch, cut(trained) if faulty and trained else None)
         with torch.no_grad():
             wanted = slow["q"](slow["core"](batch)[0]).amax(-1)
@@ -179,7 +178,9 @@ def an_optimizer_that_is_learnt(faulty) -> Running:
 
 LOOPS = [
     Loop(one_actor_that_learns_as_it_goes, "ikostrikov/pytorch-a3c", "Only a part", raises=True),
-    Loop(actors_and_a_learner, "facebookresearch/torchbeast", "carried where the data do not go on"),
+    Loop(
+        actors_and_a_learner, "facebookresearch/torchbeast", "carried where the data do not go on"
+    ),
     Loop(
         pieces_between_the_ends_of_episodes, "ikostrikov/pytorch-a2c-ppo-acktr-gail",
         "Every chunk begins from a new state though its data go on",
@@ -191,5 +192,7 @@ LOOPS = [
     Loop(
         a_world_model_and_imagined_futures, "danijar/dreamer", "detached at every step"
     ),
-    Loop(an_optimizer_that_is_learnt, "ikostrikov/pytorch-meta-optimizer", "detached at every step"),
+    Loop(
+        an_optimizer_that_is_learnt, "ikostrikov/pytorch-meta-optimizer", "detached at every step"
+    ),
 ]  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 from torch import nn
 
@@ -124,7 +126,7 @@ def likelihoods_and_drawn_forecasts(faulty) -> Running:
         model.train()
         rows, first = torch.randperm(12)[:ROWS], int(torch.randint(60, ()))
         window, state, loss = series[first : first + 16, rows], begin(ROWS), 0.0
-        for before, now in zip(window, window[1:], strict=False):
+        for before, now in itertools.pairwise(window):
             output, state = layer(torch.cat([before, now * 0], 1)[None], state)
             mean, size = readout(output[0]).chunk(2, 1)
             loss = loss - torch.distributions.Normal(mean, size.exp()).log_prob(now).mean()

@@ -285,7 +285,9 @@ LOOPS = [
         states_kept_in_the_model, "fastai/fastai, AWD_LSTM and ModelResetter",
         "Training goes on from a state that validation left",
     ),
-    Loop(a_decoder_in_pieces, "OpenNMT/OpenNMT-py, truncated_decoder", "never detached", raises=True),
+    Loop(
+        a_decoder_in_pieces, "OpenNMT/OpenNMT-py, truncated_decoder", "never detached", raises=True
+    ),
     Loop(
         a_model_that_learns_while_it_is_evaluated, "benkrause/dynamic-evaluation",
         "The state is drawn anew",

@@ -33,7 +33,7 @@ def a_producer_of_slices(faulty):
 def windows_from_an_array(faulty):
     """Keras cuts the windows: one row, end to end; by its defaults they move by one step."""
     return keras.utils.timeseries_dataset_from_array(
-        TIMES, None, STEPS, sequence_stride=1 if faulty else STEPS, batch_size=1 if not faulty else 8
+        TIMES, None, STEPS, sequence_stride=1 if faulty else STEPS, batch_size=8 if faulty else 1
     )
 
 

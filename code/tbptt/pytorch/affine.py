@@ -91,7 +91,11 @@ class HandDerived(ABC):
         of_inputs = slopes if of_inputs is None else of_inputs
         for gate, (error, slope, of_input, weight, of_x) in enumerate(
             zip(
-                errors, slopes, of_inputs, self._hh.chunk(gates), self._ih.chunk(gates),
+                errors,
+                slopes,
+                of_inputs,
+                self._hh.chunk(gates),
+                self._ih.chunk(gates),
                 strict=True,
             )
         ):

@@ -72,23 +72,23 @@ def _by_hand(
     """Return the adjoint by hand, or the reason why it is not this cell's."""
     is_stack = _is(cell, StackedCell, asked)
     layers = list(cell.cells) if is_stack else [cell]
-    kinds = [_kind(layer, asked) for layer in layers]
-    for layer, kind in zip(layers, kinds, strict=True):
+    kinds: list[type[HandDerived]] = []
+    for layer in layers:
+        kind = next((DERIVED[kind] for kind in DERIVED if _is(layer, kind, asked)), None)
         if kind is None:
+            name, more = type(layer).__name__, "" if is_stack else ", nor a StackedCell of them"
             where = "in the stack, " if is_stack else ""
-            return (
-                f"{where}a {type(layer).__name__} is none of nn.RNNCell, nn.GRUCell and "
-                f"nn.LSTMCell{'' if is_stack else ', nor a stack of them'}"
-            )
+            return f"{where}a {name} is none of nn.RNNCell, nn.GRUCell and nn.LSTMCell{more}"
+        kinds.append(kind)
     if torch.is_autocast_enabled(inputs.device.type):
         return "autocast is on"
     x, used = inputs.detach()[0].clone(), flags.at(0).enter(first)
     try:
         states = by_layer(used, len(layers))[::-1]  # from the lowest to the top one, as the layers
-        for number, (layer, state) in enumerate(zip(layers, states, strict=True)):
-            check_cell(
-                layer, states[number - 1][0] if number else inputs, bare(state) if is_stack else like
-            )
+        below = inputs
+        for layer, state in zip(layers, states, strict=True):
+            check_cell(layer, below, bare(state) if is_stack else like)
+            below = state[0]
     except (AttributeError, TypeError, ValueError) as error:
         # What is hooked or patched may take more; else a step of the generic route says the same.
         return f"inputs or state do not fit: {error}"
@@ -112,11 +112,6 @@ def _by_hand(
 def _is(cell: Any, kind: type[nn.Module], asked: bool) -> bool:
     # A class made of one of these may do in a step to come what it does not do in a trial.
     return type(cell) is kind or (asked and isinstance(cell, kind))
-
-
-def _kind(cell: Any, asked: bool) -> type[HandDerived] | None:
-    """Return the adjoint of one of PyTorch's own cells, and None for others."""
-    return next((DERIVED[kind] for kind in DERIVED if _is(cell, kind, asked)), None)
 
 
 def _kernel(cell: nn.RNNCellBase) -> str:

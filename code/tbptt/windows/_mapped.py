@@ -46,11 +46,12 @@ def unpacked(sent: NDArray[Any] | Mapped) -> NDArray[Any]:
 
 def _mapped(table: NDArray[Any]) -> np.memmap[Any, Any] | None:
     """Return the array that was mapped, of which a table is a view, if there is one."""
-    found, base = None, table
-    while isinstance(base, np.ndarray):
-        if isinstance(base, np.memmap) and base.filename is not None:
-            found = base
-        base = base.base
+    found: np.memmap[Any, Any] | None = None
+    part: Any = table
+    while isinstance(part, np.ndarray):
+        if isinstance(part, np.memmap) and part.filename is not None:
+            found = part
+        part = part.base
     return found
 
 

@@ -37,9 +37,7 @@ def an_epoch_at_a_time_and_validation_that_goes_on(faulty):
     model, watch, x = model_of(layer("rnn"), batch=1), Watch(), series(12)
     for _ in range(3):
         held_out = (x[9:], labels(x[9:]))
-        model.fit(
-            x[:9], labels(x[:9]), 1, callbacks=[watch], validation_data=held_out, **QUIET
-        )
+        model.fit(x[:9], labels(x[:9]), 1, callbacks=[watch], validation_data=held_out, **QUIET)
         if not faulty:
             reset_rows(model)
     return watch
@@ -49,9 +47,7 @@ def an_epoch_at_a_time_then_forecasts(faulty):
     """Train, reset, let the model read the past, then forecast step by step from there."""
     model, watch, x = model_of(layer("rnn"), batch=1), Watch(), series(9)
     for _ in range(3):
-        model.fit(
-            x, labels(x), 1, callbacks=[watch], verbose=0, shuffle=faulty
-        )
+        model.fit(x, labels(x), 1, callbacks=[watch], verbose=0, shuffle=faulty)
         reset_rows(model)
     model.predict(x, 1, verbose=0, callbacks=[watch])
     for _ in range(3):
