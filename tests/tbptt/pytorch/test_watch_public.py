@@ -1,16 +1,15 @@
 """Loops in the structure of public programs: sound ones raise no alarm, planted faults are found.
 
-None of them was written to try a finding; each has the ways of its program. `RATES` is what the
-README may say of them.
+None of them was written to try a finding; each has the ways of its program.
 """
 
 import pytest
 import torch
 
-from public_loops import control, signals, text
+from public_loops import control, others, signals, text
 from tbptt.pytorch import watch
 
-LOOPS = [*text.LOOPS, *control.LOOPS, *signals.LOOPS]
+LOOPS = [*text.LOOPS, *control.LOOPS, *signals.LOOPS, *others.LOOPS]
 
 
 def seen_of(loop, *, faulty):

@@ -104,6 +104,8 @@ class Evidence:
         self._end_given = 0
         self._to_measure = False
         self._since = 0  # steps since the last border
+        # Of the last tensors that were read in parts, where the reading began.
+        self._starts: deque[tuple[weakref.ref[Tensor], int]] = deque(maxlen=_ENDS)
 
     def give(self, inputs: Tensor) -> None:
         """Note what the model around the module is called with, which may be numbers of words."""
@@ -137,6 +139,7 @@ class Evidence:
                 call.before = _part(after.time_major(), -1, call)
             end = last.data_ptr() + last.element_size() * last.stride(0) * len(last)
             call.follows = _goes_on(end, x, came.inputs._base)
+        call.again = self._begins_again(x, came.inputs._base)
         self._latest.append(came)
         # Where a reader's own code stands between two steps of a chunk, no chunk begins.
         self._since = came.steps + (self._since if call.linked else 0)
@@ -145,6 +148,16 @@ class Evidence:
             self._measure(call, came, before if call.linked else None)
         if self._given is not None:
             self._compare_given(call)
+
+    def _begins_again(self, x: Tensor, whole: Tensor | None) -> bool:
+        """Tell whether a part of a longer tensor is where the reading of it began before."""
+        if whole is None:
+            return False
+        for tensor, address in self._starts:
+            if tensor() is whole:
+                return x.data_ptr() == address
+        self._starts.append((weakref.ref(whole), x.data_ptr()))
+        return False
 
     def _measure(self, call: Call, came: Came, before: Came | None) -> None:
         x = came.time_major()
@@ -172,6 +185,8 @@ class Evidence:
         if ways:
             if not call.linked and not call.follows:
                 call.follows = any(_goes_on(self._end_given, x, given._base) for x in ways)
+            if not call.linked and not call.again:
+                call.again = self._begins_again(ways[0], given._base)
             step = ways[0].stride(0) * len(ways[0])
             self._end_given = given.data_ptr() + given.element_size() * step
 

@@ -189,6 +189,21 @@ def _carried_across_a_jump(history: History) -> Iterator[str]:
         )
 
 
+def _across_epochs(history: History) -> Iterator[str]:
+    begun = [
+        call
+        for call, before in history.borders
+        if call.again and call.recorded and call.training and call.source == before.number
+    ]
+    if begun:
+        count = f"{len(begun)} times" if len(begun) > 1 else "once"
+        yield (
+            f"The state is carried from the end of the data to where they begin again, {count} "
+            f"(first at step {begun[0].first}): each epoch begins with what the last one left. "
+            "Begin every epoch from zeros."
+        )
+
+
 def _into_validation(history: History) -> Iterator[str]:
     known = {call.number: call for call in history.calls}
     into = [
@@ -239,6 +254,6 @@ def _any(flag: object) -> bool:
 
 _FINDERS: tuple[Callable[[History], Iterator[str]], ...] = (
     _never_detached, _counted_twice, _stale_inside, _detached_in_part, _detached_at_every_step,
-    _zeroed_though_it_goes_on, _drawn_anew, _carried_across_a_jump, _into_validation,
-    _rows_cut_off, _uneven_chunks,
+    _zeroed_though_it_goes_on, _drawn_anew, _carried_across_a_jump, _across_epochs,
+    _into_validation, _rows_cut_off, _uneven_chunks,
 )  # fmt: skip

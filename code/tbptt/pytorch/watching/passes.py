@@ -50,8 +50,9 @@ class Call:
         As `before`, of several steps of the last call.
     moves : Tensor or None
         How far the inputs move from step to step, on average.
-    follows : bool
-        Whether the inputs lie behind the last call's, in one tensor.
+    follows, again : bool
+        Whether the inputs lie behind the last call's, in one tensor; and whether they are where the
+        reading of a tensor in parts began before.
     """
 
     number: int
@@ -73,6 +74,7 @@ class Call:
     past: Tensor | None = None
     moves: Tensor | None = None
     follows: bool = False
+    again: bool = False
 
     @property
     def linked(self) -> bool:
