@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 from torch import nn
 
@@ -93,7 +95,7 @@ def the_next_image(faulty) -> Running:
     for _ in range(5):
         film = torch.randn(8, ROWS, 1, 5, 5).cumsum(0)
         state, loss = (torch.zeros(ROWS, 3, 5, 5), torch.zeros(ROWS, 3, 5, 5)), 0.0
-        for now, then in zip(film[:-1], film[1:], strict=True):
+        for now, then in itertools.pairwise(film):
             state = cell(now, cut(state) if faulty else state)
             loss = loss + (readout(state[0]) - then).square().mean()
         learn(model, loss)
@@ -131,7 +133,9 @@ def windows_run_again_from_a_kept_state(faulty) -> Running:
 
 
 LOOPS = [
-    Loop(an_epoch_after_the_other, "pytorch/examples, word_language_model", "where they begin again"),
+    Loop(
+        an_epoch_after_the_other, "pytorch/examples, word_language_model", "where they begin again"
+    ),
     Loop(
         names_letter_by_letter, "pytorch/tutorials, char_rnn_classification", "never detached",
         raises=True,
