@@ -18,6 +18,7 @@ BIN := .venv/bin
 READY := .venv/ready
 COLAB := _build/colab/ready
 BINDER := _build/binder/ready
+OTHERS := _build/others/ready
 EXTRAS := torch tensorflow pictures series experiments
 comma := ,
 space := $() $()
@@ -104,11 +105,11 @@ test: $(READY)  ## what CI checks on every change
 launch: book notebooks $(COLAB) $(BINDER)  ## chapters as Colab and Binder run them
 	$(BIN)/python -m pytest -m "not audit" tests/launch
 
-audit: book notebooks $(COLAB) $(BINDER)  ## the rest: a second build, a new chapter, every notebook and page
+audit: book notebooks $(COLAB) $(BINDER) $(OTHERS)  ## the rest: a second build, a new chapter, every notebook and page
 	$(BIN)/python -m pytest -m audit tests
 
 # Alone, outside the tree. What another version warns of is no failure of this one.
-SHARED := tests/engines.py tests/offers.py tests/wrapped.py
+SHARED := tests/engines.py tests/offers.py tests/public_loops tests/wrapped.py
 define outside
 	away=$$(mktemp -d) && mkdir "$$away/tests" && \
 		cp -R tests/tbptt tests/truncated_time $(SHARED) "$$away/tests" && cd "$$away" && \
@@ -146,7 +147,7 @@ jax: _build/wheel  ## the tests of carried state in Keras on JAX, where there is
 	export KERAS_BACKEND=jax; $(call outside,_build/jax)/tbptt/keras
 
 WITH ?= $(PYTHON)
-OF_TENSORFLOW := keras tensorflow test_canaries.py test_conformance.py test_gates.py test_offers.py
+OF_TENSORFLOW := keras tensorflow test_canaries.py test_conformance.py test_continuity_public.py test_gates.py test_offers.py
 library: _build/wheel  ## the package's tests on another Python, with PyTorch: WITH=python3.14
 	rm -rf _build/library
 	"$(WITH)" code/bookbuild/environment.py _build/library --constraint requirements.lock \
@@ -188,6 +189,12 @@ $(COLAB): tests/launch/colab.txt | $(READY)
 $(BINDER): binder/requirements.txt requirements.lock | $(READY)
 	rm -rf $(@D)
 	@$(call environment,$(@D)) -r $< "$$(grep '^torch==' requirements.lock)"
+	touch $@
+
+# And one with the packages whose loops a chapter has listings for.
+$(OTHERS): pyproject.toml requirements.lock | $(READY)
+	rm -rf $(@D)
+	@$(call environment,$(@D)) --constraint requirements.lock --group others torch
 	touch $@
 
 clean:

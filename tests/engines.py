@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from tbptt import Truncation
 from tbptt import reference as oracle
-from tbptt.pytorch import backward, online
+from tbptt.pytorch import StackedCell, as_cell, backward, online
 from tbptt.pytorch.forward_mode import RTRL, accumulate
 from tbptt.pytorch.random_lengths import reweighted
 from tbptt.tensorflow import gradients
@@ -39,7 +39,30 @@ class KerasNormed(keras.layers.SimpleRNNCell):
         return super().call(x / tf.norm(x, axis=1, keepdims=True), states, training)
 
 
-TORCH = {"rnn": nn.RNNCell, "gru": nn.GRUCell, "lstm": nn.LSTMCell, "normed": Normed}
+FEATURES, HIDDEN, WIDE = 2, 3, 4
+
+
+def one_cell_twice():
+    """Make two layers of one cell, on another one."""
+    top = nn.GRUCell(HIDDEN, HIDDEN)
+    return StackedCell([nn.GRUCell(FEATURES, HIDDEN), top, top])
+
+
+TORCH = {
+    name: partial(kind, FEATURES, HIDDEN)
+    for name, kind in {
+        "rnn": nn.RNNCell, "gru": nn.GRUCell, "lstm": nn.LSTMCell, "normed": Normed
+    }.items()
+}  # fmt: skip
+STACKS = {
+    "layers of an RNN": lambda: as_cell(nn.RNN(FEATURES, HIDDEN, 3, nonlinearity="relu")),
+    "layers of a GRU": lambda: as_cell(nn.GRU(FEATURES, HIDDEN, 2, bias=False)),
+    "layers of an LSTM": lambda: as_cell(nn.LSTM(FEATURES, HIDDEN, 2)),
+    "GRU on RNN": lambda: StackedCell([nn.RNNCell(FEATURES, WIDE), nn.GRUCell(WIDE, HIDDEN)]),
+    "LSTMs": lambda: StackedCell([nn.LSTMCell(FEATURES, WIDE), nn.LSTMCell(WIDE, HIDDEN)]),
+    "one cell twice": one_cell_twice,
+}
+TORCH |= STACKS
 ORACLE = {"rnn": oracle.RNN(), "gru": oracle.GRU(), "lstm": oracle.LSTM()}
 KERAS = {
     "rnn": keras.layers.SimpleRNNCell,
@@ -49,7 +72,6 @@ KERAS = {
 }
 GATES = {"rnn": [0], "gru": [1, 0, 2], "lstm": [0, 1, 2, 3], "normed": [0]}
 NAMES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-FEATURES, HIDDEN = 2, 3
 
 
 class Problem(NamedTuple):
@@ -65,14 +87,20 @@ class Problem(NamedTuple):
     mask: np.ndarray | None
     frozen: frozenset[str] = frozenset()
     in_place: bool = False  # whether the loss writes over the outputs
-    shares: bool = False  # whether the loss has half of weight_hh in it as well
+    shares: bool = False  # whether the loss has half of a recurrent weight in it as well
 
     def flags(self, make: Callable[[np.ndarray], Any]) -> dict[str, Any]:
         given = {"resets": self.resets, "mask": self.mask}
         return {name: make(flag) for name, flag in given.items() if flag is not None}
 
-    def loss_fn(self, weight: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
+    @property
+    def shared(self) -> str:
+        """Name the weight that the loss has in it, the lowest layer's."""
+        return next(name for name in self.weights if name.endswith("weight_hh"))
+
+    def loss_fn(self, cell: nn.Module) -> Callable[[Tensor, Tensor], Tensor]:
         """Return the loss of PyTorch's outputs, and of the errors as its targets."""
+        weight = cell.get_parameter(self.shared)
 
         def loss(outputs: Tensor, errors: Tensor) -> Tensor:
             # A share of each step, so that it is the same in blocks.
@@ -124,10 +152,10 @@ def judge(problem: Problem) -> Result:
         shares = torch.autograd.grad(loss, sources, allow_unused=True)
         sums = [a if b is None else a + b for a, b in zip(sums, shares, strict=True)]
     of_inputs, *of_weights = (total.numpy() for total in sums)
-    wanted = [name for name in NAMES if name not in problem.frozen]
-    weights = dict.fromkeys(NAMES) | dict(zip(wanted, of_weights, strict=True))
-    if problem.shares and weights["weight_hh"] is not None:
-        weights["weight_hh"] += 0.5
+    wanted = [name for name in problem.weights if name not in problem.frozen]
+    weights = dict.fromkeys(problem.weights) | dict(zip(wanted, of_weights, strict=True))
+    if problem.shares and weights[problem.shared] is not None:
+        weights[problem.shared] += 0.5
     return Result(
         weights,
         of_inputs,
@@ -145,11 +173,21 @@ def parts_of(state):
 
 
 def torch_cell(problem: Problem) -> nn.Module:
-    cell = TORCH[problem.cell](FEATURES, HIDDEN)
+    cell = TORCH[problem.cell]()
     for name, weight in cell.named_parameters():
         weight.data = torch.tensor(problem.weights[name])
         weight.requires_grad_(name not in problem.frozen)
     return cell
+
+
+def sizes_of(cell: nn.Module) -> list[int]:
+    """Return the width of each part of a cell's state, the top layer's first."""
+    layers = list(cell.cells)[::-1] if isinstance(cell, StackedCell) else [cell]
+    return [
+        layer.hidden_size
+        for layer in layers
+        for _ in range(2 if isinstance(layer, nn.LSTMCell) else 1)
+    ]
 
 
 def by_definition(problem: Problem) -> Result:
@@ -165,15 +203,19 @@ def by_definition(problem: Problem) -> Result:
     return Result(weights, found.inputs, None, oracle.run(*given, **flags)[-1])
 
 
-def by_pytorch(problem: Problem, wrap=lambda cell: cell) -> Result:
+def by_pytorch(problem: Problem, wrap=lambda cell: cell, derived: bool | None = None) -> Result:
     cell, x = torch_cell(problem), torch.tensor(problem.inputs, requires_grad=True)
     errors = torch.tensor(problem.errors)
     _, outputs, state = backward(
-        wrap(cell), lambda out: problem.loss_fn(cell.weight_hh)(out, errors), x,
-        bare(tuple(map(torch.tensor, problem.state))), problem.truncation,
+        wrap(cell), lambda out: problem.loss_fn(cell)(out, errors), x,
+        bare(tuple(map(torch.tensor, problem.state))), problem.truncation, derived=derived,
         **problem.flags(torch.tensor),
     )  # fmt: skip
     return Result(of(cell), x.grad.numpy(), outputs.numpy(), arrays(state))
+
+
+def by_hand(problem: Problem) -> Result:
+    return by_pytorch(problem, derived=True)
 
 
 def by_generic_route(problem: Problem) -> Result:
@@ -189,7 +231,7 @@ def by_stream(problem: Problem) -> Result:
         strict=True,
     )
     state = bare(tuple(map(torch.tensor, problem.state)))
-    passes = list(online(cell, problem.loss_fn(cell.weight_hh), blocks, state, problem.truncation))
+    passes = list(online(cell, problem.loss_fn(cell), blocks, state, problem.truncation))
     outputs = torch.cat([outputs for _, outputs, _ in passes]).numpy()
     return Result(of(cell), None, outputs, arrays(passes[-1].state))
 
@@ -200,7 +242,7 @@ def by_factors(problem: Problem) -> Result:
     factors = np.arange(len(x)) % problem.truncation.k1 != 0
     errors = torch.tensor(problem.errors)
     _, outputs, state = reweighted(
-        cell, lambda out: problem.loss_fn(cell.weight_hh)(out, errors), x,
+        cell, lambda out: problem.loss_fn(cell)(out, errors), x,
         bare(tuple(map(torch.tensor, problem.state))), factors.astype(float),
         **problem.flags(torch.tensor),
     )  # fmt: skip
@@ -211,7 +253,7 @@ def ahead(problem: Problem) -> Result:
     """Carry the whole influence along, which is one pass over everything."""
     cell, errors = torch_cell(problem), torch.tensor(problem.errors)
     _, outputs, state, _ = accumulate(
-        cell, lambda out: problem.loss_fn(cell.weight_hh)(out, errors),
+        cell, lambda out: problem.loss_fn(cell)(out, errors),
         torch.tensor(problem.inputs), bare(tuple(map(torch.tensor, problem.state))), RTRL(),
         **problem.flags(torch.tensor),
     )  # fmt: skip

@@ -145,12 +145,11 @@ def test_what_the_packages_tests_share_goes_with_them_outside_the_tree():
     makefile = (ROOT / "Makefile").read_text()
     (shared,) = re.findall(r"^SHARED := (.*)$", makefile, re.M)
     copied = {Path(path).stem for path in shared.split()}
-    modules = {path.stem for path in (ROOT / "tests").glob("*.py")}
-    rooms = [ROOT / "tests" / room for room in ("tbptt", "truncated_time")]
-    files = [
-        *map(ROOT.joinpath, shared.split()),
-        *(f for room in rooms for f in room.rglob("*.py")),
-    ]
+    tests = ROOT / "tests"
+    modules = {path.stem for path in tests.glob("*.py")}
+    modules |= {path.parent.name for path in tests.glob("*/__init__.py")}
+    places = [*map(ROOT.joinpath, shared.split()), tests / "tbptt", tests / "truncated_time"]
+    files = [f for place in places for f in (place.rglob("*.py") if place.is_dir() else [place])]
     texts = [path.read_text() for path in files]
     needed = {
         module for text in texts for module in re.findall(r"^(?:from|import) (\w+)", text, re.M)

@@ -1,6 +1,7 @@
 """The claims of the chapter on your own loop, from its cells and from shipped results."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,8 @@ import pytest
 from truncated_time.shipped import table
 from truncated_time.tasks import machine_log_floors
 
-TEXT = (Path(__file__).parents[2] / "chapters/checking.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "chapters/checking.md").read_text(encoding="utf-8")
 FAULTS = ("data", "state", "errors")
 
 
@@ -111,3 +113,9 @@ def test_keras_accuses_few_that_cannot_leak():
               if row["training"] == "signal, loss at the end"]  # fmt: skip
     assert len(cannot) == 125
     assert cannot.count("leak") / len(cannot) < 0.05
+
+
+def test_the_versions_of_other_packages_are_those_that_the_listings_run_with():
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    named = TEXT.split("The book's tests run them, with")[1].split(". ")[0]
+    assert sorted(re.findall("`(.+?)`", named)) == sorted(groups["dependency-groups"]["others"])

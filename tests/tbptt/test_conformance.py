@@ -9,23 +9,24 @@ from hypothesis import strategies as st
 
 from engines import (
     FEATURES,
-    GATES,
     HIDDEN,
-    NAMES,
     ORACLE,
+    STACKS,
+    TORCH,
     Problem,
     ahead,
     by_definition,
     by_factors,
     by_generic_route,
     by_graph,
-    by_pytorch,
+    by_hand,
     by_stream,
     by_stream_in_a_graph,
     by_tensorflow,
     by_tensorflow_stream,
     by_xla,
     check,
+    sizes_of,
 )
 from tbptt import Truncation
 
@@ -44,20 +45,20 @@ def problems(
         k1 = k2 = draw(st.sampled_from(ends))
     name, dtype = draw(st.sampled_from(cells)), draw(st.sampled_from(dtypes))
     rng = np.random.default_rng(draw(st.integers(0, 9999)))
-    gates, parts = len(GATES[name]), 2 if name == "lstm" else 1
-    shapes = [(gates * HIDDEN, FEATURES), (gates * HIDDEN, HIDDEN), *2 * [(gates * HIDDEN,)]]
-    weights = {key: rng.normal(size=of) for key, of in zip(NAMES, shapes, strict=True)}
-    if name != "gru":
+    module = TORCH[name]()
+    weights = {key: rng.normal(size=weight.shape) for key, weight in module.named_parameters()}
+    if name in ("rnn", "lstm", "normed"):
         weights["bias_hh"][:] = 0  # Keras has one bias here
     inputs = rng.normal(size=(steps, batch, FEATURES))
-    state = tuple(rng.normal(size=(batch, HIDDEN)) for _ in range(parts))
+    state = tuple(rng.normal(size=(batch, size)) for size in sizes_of(module))
     errors = rng.normal(size=(steps, batch, HIDDEN))
     errors[rng.random(steps) < draw(st.sampled_from([0, 0.5, 0.9]))] = 0  # no loss at some steps
     resets = rng.random((steps, batch)) < 0.2 if draw(st.booleans()) else None
     mask = rng.random((steps, batch)) < 0.7 if draw(st.sampled_from(masks)) else None
     if mask is not None:
         inputs[~mask] = draw(st.sampled_from([0, np.nan, np.inf, -np.inf]))
-    frozen = frozenset(draw(st.sets(st.sampled_from(NAMES[:2]), max_size=1)))
+    maps = [key for key in weights if "weight_" in key]
+    frozen = frozenset(draw(st.sets(st.sampled_from(maps), max_size=1)))
     weights = {key: weight.astype(dtype) for key, weight in weights.items()}
     inputs, errors, *state = (array.astype(dtype) for array in (inputs, errors, *state))
     return Problem(
@@ -71,7 +72,7 @@ FULL = {"sizes": (1, 9), "rows": (0, 3)}
 FEW = {"sizes": (5, 5), "rows": (2, 2), "dtypes": ["float64"]}
 ENGINES = {
     "reference": (by_definition, FULL, 60),
-    "pytorch, by hand": (by_pytorch, FULL, 150),
+    "pytorch, by hand": (by_hand, FULL, 150),
     "pytorch, generic": (by_generic_route, FULL, 100),
     "pytorch, online": (by_stream, FULL, 100),
     "pytorch, reweighted": (by_factors, FULL | {"passes": "end to end"}, 60),
@@ -87,10 +88,21 @@ ENGINES = {
 # A cell whose derivatives are known by hand takes any number.
 ANY_CELL = [name for name in ENGINES if name not in ("reference", "pytorch, by hand")]
 PADDED = {"cells": ["normed"], "masks": [True]}
+STACKED = {"cells": [*STACKS]}
+CHOSEN = {
+    "cells": [(name, {}) for name in ENGINES],
+    "padded": [(name, PADDED) for name in ANY_CELL],
+    "stacks": [(name, STACKED) for name in ENGINES if name.startswith("pytorch")],
+}
 
 
 @pytest.mark.parametrize(
-    ("name", "chosen"), [*((name, {}) for name in ENGINES), *((name, PADDED) for name in ANY_CELL)]
+    ("name", "chosen"),
+    [
+        pytest.param(*case, id=f"{case[0]}: {kind}")
+        for kind, cases in CHOSEN.items()
+        for case in cases
+    ],
 )
 def test_the_gradient_is_the_sum_of_what_each_loss_may_say(name, chosen):
     engine, drawn, examples = ENGINES[name]

@@ -1,6 +1,7 @@
 """Tables with gaps and groups: segments, windows, targets, times, batches, beside plain loops."""
 
 import datetime
+import pickle
 import re
 import warnings
 
@@ -185,9 +186,19 @@ def test_a_dataset_goes_through_the_loaders_that_people_have():
     windows = small()
     dataset = WindowDataset(np.arange(16.0), windows, ragged_batches(windows.counts, 2))
     plain = [[part.tolist() for part in batch] for batch in dataset]
-    for workers in (0, 2):
-        loader = DataLoader(dataset, batch_size=None, num_workers=workers)
+    for options in ({}, {"num_workers": 2}):
+        loader = DataLoader(dataset, batch_size=None, **options)
         assert [[part.tolist() for part in batch] for batch in loader] == plain
+
+
+@pytest.mark.slow
+def test_workers_that_begin_as_new_processes_read_the_same():
+    windows = small()
+    dataset = WindowDataset(np.arange(16.0), windows, ragged_batches(windows.counts, 2))
+    loader = DataLoader(dataset, batch_size=None, num_workers=2, multiprocessing_context="spawn")
+    for batch, plain in zip(loader, dataset, strict=True):
+        for part, wanted in zip(batch, plain, strict=True):
+            np.testing.assert_array_equal(part, wanted)
 
 
 def test_a_loop_resets_the_rows_that_begin():
@@ -221,6 +232,25 @@ def test_nothing_but_a_batch_is_read_from_a_file(tmp_path):
     assert dataset[int(batch)].inputs[row, 0].tolist() == [7, 7]
     dataset[0].inputs[:] = 1  # a copy: the file stays as it is
     assert not values[:100].any()
+
+
+@pytest.mark.parametrize("first", [0, 3])
+def test_a_file_goes_to_another_process_by_its_name(tmp_path, first):
+    whole = np.memmap(tmp_path / "values", np.float32, "w+", offset=64, shape=(20_000 + first, 2))
+    whole[:] = np.arange(whole.size).reshape(whole.shape)
+    values = whole[first:]
+    windows = place_windows(segments(np.arange(20_000)), 100, 100, ahead=1)
+    dataset = WindowDataset(values, windows, ragged_batches(windows.counts, 1))
+    in_memory = WindowDataset(np.array(values), windows, ragged_batches(windows.counts, 1))
+    sent = pickle.dumps(dataset)
+    assert len(sent) < len(pickle.dumps(in_memory)) - 0.9 * values.nbytes
+    again = pickle.loads(sent)
+    assert len(again) == len(dataset)
+    for batch, wanted in zip(again, dataset, strict=True):
+        np.testing.assert_array_equal(batch.inputs, wanted.inputs)
+        np.testing.assert_array_equal(batch.targets, wanted.targets)
+    columns = WindowDataset(whole[first:, 0], windows, ragged_batches(windows.counts, 1))
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(columns))[3].inputs, columns[3].inputs)
 
 
 def test_shuffled_windows_begin_anew_each():

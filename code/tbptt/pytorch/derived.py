@@ -14,116 +14,14 @@ elementwise. A gate's **slope** is the error of its affine maps for an error of 
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
-from tbptt.pytorch.fused import fused
+from tbptt.pytorch.affine import HandDerived
 from tbptt.pytorch.row_flags import RowFlags
-from tbptt.pytorch.states import Parts, State
-from tbptt.pytorch.steps import run_cell
-
-
-class _HandDerived(ABC):
-    """What the three share: two affine maps in PyTorch's layout, and buffers that lags reuse."""
-
-    after: Parts
-    divisible = True
-
-    def __init__(
-        self, cell: nn.RNNCellBase, inputs: Tensor, first: Parts, flags: RowFlags, *, like: State
-    ) -> None:
-        self._cell, self._inputs = cell, inputs
-        self._hh = cell.weight_hh.detach()
-        with torch.no_grad():
-            if flags.resets is None and flags.mask is None:
-                # Of an LSTM only the outputs: `_prepare` adds the cell's part of the state.
-                self.after = (fused(cell, inputs, first),)
-            else:
-                self.after = run_cell(cell, inputs, first, flags, like=like)
-            (self._before,) = flags.used(first[:1], self.after[:1])
-            self._prepare(first, flags)
-        # For `_to_state_before`: a product, and two results in turn. Fresh memory for each of so
-        # many lags would cost more than the arithmetic.
-        self._product, self._result, self._next_result = (
-            torch.empty_like(self.after[0]) for _ in range(3)
-        )
-
-    @abstractmethod
-    def back(self, errors: Parts, at: slice) -> Parts:
-        """Take errors back through steps, as :class:`tbptt.pytorch.adjoints.Adjoint` has it."""
-
-    @abstractmethod
-    def finish(self, sums: Parts) -> tuple[Tensor | None, ...]:
-        """Turn the sums of errors into gradients of the sources."""
-
-    @abstractmethod
-    def _prepare(self, first: Parts, flags: RowFlags) -> None:
-        """Work out, for all steps at once, the slopes that carry errors through a step."""
-
-    def _map_inputs(self) -> Tensor:
-        """Return ``W_ih x + b_ih`` of all steps."""
-        cell = self._cell
-        return nn.functional.linear(self._inputs, cell.weight_ih, cell.bias_ih)
-
-    def _add_mapped_state(self, onto: Tensor) -> None:
-        """Add ``W_hh h + b_hh`` of all steps."""
-        cell = self._cell
-        onto.flatten(0, 1).addmm_(self._before.flatten(0, 1), cell.weight_hh.T)
-        if cell.bias:
-            onto += cell.bias_hh
-
-    def _to_state_before(self, errors: list[Tensor], slopes: list[Tensor]) -> Tensor:
-        """Return ``dh``: the sum over gates of ``(error * slope) @ W_hh``, gate by gate."""
-        n = len(errors[0])
-        product, result = self._product[:n], self._result[:n]
-        # `errors` may be the result of the lag before. This lag must not write over it while gates
-        # still read it; with the next lag it is free.
-        self._result, self._next_result = self._next_result, self._result
-        flat = result.view(-1, result.shape[2])
-        # One multiplication for each gate, added up in place, rather than one for all gates with
-        # their errors side by side: putting those together would be one more pass over memory.
-        for gate, (error, slope, weight) in enumerate(
-            zip(errors, slopes, self._hh.chunk(len(slopes)), strict=True)
-        ):
-            torch.mul(error, slope, out=product)
-            if gate:
-                flat.addmm_(product.view_as(flat), weight)
-            else:
-                torch.mm(product.view_as(flat), weight, out=flat)
-        return result
-
-    def sources(self) -> tuple[Tensor, ...]:
-        """Return the inputs and the weights."""
-        cell = self._cell
-        biases = (cell.bias_ih, cell.bias_hh) if cell.bias else ()
-        return self._inputs, cell.weight_ih, cell.weight_hh, *biases
-
-    def leaves(self) -> tuple[Tensor, ...]:
-        """Return none: every gradient is of a source."""
-        return ()
-
-    def _gradients(self, ih: Tensor, hh: Tensor) -> tuple[Tensor | None, ...]:
-        """Turn the errors of the two affine maps into gradients of the sources.
-
-        ``dx = ih W_ih``, ``dW_ih = ih^T x``, ``dW_hh = hh^T h``, and each bias the sum of its
-        map's errors.
-        """
-        cell, x, is_same = self._cell, self._inputs.detach(), ih is hh
-        ih, hh = ih.flatten(0, 1), hh.flatten(0, 1)
-        gradients = [
-            (ih @ cell.weight_ih.detach()).view_as(x) if self._inputs.requires_grad else None,
-            ih.T @ x.flatten(0, 1),
-            hh.T @ self._before.flatten(0, 1),
-        ]
-        if cell.bias:
-            of_ih = ih.sum(0)
-            # A clone: two parameters must not share the memory of their gradients.
-            gradients += [of_ih, of_ih.clone() if is_same else hh.sum(0)]
-        return tuple(gradients)
-
+from tbptt.pytorch.states import Parts
 
 # An error times the slope of a function at the function's value: `d s (1 - s)` and `d (1 - t * t)`,
 # each in one pass over memory.
@@ -131,7 +29,7 @@ _sigmoid_back: Callable[[Tensor, Tensor], Tensor] = torch.ops.aten.sigmoid_backw
 _tanh_back: Callable[[Tensor, Tensor], Tensor] = torch.ops.aten.tanh_backward
 
 
-class RNNAdjoint(_HandDerived):
+class RNNAdjoint(HandDerived):
     r"""``nn.RNNCell``: ``h' = f(a)`` with ``a = W_ih x + b_ih + W_hh h + b_hh``.
 
     The function `f` is tanh or relu, and its slope is known from its value, ``1 - h'^2`` or
@@ -151,9 +49,9 @@ class RNNAdjoint(_HandDerived):
             h = h.relu_() if is_relu else h.tanh_()
         self._slope = (h > 0).to(h.dtype) if is_relu else 1 - h * h
 
-    def back(self, errors: Parts, at: slice) -> Parts:
+    def back(self, errors: Parts, at: slice, below: Tensor | None = None) -> Parts:
         """Return ``dh``: through the nonlinearity, then the recurrent weights."""
-        return (self._to_state_before([errors[0]], [self._slope[at]]),)
+        return (self._to_state_before([errors[0]], [self._slope[at]], below),)
 
     def finish(self, sums: Parts) -> tuple[Tensor | None, ...]:
         """Return the gradients; both affine maps see the same error."""
@@ -161,7 +59,7 @@ class RNNAdjoint(_HandDerived):
         return self._gradients(of_maps, of_maps)
 
 
-class GRUAdjoint(_HandDerived):
+class GRUAdjoint(HandDerived):
     r"""``nn.GRUCell``, with reset gate `r`, update gate `z` and new state `n`.
 
     Forward::
@@ -199,10 +97,13 @@ class GRUAdjoint(_HandDerived):
             _sigmoid_back(self._new * m, r), _sigmoid_back(self._before - n, z), self._new * r
         ]  # fmt: skip
 
-    def back(self, errors: Parts, at: slice) -> Parts:
+    def back(self, errors: Parts, at: slice, below: Tensor | None = None) -> Parts:
         """Return ``dh``: through the gates, and past them by what is kept."""
         (error,) = errors
-        before = self._to_state_before([error] * 3, [slope[at] for slope in self._recurrent])
+        reset, update, new = (slope[at] for slope in self._recurrent)
+        before = self._to_state_before(
+            [error] * 3, [reset, update, new], below, of_inputs=[reset, update, self._new[at]]
+        )
         return (before.addcmul_(error, self._keep[at]),)
 
     def finish(self, sums: Parts) -> tuple[Tensor | None, ...]:
@@ -212,7 +113,7 @@ class GRUAdjoint(_HandDerived):
         return self._gradients(ih, torch.cat([reset, update, new], dim=2))
 
 
-class LSTMAdjoint(_HandDerived):
+class LSTMAdjoint(HandDerived):
     r"""``nn.LSTMCell``, with input gate `i`, forget gate `f`, candidate `g` and output gate `o`.
 
     Forward, where each gate's `a` is ``W_ih x + b_ih + W_hh h + b_hh`` in its rows::
@@ -258,12 +159,12 @@ class LSTMAdjoint(_HandDerived):
             _sigmoid_back(g, i), _sigmoid_back(used, f), _tanh_back(i, g), _sigmoid_back(t, o)
         ]  # fmt: skip
 
-    def back(self, errors: Parts, at: slice) -> Parts:
+    def back(self, errors: Parts, at: slice, below: Tensor | None = None) -> Parts:
         """Return ``dh, dc``: through the four gates, and past them by the forget gate."""
         output, cell = errors
         cell = cell.addcmul_(output, self._into_cell[at])
         slopes = [slope[at] for slope in self._slopes]
-        before = self._to_state_before([cell, cell, cell, output], slopes)
+        before = self._to_state_before([cell, cell, cell, output], slopes, below)
         return before, cell.mul_(self._keep[at])
 
     def finish(self, sums: Parts) -> tuple[Tensor | None, ...]:
@@ -280,7 +181,7 @@ class LSTMAdjoint(_HandDerived):
         return self._gradients(of_maps, of_maps)
 
 
-DERIVED: dict[type[nn.Module], type[_HandDerived]] = {
+DERIVED: dict[type[nn.Module], type[HandDerived]] = {
     nn.RNNCell: RNNAdjoint,
     nn.GRUCell: GRUAdjoint,
     nn.LSTMCell: LSTMAdjoint,

@@ -8,11 +8,15 @@ from torch import Tensor, nn
 from tbptt.pytorch.states import Parts
 
 
+def weights_of(cell: nn.RNNCellBase) -> list[Tensor]:
+    """Return the weights of one of PyTorch's own cells, in the order of PyTorch's functions."""
+    biases = [cell.bias_ih, cell.bias_hh] if cell.bias else []
+    return [cell.weight_ih, cell.weight_hh, *biases]
+
+
 def fused(cell: nn.RNNCellBase, inputs: Tensor, first: Parts) -> Tensor:
     """Run a cell over all steps in one call of PyTorch's own fused loop; return the outputs."""
-    weights = [cell.weight_ih, cell.weight_hh]
-    if cell.bias:
-        weights += [cell.bias_ih, cell.bias_hh]
+    weights = weights_of(cell)
     layers, dropout = 1, 0.0
     training = bidirectional = batch_first = False
     options = (cell.bias, layers, dropout, training, bidirectional, batch_first)

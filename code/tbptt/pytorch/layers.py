@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from tbptt._checks import shown
 from tbptt.pytorch.arguments import check_tensor
-from tbptt.pytorch.states import State, flatten
+from tbptt.pytorch.states import State, bare, by_layer, flatten
 
 
 def as_cell(layer: nn.RNNBase) -> nn.Module:
@@ -102,18 +102,12 @@ class StackedCell(nn.Module):
             )
         self.cells = nn.ModuleList(cells)
 
-    def forward(self, x: Tensor, state: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    def forward(self, x: Tensor, state: State) -> tuple[Tensor, ...]:
         """Run one step."""
-        each, rest = divmod(len(state), len(self.cells))
-        if rest or not each:
-            raise ValueError(
-                f"state must have as many parts for each of {len(self.cells)} cells, got "
-                f"{len(state)}: split_state makes them from a layer's state."
-            )
         after: tuple[Tensor, ...] = ()
-        parts = [tuple(state[i : i + each]) for i in range(0, len(state), each)]
-        for cell, before in zip(self.cells, reversed(parts), strict=True):
-            now = flatten(cell(x, before if each > 1 else before[0]))
+        lowest_first = reversed(by_layer(flatten(state), len(self.cells)))
+        for cell, before in zip(self.cells, lowest_first, strict=True):
+            now = flatten(cell(x, bare(before)))
             x, after = now[0], now + after
         return after
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -10,11 +11,15 @@ from torch.overrides import TorchFunctionMode
 
 from tbptt._calling import called
 from tbptt.pytorch.adjoints import Adjoint, GenericAdjoint
+from tbptt.pytorch.affine import HandDerived
 from tbptt.pytorch.alike import are_alike
 from tbptt.pytorch.checks import check_cell, check_run
 from tbptt.pytorch.derived import DERIVED
+from tbptt.pytorch.fused import weights_of
+from tbptt.pytorch.layers import StackedCell
 from tbptt.pytorch.row_flags import RowFlags
-from tbptt.pytorch.states import Cell, Parts, S, State, flatten, pack
+from tbptt.pytorch.stacked import StackedAdjoint
+from tbptt.pytorch.states import Cell, Parts, S, State, bare, by_layer, flatten, pack
 from tbptt.pytorch.unseen import unseen
 
 # What a step of each calls; an RNN's name goes on with its nonlinearity.
@@ -65,30 +70,53 @@ def _by_hand(
     cell: Any, inputs: Tensor, first: Parts, flags: RowFlags, *, like: State, asked: bool
 ) -> Adjoint | str:
     """Return the adjoint by hand, or the reason why it is not this cell's."""
-    # A class made of one of these may do in a step to come what it does not do in a trial.
-    kinds = [kind for kind in DERIVED if type(cell) is kind or (asked and isinstance(cell, kind))]
-    if not kinds:
-        return f"a {type(cell).__name__} is none of nn.RNNCell, nn.GRUCell and nn.LSTMCell"
+    is_stack = _is(cell, StackedCell, asked)
+    layers = list(cell.cells) if is_stack else [cell]
+    kinds: list[type[HandDerived]] = []
+    for layer in layers:
+        kind = next((DERIVED[kind] for kind in DERIVED if _is(layer, kind, asked)), None)
+        if kind is None:
+            name, more = type(layer).__name__, "" if is_stack else ", nor a StackedCell of them"
+            where = "in the stack, " if is_stack else ""
+            return f"{where}a {name} is none of nn.RNNCell, nn.GRUCell and nn.LSTMCell{more}"
+        kinds.append(kind)
     if torch.is_autocast_enabled(inputs.device.type):
         return "autocast is on"
+    x, used = inputs.detach()[0].clone(), flags.at(0).enter(first)
     try:
-        check_cell(cell, inputs, like)
+        states = by_layer(used, len(layers))[::-1]  # from the lowest to the top one, as the layers
+        below = inputs
+        for layer, state in zip(layers, states, strict=True):
+            check_cell(layer, below, bare(state) if is_stack else like)
+            below = state[0]
     except (AttributeError, TypeError, ValueError) as error:
         # What is hooked or patched may take more; else a step of the generic route says the same.
         return f"inputs or state do not fit: {error}"
-    x, used = inputs.detach()[0].clone(), flags.at(0).enter(first)
     with _Calls() as calls:
         returned = flatten(called("cell", "(x, state)", cell, x, pack(used, like)))
-    name = _KERNELS[kinds[0]]
-    weights = [cell.weight_ih, cell.weight_hh, *((cell.bias_ih, cell.bias_hh) if cell.bias else ())]
-    if not calls.are_one(name, [x, *used, *weights], returned):
-        return f"a step of the cell is more than torch.{name} of its weights, as with a hook"
-    adjoint = DERIVED[kinds[0]](cell, inputs, first, flags, like=like)
+    if not calls.are_those_of(layers, x, states, returned):
+        whose = "the layers' functions" if is_stack else f"torch.{_kernel(cell)}"
+        return f"a step of the cell is more than {whose} of its weights, as with a hook"
+    adjoint: Adjoint = (
+        StackedAdjoint(layers, kinds, inputs, first, flags)
+        if is_stack
+        else kinds[0](cell, inputs, first, flags, like=like)
+    )
     check_run(adjoint.after)
     after = tuple(part[0] for part in adjoint.after)
     if not are_alike(after, flags.at(0).leave(used, returned)):
         return "the cell answers otherwise than its weights say"
     return adjoint
+
+
+def _is(cell: Any, kind: type[nn.Module], asked: bool) -> bool:
+    # A class made of one of these may do in a step to come what it does not do in a trial.
+    return type(cell) is kind or (asked and isinstance(cell, kind))
+
+
+def _kernel(cell: nn.RNNCellBase) -> str:
+    """Return the name of what a step of one of PyTorch's own cells calls."""
+    return next(name for kind, name in _KERNELS.items() if isinstance(cell, kind))
 
 
 class _Calls(TorchFunctionMode):
@@ -107,14 +135,26 @@ class _Calls(TorchFunctionMode):
             self._calls.append((func, args, result))
         return result
 
-    def are_one(self, name: str, handed: list[Any], returned: Parts) -> bool:
-        """Say whether it was this function alone, of these tensors, and what it gave returned."""
-        if len(self._calls) != 1:
+    def are_those_of(
+        self, cells: Sequence[nn.RNNCellBase], x: Tensor, states: Sequence[Parts], returned: Parts
+    ) -> bool:
+        """Say whether each cell's function alone was called, and what they gave was returned.
+
+        The first is handed `x`, each other one the output of the one before it, together with the
+        cell's state and weights.
+        """
+        if len(self._calls) != len(cells):
             return False
-        ((func, args, result),) = self._calls
-        given = [part for argument in args for part in flatten(argument) if part is not None]
-        return (
-            func.__name__.startswith(name)
-            and [id(part) for part in given] == [id(part) for part in handed]
-            and [id(part) for part in flatten(result)] == [id(part) for part in returned]
-        )
+        gave: Parts = ()
+        for (func, args, result), cell, state in zip(self._calls, cells, states, strict=True):
+            handed = (gave[0] if gave else x, *state, *weights_of(cell))
+            given = [part for argument in args for part in flatten(argument) if part is not None]
+            if not func.__name__.startswith(_kernel(cell)) or not _are_same(given, handed):
+                return False
+            gave = flatten(result) + gave
+        return _are_same(gave, returned)
+
+
+def _are_same(parts: Sequence[Tensor], others: Sequence[Tensor]) -> bool:
+    """Say whether these are the same tensors, and not others with the same values."""
+    return [id(part) for part in parts] == [id(other) for other in others]

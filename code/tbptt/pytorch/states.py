@@ -60,6 +60,28 @@ def pack(parts: Parts, like: S) -> S:
     return cast("S", _states.pack(parts, like))
 
 
+def bare(parts: Parts) -> State:
+    """Return a state as PyTorch's own cells take it: a single part alone, several as a tuple."""
+    return parts if len(parts) > 1 else parts[0]
+
+
+def by_layer(parts: Parts, layers: int) -> list[Parts]:
+    """Return the parts of each layer of a stack, in the order of the state.
+
+    Raises
+    ------
+    ValueError
+        If there are not as many for each of them.
+    """
+    each, rest = divmod(len(parts), layers)
+    if rest or not each:
+        raise ValueError(
+            f"state must have as many parts for each of {layers} cells, got {len(parts)}: "
+            "split_state makes them from a layer's state."
+        )
+    return [parts[i : i + each] for i in range(0, len(parts), each)]
+
+
 def parts_of(state: State, *, like: Parts | None = None) -> Parts:
     """Return the parts of a state, checked; `like` is the state that the cell was given.
 

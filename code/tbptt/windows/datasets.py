@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tbptt._checks import Missing, check_missing, instance, integer, numeric_array
+from tbptt.windows._mapped import packed, unpacked
 from tbptt.windows.placing import PlacedWindows
 
 
@@ -47,7 +48,8 @@ class WindowDataset:
     It has a length and items by number, and so goes where a dataset of PyTorch goes,
     ``DataLoader(dataset, batch_size=None)``, or through
     ``tf.data.Dataset.from_generator(lambda: map(tuple, dataset), ...)``. Nothing but a batch is
-    held: `values` may be a ``numpy.memmap`` larger than memory.
+    held: `values` may be a ``numpy.memmap`` larger than memory, whose file worker processes open
+    by its name.
 
     Parameters
     ----------
@@ -106,6 +108,14 @@ class WindowDataset:
         self._windows = windows
         self._indices, self._begins, self._mask = _batches(batches, len(windows))
         self._check_going_on()
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = self.__dict__.copy()
+        return state | {"_values": packed(self._values), "_targets": packed(self._targets)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        tables = {name: unpacked(state[name]) for name in ("_values", "_targets")}
+        self.__dict__.update(state | tables)
 
     def __len__(self) -> int:
         return len(self._indices)

@@ -8,8 +8,9 @@ import torch
 from torch import nn
 
 from tbptt import Truncation
-from tbptt.pytorch import backward
+from tbptt.pytorch import StackedCell, backward
 from tbptt.pytorch.adjoints import GenericAdjoint
+from tbptt.pytorch.states import flatten
 
 CELLS = {"rnn": nn.RNNCell, "gru": nn.GRUCell, "lstm": nn.LSTMCell}
 
@@ -20,6 +21,8 @@ def squares(outputs):
 
 def zero(cell):
     state = torch.zeros(2, 4)
+    if isinstance(cell, StackedCell):
+        return tuple(part for layer in cell.cells for part in flatten(zero(layer)))
     return (state, state) if isinstance(cell, nn.LSTMCell) else state
 
 
@@ -55,7 +58,7 @@ def in_module(name):
 
 def first_half(outputs):
     """Half of the output, and of the rest of the state what it is."""
-    return (0.5 * outputs[0], outputs[1]) if isinstance(outputs, tuple) else 0.5 * outputs
+    return (0.5 * outputs[0], *outputs[1:]) if isinstance(outputs, tuple) else 0.5 * outputs
 
 
 def on_forward(cell):
@@ -98,7 +101,7 @@ def an_adapter_that_begins_with_zeros(cell):
 
     def add(module, args, out):
         more = args[0].sum(1, keepdim=True) * module.adapter
-        return (out[0] + more, out[1]) if isinstance(out, tuple) else out + more
+        return (out[0] + more, *out[1:]) if isinstance(out, tuple) else out + more
 
     with globally(cell.register_forward_hook, add):
         yield
@@ -158,11 +161,62 @@ def test_a_cell_that_does_something_else_is_taken_as_it_is(name, change):
     assert all(map(torch.equal, before, [weight.grad for weight in cell.parameters()]))
 
 
-@pytest.mark.parametrize("truncation", [Truncation(1, 3), Truncation(2, 3), Truncation(6, 6)])
+@pytest.mark.filterwarnings("ignore:Full backward hook is firing:UserWarning")
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("changed", ["the stack", 0, 1])
 @pytest.mark.parametrize("name", CELLS)
+def test_a_stack_that_does_something_else_is_taken_as_it_is(name, changed, change):
+    torch.manual_seed(0)
+    stack, x = StackedCell([CELLS[name](3, 4), CELLS[name](4, 4)]), torch.randn(6, 2, 3)
+    x[2, 1, 0] = 101.0
+    with change(stack if changed == "the stack" else stack.cells[changed]):
+        wanted = plainly(stack, x)
+        for ours, want in zip(gradients(stack, x, Truncation(6, 6), None), wanted, strict=True):
+            torch.testing.assert_close(ours, want)
+        with pytest.raises(ValueError, match="a step of the cell is more than the layers' funct"):
+            backward(stack, squares, x, zero(stack), Truncation(1, 2), derived=True)
+
+
+def test_why_a_stack_is_not_taken_by_hand():
+    x, state = torch.randn(6, 2, 3), torch.zeros(2, 4)
+
+    class Own(nn.GRUCell):
+        """A class of one's own."""
+
+    def call(cells, *parts):
+        backward(StackedCell(cells), squares, x, parts, Truncation(1, 2), derived=True)
+
+    call([Own(3, 4), nn.GRUCell(4, 4)], state, state)
+    for cells, parts, words in [
+        ([nn.GRUCell(3, 4), nn.Linear(4, 4)], 2, "in the stack, a Linear is none of nn.RNNCell"),
+        ([nn.GRUCell(3, 4), nn.GRUCell(5, 4)], 2, "inputs must have 5 features, got 4"),
+        ([nn.GRUCell(3, 4), nn.GRUCell(4, 4)], 3, "as many parts for each of 2 cells, got 3"),
+        ([nn.GRUCell(3, 4), nn.LSTMCell(4, 4)], 4, "state of GRUCell must be one Tensor, got"),
+        ([StackedCell([nn.GRUCell(3, 4)])], 1, "in the stack, a StackedCell is none of nn.RNN"),
+    ]:
+        with pytest.raises(ValueError, match=f"derived=True, but .*{words}"):
+            call(cells, *[state] * parts)
+
+
+def test_a_stack_of_one_cell_takes_the_state_of_the_cell():
+    torch.manual_seed(0)
+    cell, x = nn.GRUCell(3, 4), torch.randn(6, 2, 3)
+    wanted = gradients(cell, x, Truncation(2, 3), True)
+    for derived in (True, False):
+        cell.zero_grad()
+        given = StackedCell([cell]), squares, x, torch.zeros(2, 4), Truncation(2, 3)
+        result = backward(*given, derived=derived)
+        assert result.state.shape == (2, 4)
+        for weight, want in zip(cell.parameters(), wanted, strict=True):
+            torch.testing.assert_close(weight.grad, want)
+
+
+@pytest.mark.parametrize("truncation", [Truncation(1, 3), Truncation(2, 3), Truncation(6, 6)])
+@pytest.mark.parametrize("name", [*CELLS, "stack"])
 def test_an_argument_forces_or_forbids(name, truncation, monkeypatch):
     torch.manual_seed(0)
-    cell, x = CELLS[name](3, 4), torch.randn(6, 2, 3)
+    stack = StackedCell([nn.LSTMCell(3, 4), nn.LSTMCell(4, 4)])
+    cell, x = stack if name == "stack" else CELLS[name](3, 4), torch.randn(6, 2, 3)
     by_hand, by_itself = (gradients(cell, x, truncation, derived) for derived in (True, None))
     generic = gradients(cell, x, truncation, False)
     for ours, same, theirs in zip(by_hand, by_itself, generic, strict=True):

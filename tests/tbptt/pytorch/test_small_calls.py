@@ -7,7 +7,16 @@ import torch
 from torch import nn
 
 from tbptt import Truncation
-from tbptt.pytorch import Block, StackedCell, backward, diagnose, join_state, online, split_state
+from tbptt.pytorch import (
+    Block,
+    Seen,
+    StackedCell,
+    backward,
+    diagnose,
+    join_state,
+    online,
+    split_state,
+)
 from tbptt.pytorch.diagonal import DiagonalCell, scan
 from tbptt.pytorch.forward_mode import RTRL, UORO, SnAp, accumulate, pattern
 from tbptt.pytorch.jacobians import StepJacobians
@@ -150,6 +159,9 @@ CALLS = {
         lambda: StackedCell([]),
         r"cells must be a list of nn.Modules, at least one",
     ),
+    "what was seen by no hooks": (lambda: Seen(1), r"hooks must be those of watch\(model\).*got 1"),
+    "what was seen by none": (lambda: Seen({}), r"hooks must be those of watch\(model\), by name"),
+    "what was seen by others": (lambda: Seen({"rnn": 1}), r"those of watch\(model\), by name; got"),
     "a stack of a number": (lambda: StackedCell(1), "cells must be a list of nn.Modules"),
     "a stack of text": (lambda: StackedCell(["a"]), "cells must be a list of nn.Modules"),
     "splitting a number": (lambda: split_state(0), "state must be a floating-point Tensor"),

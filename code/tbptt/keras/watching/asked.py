@@ -13,6 +13,7 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 import keras
+import numpy as np
 
 _ARGUMENTS = "x", "shuffle", "steps_per_epoch", "initial_epoch"
 
@@ -30,12 +31,15 @@ class Asked(NamedTuple):
         The epoch that it begins with, ``initial_epoch``.
     data : weakref.ref or None
         The first array, to know it again in the next call.
+    validation_follows : bool
+        Whether the first array to validate on is the next part of the same array.
     """
 
     shuffles: bool
     begins_again: bool
     first_epoch: int
     data: weakref.ref[Any] | None
+    validation_follows: bool = False
 
     def same_data(self, other: Asked) -> bool:
         """Say whether two calls were given the same array."""
@@ -67,7 +71,19 @@ def asked_of(frame: FrameType | None) -> Asked:
     return Asked(
         shuffles=bool(shuffle) and (arrays or counted), begins_again=again,
         first_epoch=int(first), data=_reference(leaves[0]),
+        validation_follows=_follow(leaves, keras.tree.flatten(frame.f_locals["validation_data"])),
     )  # fmt: skip
+
+
+def _follow(arrays: list[Any], others: list[Any]) -> bool:
+    """Say whether the first of others lies behind the first array, as parts of one array do."""
+    first, then = (each[0] if each else None for each in (arrays, others))
+    if not (isinstance(first, np.ndarray) and isinstance(then, np.ndarray)):
+        return False
+    (begin, _), (behind, _) = (each.__array_interface__["data"] for each in (first, then))
+    alike = first.shape[1:] == then.shape[1:] and first.strides == then.strides
+    whole = first.base is not None and first.base is then.base
+    return whole and alike and behind == begin + len(first) * first.strides[0]
 
 
 def _are_arrays(given: Any) -> bool:

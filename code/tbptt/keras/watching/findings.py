@@ -74,23 +74,24 @@ def _from_other_data(history: History) -> Iterator[str]:
             f"Training goes on from a state that validation left ({_when(back[0])}): it has read "
             "other data. Keep training's own state aside with tbptt.keras.KeepState()."
         )
-    predicted = [
-        each.border
-        for each in history.of("fit")
-        if each.border.source == "predict" and (each.border.epoch or each.border.batch)
-    ]
-    if predicted:
-        yield (
-            f"Training goes on from a state that predict left inside of fit ({_when(predicted[0])})"
-            ". Put it back: with tbptt.keras.kept_state(model): model.predict(...)."
-        )
+    for run in ("evaluate", "predict"):
+        left = [
+            each.border
+            for each in history.of("fit")
+            if each.border.source == run and (each.border.epoch or each.border.batch)
+        ]
+        if left:
+            yield (
+                f"Training goes on from a state that {run} left inside of fit ({_when(left[0])}). "
+                f"Put it back: with tbptt.keras.kept_state(model): model.{run}(...)."
+            )
 
 
 def _into_validation(history: History) -> Iterator[str]:
     into = [
         each.border
         for each in history.of("validation")
-        if each.border.batch == 0 and each.border.source == "fit"
+        if each.border.batch == 0 and each.border.source == "fit" and not _one_series(history, each)
     ]
     if into:
         yield (
@@ -99,6 +100,12 @@ def _into_validation(history: History) -> Iterator[str]:
             "sequences, and its figures depend on what was trained last. Begin it from zeros: "
             f"{_ORDER}."
         )
+
+
+def _one_series(history: History, record: Record) -> bool:
+    """Say whether the only row goes on with what lies behind training's data in memory."""
+    call = max((each.border.call for each in history.of("fit")), default=-1)
+    return len(record.border.rows) == 1 and history.asked[call].validation_follows
 
 
 def _across_epochs(history: History) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 from collections import deque
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,51 +13,85 @@ from torch import Tensor
 from tbptt.pytorch.watching.kinds import Came
 from tbptt.pytorch.watching.passes import Call
 
-# So many numbers of an input are kept, so many steps of the past, so many units of a strange state.
-_FEATURES, _STEPS, _UNITS = 8, 8, 16
+# So many numbers of an input are kept, so many steps of the past, so many units of a strange state,
+# and so many states from which the loop did not go on at once.
+_FEATURES, _STEPS, _UNITS, _ENDS = 8, 8, 16, 8
+
+
+class _Left(NamedTuple):
+    """What a call left, and what it was given."""
+
+    call: Call
+    parts: list[Tensor]
+    objects: list[weakref.ref[Tensor]]
+    came: Came
 
 
 class Carried:
-    """The states that the last calls left, to compare what comes in with them.
+    """The states that calls left, to compare what comes in with them.
 
-    One is kept of training and one of evaluation: a loop may go back to the state that training
-    left before it looked at other data.
+    Those are the last of training and the last of evaluation, and a few from which the loop did not
+    go on at once: it may come back to them, as where the rows of a batch take turns.
     """
 
     def __init__(self) -> None:
-        self._left: dict[bool, tuple[Call, list[Tensor], list[weakref.ref[Tensor]]]] = {}
-        self._latest = True
+        self._latest: dict[bool, _Left] = {}
+        self._mode = True
+        self._ends: deque[_Left] = deque(maxlen=_ENDS)
 
-    def keep(self, call: Call, state: Sequence[Tensor], axis: int) -> None:
+    def keep(self, call: Call, state: Sequence[Tensor], came: Came) -> None:
         """Keep what a call left: the values, and not the graph."""
-        parts = [_rows_first(part.detach(), axis) for part in state]
-        self._left[call.training] = call, parts, [weakref.ref(part) for part in state]
-        self._latest = call.training
+        parts = [_rows_first(part.detach(), came.axis) for part in state]
+        objects = [weakref.ref(part) for part in state]
+        given = came._replace(inputs=came.inputs.detach(), state=None)
+        self._latest[call.training] = _Left(call, parts, objects, given)
+        self._mode = call.training
 
-    def compare(self, call: Call, came: Came) -> None:
-        """Note in a call what its state was."""
+    def compare(self, call: Call, came: Came) -> Came | None:
+        """Note in a call what its state was.
+
+        If a call before the last one left it, return what that call had been given.
+        """
+        newest = self._latest.get(self._mode)
+        left = self._source(call, came)
+        if newest is not None and left is not newest:
+            # Of its inputs only the last step is asked for again.
+            last = newest.came._replace(inputs=newest.came.time_major()[-1].clone(), time=None)
+            self._ends.append(newest._replace(came=last))
+        return None if left is None or left is newest else left.came
+
+    def _source(self, call: Call, came: Came) -> _Left | None:
+        """Find what a state was left by, and note in the call what it was."""
         if came.state is None:
             call.zero = True
-            return
-        known = [
-            self._left[mode] for mode in (self._latest, not self._latest) if mode in self._left
-        ]
-        for left, _, objects in known:
-            if call.linked and _are(objects, came.state):
-                call.carried, call.source = True, left.number
-                return
+            return None
+        modes = (self._mode, not self._mode)
+        latest = [self._latest[mode] for mode in modes if mode in self._latest]
+        for left in (*latest, *self._ends):
+            if call.linked and _are(left.objects, came.state):
+                call.carried, call.source = True, left.call.number
+                return left
         rows = [_rows_first(part.detach(), came.axis) for part in came.state]
         zero = call.zero = _every(part.eq(0) for part in rows)
-        for left, parts, _ in known:
-            common = min(left.rows, call.rows)
-            if [part.shape[1:] for part in parts] != [part.shape[1:] for part in rows]:
+        for left in latest:
+            common = min(left.call.rows, call.rows)
+            if [part.shape[1:] for part in left.parts] != [part.shape[1:] for part in rows]:
                 continue
-            same = _every(a[:common].eq(b[:common]) for a, b in zip(parts, rows, strict=True))
+            same = _same(left.parts, rows, common)
             if bool((same & ~zero[:common]).any()):
-                call.carried, call.source = same, left.number
-                call.cut_rows = max(left.rows - call.rows, 0)
-                return
+                call.carried, call.source = same, left.call.number
+                call.cut_rows = max(left.call.rows - call.rows, 0)
+                return left
+        for left in reversed(self._ends):
+            # From longer ago it has to be the whole: a few rows may be chosen from anywhere.
+            if [part.shape for part in left.parts] != [part.shape for part in rows]:
+                continue
+            same = _same(left.parts, rows, call.rows)
+            if bool((same | zero).all() & ~zero.all()):
+                call.carried, call.source = same, left.call.number
+                return left
         call.strange = rows[0][:, :_UNITS].clone()
+        return None
 
 
 class Evidence:
@@ -69,6 +104,8 @@ class Evidence:
         self._end_given = 0
         self._to_measure = False
         self._since = 0  # steps since the last border
+        # Of the last tensors that were read in parts, where the reading began.
+        self._starts: deque[tuple[weakref.ref[Tensor], int]] = deque(maxlen=_ENDS)
 
     def give(self, inputs: Tensor) -> None:
         """Note what the model around the module is called with, which may be numbers of words."""
@@ -85,27 +122,42 @@ class Evidence:
         if self._given is not None:
             self._compare_given(call)
 
-    def note(self, call: Call, came: Came) -> None:
+    def note(self, call: Call, came: Came, after: Came | None) -> None:
         """Keep the ends of a call's inputs, and whether they lie behind the last call's in memory.
 
-        Chunks of one tensor do, and batches of other sequences do not.
+        Chunks of one tensor do, and batches of other sequences do not. If a call before the last
+        one left the state, `after` is what that call was given.
         """
         before, self._before = self._before, came
         x = came.time_major()
         call.begins = _part(x, 0, call)
         if before is not None:
             last = before.time_major()
-            call.before = _part(last, -1, call)
-            call.past = self._past(call)
+            if after is None:
+                call.before, call.past = _part(last, -1, call), self._past(call)
+            else:
+                call.before = _part(after.time_major(), -1, call)
             end = last.data_ptr() + last.element_size() * last.stride(0) * len(last)
             call.follows = _goes_on(end, x, came.inputs._base)
+        call.again = self._begins_again(x, came.inputs._base)
         self._latest.append(came)
-        self._since = came.steps
-        self._to_measure = call.steps == 1
+        # Where a reader's own code stands between two steps of a chunk, no chunk begins.
+        self._since = came.steps + (self._since if call.linked else 0)
+        self._to_measure = call.steps == 1 and not call.linked
         if not self._to_measure:
-            self._measure(call, came, None)
+            self._measure(call, came, before if call.linked else None)
         if self._given is not None:
             self._compare_given(call)
+
+    def _begins_again(self, x: Tensor, whole: Tensor | None) -> bool:
+        """Tell whether a part of a longer tensor is where the reading of it began before."""
+        if whole is None:
+            return False
+        for tensor, address in self._starts:
+            if tensor() is whole:
+                return x.data_ptr() == address
+        self._starts.append((weakref.ref(whole), x.data_ptr()))
+        return False
 
     def _measure(self, call: Call, came: Came, before: Came | None) -> None:
         x = came.time_major()
@@ -133,6 +185,8 @@ class Evidence:
         if ways:
             if not call.linked and not call.follows:
                 call.follows = any(_goes_on(self._end_given, x, given._base) for x in ways)
+            if not call.linked and not call.again:
+                call.again = self._begins_again(ways[0], given._base)
             step = ways[0].stride(0) * len(ways[0])
             self._end_given = given.data_ptr() + given.element_size() * step
 
@@ -170,6 +224,11 @@ def _are(objects: Sequence[weakref.ref[Tensor]], state: Sequence[Tensor]) -> boo
 
 def _rows_first(part: Tensor, axis: int) -> Tensor:
     return part if axis == 0 and part.ndim == 2 else part.movedim(axis, 0).flatten(1)
+
+
+def _same(parts: Sequence[Tensor], others: Sequence[Tensor], rows: int) -> Tensor:
+    """Return, for each of the first rows, whether two states are the same."""
+    return _every(a[:rows].eq(b[:rows]) for a, b in zip(parts, others, strict=True))
 
 
 def _every(flags: Iterable[Tensor]) -> Tensor:

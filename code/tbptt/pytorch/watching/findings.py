@@ -66,12 +66,13 @@ def _chain_is_longer(history: History) -> bool:
 
 def _detached_at_every_step(history: History) -> Iterator[str]:
     live = [call for call in history.calls if call.recorded]
-    carried = [call for call in live[1:] if not call.linked and _any(call.carried)]
+    # A step that begins a sequence is none at which anything could be detached.
+    going_on = [call for call in live[1:] if call.linked or _any(call.carried)]
+    carried = [call for call in going_on if not call.linked]
     one_step = all(call.steps == 1 for call in live)
-    most = max(_HABIT, 0.9 * (len(live) - 1))
-    if one_step and history.passes and len(carried) >= most:
+    if one_step and history.passes and len(carried) >= max(_HABIT, 0.9 * len(going_on)):
         yield (
-            f"The state is detached at every step: at {len(carried)} of {len(live) - 1} steps it "
+            f"The state is detached at every step: at {len(carried)} of {len(going_on)} steps it "
             "was carried by value, without a way back, so that no error reaches an earlier step. "
             "Detach it where a chunk ends, not inside."
         )
@@ -140,15 +141,15 @@ def _stale_inside(history: History) -> Iterator[str]:
 
 
 def _zeroed_though_it_goes_on(history: History) -> Iterator[str]:
+    # Training's own: validation may carry its state and record gradients, too.
+    following = [
+        call for call, _ in history.borders if call.follows and call.recorded and call.training
+    ]
     anew = [
         call
-        for call, _ in history.borders
-        if call.follows
-        and call.recorded
-        and call.source is None
-        and (all(call.row_flags()[1]) or call.number in history.drawn)
+        for call in following
+        if call.source is None and (all(call.row_flags()[1]) or call.number in history.drawn)
     ]
-    following = [call for call, _ in history.borders if call.follows and call.recorded]
     if len(anew) >= 2 and len(anew) > 0.9 * len(following):
         what = "zeros" if all(all(call.row_flags()[1]) for call in anew) else "a new state"
         yield (
@@ -171,7 +172,12 @@ def _drawn_anew(history: History) -> Iterator[str]:
 
 
 def _carried_across_a_jump(history: History) -> Iterator[str]:
-    carried = [a for a, b in history.borders if a.source == b.number and a.rows == b.rows]
+    # Step by step without gradients a loop acts, or writes: its inputs are drawn, and may jump.
+    carried = [
+        call
+        for call, _ in history.borders
+        if call.source is not None and not call.cut_rows and (call.recorded or call.steps > 1)
+    ]
     far = jump(carried, [float(call.moves) for call in history.calls if call.moves is not None])
     evidence = other_successors(carried) or (far and f"inputs jump {far:.0f} times as far there")
     if evidence:
@@ -180,6 +186,21 @@ def _carried_across_a_jump(history: History) -> Iterator[str]:
             "continue row i of the last one: deal the windows in lanes "
             "(tbptt.windows.stateful_batches), with shuffle=False, or begin each window anew. "
             "tbptt.windows.continuity looks at the pipeline itself."
+        )
+
+
+def _across_epochs(history: History) -> Iterator[str]:
+    begun = [
+        call
+        for call, before in history.borders
+        if call.again and call.recorded and call.training and call.source == before.number
+    ]
+    if begun:
+        count = f"{len(begun)} times" if len(begun) > 1 else "once"
+        yield (
+            f"The state is carried from the end of the data to where they begin again, {count} "
+            f"(first at step {begun[0].first}): each epoch begins with what the last one left. "
+            "Begin every epoch from zeros."
         )
 
 
@@ -233,6 +254,6 @@ def _any(flag: object) -> bool:
 
 _FINDERS: tuple[Callable[[History], Iterator[str]], ...] = (
     _never_detached, _counted_twice, _stale_inside, _detached_in_part, _detached_at_every_step,
-    _zeroed_though_it_goes_on, _drawn_anew, _carried_across_a_jump, _into_validation,
-    _rows_cut_off, _uneven_chunks,
+    _zeroed_though_it_goes_on, _drawn_anew, _carried_across_a_jump, _across_epochs,
+    _into_validation, _rows_cut_off, _uneven_chunks,
 )  # fmt: skip

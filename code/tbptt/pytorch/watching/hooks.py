@@ -102,8 +102,7 @@ class Hooks:
             self.evidence.pass_by(call, came)
         else:
             call.by_hand = any(_relayed(part) for part in came.state or ())
-            self._carried.compare(call, came)
-            self.evidence.note(call, came)
+            self.evidence.note(call, came, self._carried.compare(call, came))
         self._begun.append((call, came, borders))
 
     def _after(
@@ -114,7 +113,7 @@ class Hooks:
         call, came, borders = self._begun.pop()
         self.ledger.add(call)
         outputs, state = kinds.left(module, result)
-        self._carried.keep(call, state, came.axis)
+        self._carried.keep(call, state, came)
         # A layer's outputs have an own place: a reader may take the state from there.
         results = state if outputs is None else (*state, outputs)
         given = [end_of(part) for part in came.state or ()]

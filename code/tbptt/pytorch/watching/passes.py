@@ -45,13 +45,14 @@ class Call:
         Of a state that is not carried, a part.
     begins, before : Tensor, shape (rows, features), or None
         Where the state has no way back: a part of the first step's inputs, and of the inputs of
-        the step before it, in the last call.
+        the step before it, in the call that left the state, else in the last one.
     past : Tensor, shape (rows, steps, numbers), or None
-        As `before`, of several steps.
+        As `before`, of several steps of the last call.
     moves : Tensor or None
         How far the inputs move from step to step, on average.
-    follows : bool
-        Whether the inputs lie behind the last call's, in one tensor.
+    follows, again : bool
+        Whether the inputs lie behind the last call's, in one tensor; and whether they are where the
+        reading of a tensor in parts began before.
     """
 
     number: int
@@ -73,6 +74,7 @@ class Call:
     past: Tensor | None = None
     moves: Tensor | None = None
     follows: bool = False
+    again: bool = False
 
     @property
     def linked(self) -> bool:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tbptt._checks import shown
 from tbptt._wording import report
 from tbptt.measured import measured_picture
 from tbptt.pytorch.watching.findings import findings
@@ -89,6 +90,9 @@ class Seen:
     """
 
     def __init__(self, hooks: Mapping[str, Hooks]) -> None:
+        given = hooks.values() if isinstance(hooks, Mapping) else ()
+        if not given or not all(isinstance(each, Hooks) for each in given):
+            raise TypeError(f"hooks must be those of watch(model), by name; got {shown(hooks)}.")
         self._hooks = dict(hooks)
         self._failed = ""
 
