@@ -66,7 +66,7 @@ def backward(
         inputs are, and errors of such a step are left out. `k2` counts these steps too.
     derived : bool, optional
         Whether derivatives worked out by hand are used, which exist for ``nn.RNNCell``,
-        ``nn.GRUCell``, ``nn.LSTMCell`` and a :class:`StackedCell` of them, as `as_cell` makes it;
+        ``nn.GRUCell``, ``nn.LSTMCell`` and a `StackedCell` of them, as `as_cell` makes it;
         otherwise autograd makes them, for any cell. The result is the same. By default they are
         used where one call of the cell shows that it is nothing but PyTorch's function of its
         weights: a cell that is hooked, patched or wrapped is not. True insists, False forbids.

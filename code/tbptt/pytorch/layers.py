@@ -70,7 +70,8 @@ class StackedCell(nn.Module):
     """Cells on top of one another: each one's output is the next one's input.
 
     Its state is a tuple of parts, from the top layer to the lowest, ``(h_top, ..., h_0)``, and of
-    LSTMs ``(h_top, c_top, ..., h_0, c_0)``: the first part is the output.
+    LSTMs ``(h_top, c_top, ..., h_0, c_0)``: the first part is the output. A stack of PyTorch's own
+    cells goes back through :func:`tbptt.pytorch.backward` by hand.
 
     Parameters
     ----------

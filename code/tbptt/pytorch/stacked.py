@@ -6,9 +6,9 @@ layer belongs to the state, after the same step, of the layer below::
     dh'[below] += da W_ih        from the layer above, at the same step and lag
 
 and then goes on from there as every other error of that state does. All layers go back one lag
-together, the top one first. A layer passes on what it gets, whatever that is (errors go back
-through a step by a linear map), so the sums over lags may be taken before the layers are tied: in
-`finish` the error of all inputs of a layer, summed, is added to the sums of the layer below.
+together, the top one first. That is one more product a gate and a lag for each layer but the
+lowest. The weights see sums over lags, as in a single cell: errors go back through a step by a
+linear map, so that in `finish` the layers may be tied once, by the summed errors of inputs.
 """
 
 from __future__ import annotations
