@@ -8,7 +8,9 @@ from torch import nn
 
 from tbptt import Truncation
 from tbptt.pytorch import Block, backward, chunked_loss, diagnose, online
-from tbptt.pytorch.forward_mode import RTRL, UORO, SnAp, accumulate
+from tbptt.pytorch.bootstrap import bootstrapped
+from tbptt.pytorch.evolution import PES, evolve
+from tbptt.pytorch.forward_mode import RTRL, UORO, EProp, SnAp, accumulate
 from tbptt.pytorch.random_lengths import reweighted
 
 STEPS, ROWS = 6, 2
@@ -161,6 +163,21 @@ def run_forward_mode(world, method):
     )
 
 
+def run_bootstrapped(world):
+    synthesiser = nn.Linear(4, 4)
+    return lambda: bootstrapped(
+        world.cell, world.loss_fn, world.x, world.state, synthesiser, mask=world.mask
+    )
+
+
+def run_evolve(world):
+    strategy = PES(0.1, torch.Generator().manual_seed(0))
+    return lambda: evolve(
+        world.cell, lambda out: world.loss_fn(out).expand(ROWS), world.raw.detach(), world.state,
+        strategy,
+    )  # fmt: skip
+
+
 class Network(nn.Module):
     def __init__(self, cell, readout):
         super().__init__()
@@ -187,12 +204,15 @@ CALLS = {
     "RTRL": lambda world: run_forward_mode(world, world.watched(RTRL())),
     "SnAp": lambda world: run_forward_mode(world, world.watched(SnAp(1))),
     "UORO": lambda world: run_forward_mode(world, world.watched(world.method)),
+    "EProp": lambda world: run_forward_mode(world, world.watched(EProp())),
+    "bootstrapped": run_bootstrapped,
+    "evolve": run_evolve,
     "diagnose": run_diagnose,
 }
 
 
 # A stream is not, and torch.func follows no cell that draws random numbers or counts its calls.
-REPEATABLE = CALLS.keys() - {"online", "RTRL", "SnAp", "UORO"}
+REPEATABLE = CALLS.keys() - {"online", "RTRL", "SnAp", "UORO", "EProp", "evolve"}
 
 
 @pytest.mark.parametrize("name", CALLS)
