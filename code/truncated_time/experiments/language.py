@@ -58,13 +58,20 @@ def run(style: str, k1: int, k2: int, seed: int) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def train(truncation: Truncation, seed: int, updates: int = UPDATES) -> list[float]:
+def train(
+    truncation: Truncation,
+    seed: int,
+    updates: int = UPDATES,
+    rate: float = LEARNING_RATE,
+    *,
+    readout_alone: bool = False,
+) -> list[float]:
     """Train a network on its own stream; return the loss of each update."""
     torch.manual_seed(seed)
     words = torch.from_numpy(echo_language(updates * CHUNK, BATCH, lag=LAG, seed=seed))
     cell, readout = nn.RNNCell(WORDS, HIDDEN), nn.Linear(HIDDEN, WORDS)
-    weights = [*cell.parameters(), *readout.parameters()]
-    adam = torch.optim.Adam(weights, LEARNING_RATE)
+    weights = [*([] if readout_alone else cell.parameters()), *readout.parameters()]
+    adam = torch.optim.Adam(weights, rate)
     state = torch.zeros(BATCH, HIDDEN)
     losses = []
     for inputs, targets in zip(
@@ -79,6 +86,7 @@ def train(truncation: Truncation, seed: int, updates: int = UPDATES) -> list[flo
         loss, _, state = backward(cell, loss_fn, x, state, truncation)
         nn.utils.clip_grad_norm_(weights, CLIP)
         adam.step()
-        adam.zero_grad()
+        cell.zero_grad()
+        readout.zero_grad()
         losses.append(float(loss))
     return losses
