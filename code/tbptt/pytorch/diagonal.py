@@ -16,12 +16,17 @@ from torch import Tensor, nn
 
 from tbptt._checks import finite, lengths
 from tbptt.pytorch.arguments import check_tensor
+from tbptt.pytorch.parallel import ParallelCell
+from tbptt.pytorch.row_flags import RowFlags
+from tbptt.pytorch.states import Parts
 
 __all__ = ["DiagonalCell", "scan"]
 
 
-class DiagonalCell(nn.Module):
+class DiagonalCell(ParallelCell[Tensor]):
     """One step of the recurrence, ``cell(x, state) -> state``, for every engine of the book [1]_.
+
+    :meth:`at_once` takes all steps, resets and a mask; :meth:`whole` is the same without these.
 
     Parameters
     ----------
@@ -60,8 +65,8 @@ class DiagonalCell(nn.Module):
     """
 
     def __init__(self, features: int, channels: int, *, slowest: float = 0.99) -> None:
-        super().__init__()
         features, channels = lengths(features=features, channels=channels)
+        super().__init__(features, (2 * channels,))
         self.channels = channels
         slowest = finite("slowest", slowest)
         if not 0 < slowest < 1:
@@ -98,14 +103,16 @@ class DiagonalCell(nn.Module):
         TypeError, ValueError
             If one of them is no Tensor of that shape, or of another dtype or device than the cell.
         """
-        size = 2 * self.channels
-        axes = ("steps", "batch", self.drive.shape[1])
+        axes = ("steps", "batch", self.features)
         check_tensor("inputs", inputs, axes, like=self.drive)
-        check_tensor("state", state, (inputs.shape[1], size), like=self.drive)
+        check_tensor("state", state, (inputs.shape[1], *self.widths), like=self.drive)
+        return self._states(inputs, (state,), RowFlags())[0]
+
+    def _states(self, inputs: Tensor, first: Parts, flags: RowFlags) -> tuple[Tensor, Parts]:
         driven = torch.complex(*torch.chunk(inputs @ self.drive.T, 2, dim=2))
-        first = torch.complex(*torch.chunk(state, 2, dim=1))
-        states = scan(self.rates().expand_as(driven), driven, first)
-        return torch.cat([states.real, states.imag], dim=2)
+        start = torch.complex(*torch.chunk(first[0], 2, dim=1))
+        states = scan(*flags.pass_by(self.rates().expand_as(driven), driven), start)
+        return torch.cat([states.real, states.imag], dim=2), ()
 
 
 def scan(rates: Tensor, driven: Tensor, state: Tensor) -> Tensor:
