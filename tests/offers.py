@@ -4,29 +4,34 @@ A ``"yes"`` works, a ``"no"`` is refused with a sentence, and other words say wh
 place. A new engine is a column: a name, an entry for each row, and a call in ``test_offers.py``.
 """
 
-ENGINES = ("backward", "online", "reweighted", "accumulate", "gradients", "reference")
+ENGINES = ("backward", "online", "reweighted", "accumulate", "chunkwise", "gradients", "reference")
 OFFERS = {
-    "any `k1` and `k2`": ("yes", "yes", "factors", "full gradient", "yes", "yes"),
-    "`resets` and `mask`": ("yes", "a block's", "yes", "yes", "yes", "yes"),
-    "gradients of the inputs": ("yes", "no", "yes", "no", "yes", "yes"),
-    "any scalar loss": ("yes", "of a block", "yes", "yes", "yes", "errors"),
-    "any function for a cell": ("yes", "yes", "yes", "no", "no", "no"),
-    "compiled": ("yes", "yes", "yes", "yes", "yes", "NumPy"),
-    "autocast": ("yes", "yes", "yes", "yes", "dtype policy", "float64"),
-    "dropout in the cell": ("no", "yes", "yes", "no", "no", "no"),
-    "a cell that mixes rows": ("no", "yes", "yes", "no", "no", "no"),
-    "tokens as inputs": ("no", "yes", "no", "no", "no", "no"),
+    "any `k1` and `k2`": ("yes", "yes", "factors", "full gradient", "full gradient", "yes", "yes"),
+    "`resets` and `mask`": ("yes", "a block's", "yes", "yes", "yes", "yes", "yes"),
+    "gradients of the inputs": ("yes", "no", "yes", "no", "yes", "yes", "yes"),
+    "any scalar loss": ("yes", "of a block", "yes", "yes", "yes", "yes", "errors"),
+    "any function for a cell": ("yes", "yes", "yes", "no", "no", "no", "no"),
+    "compiled": ("yes", "yes", "yes", "yes", "yes", "yes", "NumPy"),
+    "autocast": ("yes", "yes", "yes", "yes", "yes", "dtype policy", "float64"),
+    "dropout in the cell": ("no", "yes", "yes", "no", "no", "no", "no"),
+    "a cell that mixes rows": ("no", "yes", "yes", "no", "yes", "no", "no"),
+    "tokens as inputs": ("no", "yes", "no", "no", "no", "no", "no"),
     "updates inside a sequence": (
-        "one pass", "yes", "one pass", "one pass", "one pass", "one pass",
+        "one pass", "yes", "one pass", "one pass", "one pass", "one pass", "one pass",
     ),
-    "NaN is refused": ("yes", "yes", "yes", "yes", "eager calls", "yes"),
+    "NaN is refused": ("yes", "yes", "yes", "yes", "yes", "eager calls", "yes"),
     "output of a masked first step": (
-        "state", "state", "state", "state", "zeros", "no outputs",
+        "state", "state", "state", "state", "state", "zeros", "no outputs",
     ),
 }  # fmt: skip
-HEADS = ("`backward`", "`online`", "`reweighted`", "`accumulate`", "TensorFlow", "reference")
+HEADS = (
+    "`backward`", "`online`", "`reweighted`", "`accumulate`", "`chunkwise`", "TensorFlow",
+    "reference",
+)  # fmt: skip
 # What there is for PyTorch alone.
-PYTORCH_ALONE = ("online", "reweighted", "accumulate", "diagnose", "chunked_loss")
+PYTORCH_ALONE = (
+    "online", "reweighted", "accumulate", "chunkwise", "diagnose", "chunked_loss",
+)  # fmt: skip
 
 
 def table() -> str:

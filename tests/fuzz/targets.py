@@ -25,7 +25,7 @@ MADE_INSIDE = ("tbptt.pytorch.Seen",)
 
 FLOORS = {
     "ground": Floor(
-        ("windows", "splits", "ceilings", "schedule", "cost", "picture", "measured", "drawing",
+        ("windows", "splits", "ceilings", "schedule", "cost", "carried", "picture", "measured", "drawing",
          "gates", "random_lengths", "adaptive", "reference"),
         ("windows", "schedules", "oracle"),
     ),

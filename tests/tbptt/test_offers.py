@@ -16,6 +16,7 @@ from torch import nn
 from engines import (
     Problem,
     ahead,
+    by_chunks,
     by_definition,
     by_factors,
     by_pytorch,
@@ -27,6 +28,7 @@ from offers import ENGINES, OFFERS, PYTORCH_ALONE
 from tbptt import Truncation, reference
 from tbptt import tensorflow as of_tensorflow
 from tbptt.pytorch import Block, backward, online
+from tbptt.pytorch.chunkwise import chunkwise
 from tbptt.pytorch.forward_mode import RTRL, accumulate
 from tbptt.pytorch.random_lengths import reweighted
 from tbptt.tensorflow import gradients
@@ -83,18 +85,21 @@ CALLS: dict[str, Any] = {
     "online": by_blocks,
     "reweighted": calls(reweighted, factors=[0, 1, 1]),
     "accumulate": calls(accumulate, method=RTRL()),
+    "chunkwise": calls(chunkwise, chunk=2),
     "gradients": by_keras,
     "reference": by_numpy,
 }
-FUNCTIONS = (backward, online, reweighted, accumulate, gradients, reference.gradients)
+FUNCTIONS = (
+    backward, online, reweighted, accumulate, chunkwise, gradients, reference.gradients,
+)  # fmt: skip
 JUDGED = dict(
     zip(
         ENGINES,
-        (by_pytorch, by_stream, by_factors, ahead, by_tensorflow, by_definition),
+        (by_pytorch, by_stream, by_factors, ahead, by_chunks, by_tensorflow, by_definition),
         strict=True,
     )
 )
-IN_TORCH = ENGINES[:4]
+IN_TORCH = ENGINES[:5]
 
 
 def problem(passes=PASSES, **flags):
@@ -135,7 +140,8 @@ class Words(nn.Module):
 
 def passes_of(engine):
     """Its own way to say where errors end, of passes end to end where it has no truncation."""
-    fitting = {"reweighted": Truncation(1, 1), "accumulate": Truncation(3, 3)}
+    whole = Truncation(3, 3)
+    fitting = {"reweighted": Truncation(1, 1), "accumulate": whole, "chunkwise": whole}
     check(JUDGED[engine], problem(fitting.get(engine, PASSES)))
     parameters = inspect.signature(FUNCTIONS[ENGINES.index(engine)]).parameters
     assert ("truncation" in parameters) == (engine not in fitting)
@@ -144,7 +150,9 @@ def passes_of(engine):
 
 def flags_of(engine):
     resets = np.array([[False, False], [True, False], [False, True]])
-    passes = {"reweighted": Truncation(1, 1), "accumulate": Truncation(3, 3)}.get(engine, PASSES)
+    whole = Truncation(3, 3)
+    fitting = {"reweighted": Truncation(1, 1), "accumulate": whole, "chunkwise": whole}
+    passes = fitting.get(engine, PASSES)
     check(JUDGED[engine], problem(passes, resets=resets, mask=MASK))
     parameters = inspect.signature(FUNCTIONS[ENGINES.index(engine)]).parameters
     assert ("mask" in parameters) == (engine != "online")

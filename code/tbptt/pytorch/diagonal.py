@@ -11,6 +11,9 @@ arXiv:2303.06349 (the linear recurrent unit, here without its normalisation); G.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -159,10 +162,42 @@ def scan(rates: Tensor, driven: Tensor, state: Tensor) -> Tensor:
             f"rates, driven and state must be on one device, got {rates.device}, {driven.device} "
             f"and {state.device}."
         )
-    done = 1
-    total = torch.cat([driven[:1] + rates[:1] * state, driven[1:]])
-    while done < len(driven):
-        total = torch.cat([total[:done], total[done:] + rates[done:] * total[:-done]])
-        rates = torch.cat([rates[:done], rates[done:] * rates[:-done]])
-        done *= 2
-    return total
+    return _scanned(rates, driven, state)
+
+
+class _Scan(torch.autograd.Function):
+    """The scan, and on the way back another one: no round is kept, but rates and states alone."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(rates: Tensor, driven: Tensor, state: Tensor) -> Tensor:
+        done = 1
+        total = torch.cat([driven[:1] + rates[:1] * state, driven[1:]])
+        while done < len(driven):
+            total = torch.cat([total[:done], total[done:] + rates[done:] * total[:-done]])
+            rates = torch.cat([rates[:done], rates[done:] * rates[:-done]])
+            done *= 2
+        return total
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        rates, driven, state = inputs
+        ctx.real = [not part.is_complex() for part in inputs]
+        ctx.save_for_backward(rates, state, output)
+
+    @staticmethod
+    def backward(ctx: Any, *errors: Tensor) -> tuple[Tensor, ...]:
+        rates, state, states = ctx.saved_tensors
+        # What arrives at a step is its own error, and what the next one's rate lets through.
+        ahead = torch.cat([rates[1:], torch.zeros_like(rates[:1])]).conj()
+        arrived = scan(ahead.flip(0), errors[0].flip(0), torch.zeros_like(errors[0][0])).flip(0)
+        before = torch.cat([state[None], states[:-1]])
+        shares = arrived * before.conj(), arrived, rates[0].conj() * arrived[0]
+        return tuple(
+            share.real if real and share.is_complex() else share
+            for share, real in zip(shares, ctx.real, strict=True)
+        )
+
+
+_scanned: Callable[..., Tensor] = _Scan.apply

@@ -7,13 +7,12 @@ follow from a scan or from products of matrices, in rounds that do not wait for 
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from typing import Generic, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 
-from tbptt._checks import row_count
+from tbptt._checks import length, lengths, row_count, shown
 from tbptt.pytorch.arguments import check_tensor
 from tbptt.pytorch.checks import check_flags, check_shapes
 from tbptt.pytorch.row_flags import RowFlags
@@ -47,7 +46,7 @@ class AtOnce(NamedTuple, Generic[S]):
     state: S
 
 
-class ParallelCell(nn.Module, ABC, Generic[S]):
+class ParallelCell(nn.Module, Generic[S]):
     """A cell with a form for whole sequences; one of your own needs ``forward`` and ``_states``.
 
     Parameters
@@ -56,6 +55,11 @@ class ParallelCell(nn.Module, ABC, Generic[S]):
         Width of the inputs.
     widths : tuple of int
         Width of each part of the state; the first one is the output.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a width is no integer of at least 1.
 
     Examples
     --------
@@ -78,7 +82,10 @@ class ParallelCell(nn.Module, ABC, Generic[S]):
 
     def __init__(self, features: int, widths: tuple[int, ...]) -> None:
         super().__init__()
-        self.features, self.widths = features, widths
+        (self.features,) = lengths(features=features)
+        if not isinstance(widths, tuple) or not widths:
+            raise TypeError(f"widths must be a tuple, one for each part, got {shown(widths)}.")
+        self.widths = tuple(length(f"widths[{n}]", width) for n, width in enumerate(widths))
 
     def begin(self, batch: int) -> S:
         """Return a state of zeros, as at the beginning of a sequence and after a reset."""
@@ -86,16 +93,16 @@ class ParallelCell(nn.Module, ABC, Generic[S]):
         parts = tuple(like.new_zeros(batch, width) for width in self.widths)
         return cast("S", parts if len(parts) > 1 else parts[0])
 
-    @abstractmethod
     def forward(self, x: Tensor, state: S) -> S:
         """Return the state after one step."""
+        raise NotImplementedError
 
-    @abstractmethod
     def _states(self, inputs: Tensor, first: Parts, flags: RowFlags) -> tuple[Tensor, Parts]:
         """Return the outputs of all steps, and the state's other parts after the last.
 
         Where a row has no step, its state has to wait; its output is put right by the caller.
         """
+        raise NotImplementedError
 
     def at_once(
         self,

@@ -10,7 +10,7 @@ import importlib.util
 from pathlib import Path
 
 NAMES = (
-    "alarms", "beyond", "bias", "carried", "checking", "choosing", "cures", "cuts", "digits",
+    "across", "alarms", "beyond", "bias", "carried", "checking", "choosing", "cures", "cuts", "digits",
     "initial-state", "language", "leak", "longer", "memory", "ptb", "rates", "starts", "stateful",
     "sunspots", "text", "throughput", "timing", "unbiased", "vanishing",
 )  # fmt: skip
