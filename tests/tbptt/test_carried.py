@@ -96,8 +96,8 @@ def test_bad_input():
         carried("mamba3", width=8)
     with pytest.raises(TypeError, match="mamba has no size 'heads'; it has width, states, expand"):
         carried("mamba", width=8, heads=2)
-    with pytest.raises(ValueError, match="width 10 cannot be shared by 4 heads"):
-        carried("gla", width=10, heads=5 - 1)
+    with pytest.raises(ValueError, match="Half the width 5 cannot be shared by 4 heads"):
+        carried("gla", width=10, heads=4)
     with pytest.raises(ValueError, match="states must be even, got 3"):
         carried("s4", width=8, states=3)
     with pytest.raises(ValueError, match="width must be at least 1"):

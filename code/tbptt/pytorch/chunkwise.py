@@ -167,13 +167,13 @@ class _Run:
         }
         with self._autocast:
             self._try(first)
-            self.borders, outputs = [first], []
+            self.borders = [first]
+            self.outputs = first[0].new_empty(len(self._inputs), *first[0].shape)
             with torch.no_grad():
                 for at in self._chunks:
                     made, last = steps(self._inputs[at], self.borders[-1], self._flags.at(at))
                     self.borders.append(tuple(part.clone() for part in last))
-                    outputs.append(made)
-        self.outputs = torch.cat(outputs)
+                    self.outputs[at] = made
         check_run((self.outputs, *(part for border in self.borders for part in border)))
 
     def _try(self, first: Parts) -> None:
@@ -185,9 +185,7 @@ class _Run:
         if not any(part.requires_grad for part in (outputs, *last)):
             raise ValueError(CUT_OFF)
         check_run((outputs, *last))
-        others = self.slots.strangers(
-            torch.cat(last, dim=1), [*leaves, *self._copies.values()]
-        )
+        others = self.slots.strangers(torch.cat(last, dim=1), [*leaves, *self._copies.values()])
         if others:
             raise ValueError(
                 f"The cell uses {', '.join(others)}, to which no gradient would come: make it a "

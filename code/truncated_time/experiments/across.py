@@ -2,7 +2,8 @@
 
 One network and one loss over 4096 steps, and each way to its gradient: autograd over a loop of the
 cell, autograd over a scan, chunks from whose borders the state's error goes on (``chunkwise``), the
-influence carried along, and plain chunks, which cut. A row has how far its gradient is from the
+influence carried along, and plain chunks, which cut. ``by hand`` is the chapter's loop, which makes
+each chunk's loss in its turn. A row has how far its gradient is from the
 full one, in float64; how long it takes, as a ratio to the loop's time in the same process; and how
 much memory a process of its own takes beyond what the task itself does.
 """
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import cache
 from statistics import median
 from typing import Any
 
@@ -32,7 +34,7 @@ PACKAGES = ("torch", "numpy")
 WAYS = (
     ("loop", 0), ("scan", 0),
     ("chunkwise", 16), ("chunkwise", 64), ("chunkwise", 256),
-    ("chunkwise loop", 64),
+    ("chunkwise loop", 64), ("by hand", 64),
     ("cut", 16), ("cut", 64), ("cut", 256), ("cut", 1024),
     ("influence", 0),
 )  # fmt: skip
@@ -40,9 +42,7 @@ WAYS = (
 
 def grid(seeds: int) -> list[dict[str, Any]]:
     """List the runs: every way, every seed."""
-    return [
-        {"way": way, "size": size, "seed": seed} for seed in range(seeds) for way, size in WAYS
-    ]
+    return [{"way": way, "size": size, "seed": seed} for seed in range(seeds) for way, size in WAYS]
 
 
 def run(way: str, size: int, seed: int) -> dict[str, Any]:
@@ -73,6 +73,7 @@ def _seconds(task: Task, way: str, size: int) -> float:
     return time.perf_counter() - began
 
 
+@cache  # the idle one is asked for by every way
 def _peak(way: str, size: int, seed: int) -> int:
     child = [sys.executable, "-m", "truncated_time.experiments.across", way, str(size), str(seed)]
     done = subprocess.run(child, check=True, capture_output=True, text=True)
@@ -112,9 +113,10 @@ class Task:
         return lambda out: (self.readout(out) - targets).square().sum() / self.y.numel()
 
     def idle(self, size: int) -> None:
-        """Do what every way does at least: a few steps, with a graph."""
+        """Do what every way does at least: a few steps, so that all code is loaded."""
         outputs, _ = self.cell.at_once(self.x[:8], self.state)
         self._loss(slice(8))(outputs).backward()
+        chunkwise(self.cell, self._loss(slice(8)), self.x[:8], self.state, 4)
 
     def loop(self, size: int) -> None:
         """Run step by step, then go back through all steps."""
@@ -136,6 +138,20 @@ class Task:
     def chunkwise_loop(self, size: int) -> None:
         """Do the same with a loop over the steps of each chunk."""
         self.chunkwise(size, at_once=False)
+
+    def by_hand(self, size: int) -> None:
+        """Do the same with each chunk's loss made in its turn: no outputs are kept."""
+        borders, parts = [self.state.clone()], self.x.split(size)
+        with torch.no_grad():
+            for part in parts:
+                borders.append(self.cell.at_once(part, borders[-1]).state)
+        behind = torch.zeros_like(self.state)
+        for number in reversed(range(len(parts))):
+            first = borders[number].requires_grad_()
+            outputs, last = self.cell.at_once(parts[number], first)
+            loss = self._loss(slice(number * size, (number + 1) * size))(outputs)
+            torch.autograd.backward([loss, last], [torch.ones_like(loss), behind])
+            behind = _given(first)
 
     def cut(self, size: int) -> None:
         """Carry the state from chunk to chunk, and cut it off."""
@@ -176,5 +192,8 @@ def _given(weight: Tensor) -> Tensor:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    Task(int(sys.argv[3])).gradient(sys.argv[1], int(sys.argv[2]))
+    measured = Task(int(sys.argv[3]))
+    measured.gradient("idle", 0)
+    if sys.argv[1] != "idle":
+        measured.gradient(sys.argv[1], int(sys.argv[2]))
     print(peak_kib())

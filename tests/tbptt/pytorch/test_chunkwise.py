@@ -93,18 +93,19 @@ def test_hooks_of_weights_see_the_whole_gradient_once():
 
 def test_inputs_and_what_the_loss_uses_get_their_gradients():
     cell, readout, (x, state) = nn.LSTMCell(2, 4), nn.Linear(4, 1), sequence()
-    embedded = x.requires_grad_() * 2
-    embedded.retain_grad()
+    x.requires_grad_()
 
     def run(way, *options):
-        for tensor in (x, embedded, *cell.parameters(), *readout.parameters()):
+        for tensor in (x, *cell.parameters(), *readout.parameters()):
             tensor.grad = None
+        embedded = x * 2
+        embedded.retain_grad()
         way(
             cell, lambda out: readout(out).square().sum(), embedded, (state, state), *options,
         )  # fmt: skip
         return [
             tensor.grad.clone()
-            for tensor in (embedded, *cell.parameters(), *readout.parameters())
+            for tensor in (x, embedded, *cell.parameters(), *readout.parameters())
         ]
 
     for ours, wanted in zip(
