@@ -175,6 +175,8 @@ RIGHT = {
     "lstm": [(4 * 1024 * LSTM, LSTM / 1000), (4.85e9, 1184)],
     "ring": [(8, 3), torch.tensor([8, 3])],
     "hops": [(12, 7)],
+    "state-bytes": [(3_301_441_536, 263)],
+    "border": [(29, 693)],
 }  # fmt: skip
 
 WRONG = [
@@ -401,6 +403,19 @@ WRONG = [
     ("hops", (12, 6), "one step less"),
     ("hops", (12, 8), "is it the first"),
     ("hops", (12, 6.5), "whole steps"),
+    ("state-bytes", (3_221_225_472, 263), "short convolution"),
+    ("state-bytes", (51_585_024, 263), "every row of the batch"),
+    ("state-bytes", (825_360_384, 263), "counts numbers"),
+    ("state-bytes", (1_650_720_768, 263), "kept in float32"),
+    ("state-bytes", (5, 263), "multiply the numbers"),
+    ("state-bytes", (3_301_441_536, 525), "a key and a value"),
+    ("state-bytes", (3_301_441_536, 132), "different bytes a number"),
+    ("state-bytes", (3_301_441_536, 262), "does one step add"),
+    ("border", (100, 1300), "costs twelve states here"),
+    ("border", (30, 694), "not the least"),
+    ("border", (29, 348), "borders are kept"),
+    ("border", (29, 12), "one state for each chunk"),
+    ("border", (0, 12), "whole steps"),
 ]  # fmt: skip
 
 

@@ -135,7 +135,7 @@ class _Steps(nn.Module, Generic[S]):
 
     def forward(self, inputs: Tensor, first: Parts, flags: RowFlags) -> tuple[Tensor, Parts]:
         """Return all outputs and the last state."""
-        if self.parallel:
+        if self.parallel and isinstance(self.cell, ParallelCell):
             outputs, last = self.cell.at_once(
                 inputs, pack(first, self._like), resets=flags.resets, mask=flags.mask
             )

@@ -182,7 +182,7 @@ class _Scan(torch.autograd.Function):
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        rates, driven, state = inputs
+        rates, _, state = inputs
         ctx.real = [not part.is_complex() for part in inputs]
         ctx.save_for_backward(rates, state, output)
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Generic, NamedTuple, cast
 
-import torch
 from torch import Tensor, nn
 
 from tbptt._checks import length, lengths, row_count, shown

@@ -10,9 +10,9 @@ import importlib.util
 from pathlib import Path
 
 NAMES = (
-    "across", "alarms", "beyond", "bias", "carried", "checking", "choosing", "cures", "cuts", "digits",
-    "initial-state", "language", "leak", "longer", "memory", "ptb", "rates", "starts", "stateful",
-    "sunspots", "text", "throughput", "timing", "unbiased", "vanishing",
+    "across", "alarms", "beyond", "bias", "carried", "checking", "choosing", "cures", "cuts",
+    "digits", "initial-state", "language", "leak", "longer", "memory", "ptb", "rates", "starts",
+    "stateful", "sunspots", "text", "throughput", "timing", "unbiased", "vanishing",
 )  # fmt: skip
 
 

@@ -10,7 +10,6 @@ from tbptt.pytorch import Block
 from tbptt.pytorch.diagonal import DiagonalCell
 from tbptt.pytorch.forward_mode import RTRL, UORO, SnAp
 from tbptt.pytorch.jacobians import StepJacobians
-from tbptt.pytorch.parallel import ParallelCell
 from tbptt.pytorch.recurrences import MinGRU
 from tbptt.pytorch.segments import SegmentAttention
 

@@ -130,7 +130,7 @@ def test_a_loss_in_chunks_holds_neither_all_states_nor_all_logits():
 
 
 def test_calls_one_after_the_other_are_cut_as_ever():
-    cell, (x, state) = SelectiveCell(2, states=3), sequence()
+    cell, (x, _) = SelectiveCell(2, states=3), sequence()
     zero = cell.begin(3)
     loss, _, now = chunkwise(cell, squared, x[:12], zero, 4)
     again, outputs, last = chunkwise(cell, squared, x[12:], now, 4)

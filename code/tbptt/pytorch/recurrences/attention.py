@@ -92,7 +92,7 @@ class GatedLinearAttention(ParallelCell[Parts]):
         return query, key, value, fade.unflatten(-1, by_head)
 
     def _unfolded(self, flat: Tensor) -> Tensor:
-        return flat.unflatten(1, (self.heads, self.keys, self.values))
+        return flat.reshape(len(flat), self.heads, self.keys, self.values)
 
     def _states(self, inputs: Tensor, first: Parts, flags: RowFlags) -> tuple[Tensor, Parts]:
         query, key, value, fade = self._asked(inputs)
@@ -107,8 +107,8 @@ class GatedLinearAttention(ParallelCell[Parts]):
             fade = fade.masked_fill(flags.resets[..., None, None], 0)
         matrices, before = self._unfolded(first[1]), torch.zeros_like(begun[0])
         outputs = []
-        pieces = zip(*(part.split(self.chunk) for part in (query, key, value, fade, begun)))
-        for q, k, v, faded, number in pieces:
+        parts = (part.split(self.chunk) for part in (query, key, value, fade, begun))
+        for q, k, v, faded, number in zip(*parts, strict=True):
             total = faded.cumsum(dim=0)
             late = torch.arange(len(q), device=q.device)
             sees = (late[:, None] >= late)[..., None] & (number[:, None] == number)

@@ -100,7 +100,8 @@ class SelectiveCell(ParallelCell[Parts]):
 
     def _read(self, channels: Tensor, leave: Tensor, x: Tensor) -> Tensor:
         by_channel = channels.unflatten(-1, (self.features, self.states))
-        return (by_channel * leave[..., None, :]).sum(dim=-1) + self.skip * x
+        read: Tensor = (by_channel * leave[..., None, :]).sum(dim=-1)
+        return read + self.skip * x
 
     def _states(self, inputs: Tensor, first: Parts, flags: RowFlags) -> tuple[Tensor, Parts]:
         _, tail, channels = first
