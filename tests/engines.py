@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from tbptt import Truncation
 from tbptt import reference as oracle
 from tbptt.pytorch import StackedCell, as_cell, backward, online
+from tbptt.pytorch.chunkwise import chunkwise
 from tbptt.pytorch.forward_mode import RTRL, accumulate
 from tbptt.pytorch.random_lengths import reweighted
 from tbptt.tensorflow import gradients
@@ -258,6 +259,17 @@ def ahead(problem: Problem) -> Result:
         **problem.flags(torch.tensor),
     )  # fmt: skip
     return Result(of(cell), None, outputs.numpy(), arrays(state))
+
+
+def by_chunks(problem: Problem) -> Result:
+    """Hand errors across the borders of chunks of two steps: one pass over everything."""
+    cell, x = torch_cell(problem), torch.tensor(problem.inputs, requires_grad=True)
+    errors = torch.tensor(problem.errors)
+    _, outputs, state = chunkwise(
+        cell, lambda out: problem.loss_fn(cell.weight_hh)(out, errors), x,
+        bare(tuple(map(torch.tensor, problem.state))), 2, **problem.flags(torch.tensor),
+    )  # fmt: skip
+    return Result(of(cell), x.grad.numpy(), outputs.numpy(), arrays(state))
 
 
 def of(cell: nn.Module) -> dict[str, np.ndarray | None]:

@@ -25,8 +25,8 @@ MADE_INSIDE = ("tbptt.pytorch.Seen",)
 
 FLOORS = {
     "ground": Floor(
-        ("windows", "splits", "ceilings", "schedule", "cost", "picture", "measured", "drawing",
-         "gates", "random_lengths", "adaptive", "reference"),
+        ("windows", "splits", "ceilings", "schedule", "cost", "carried", "picture", "measured",
+         "drawing", "gates", "random_lengths", "adaptive", "reference"),
         ("windows", "schedules", "oracle"),
     ),
     "pytorch": Floor(("pytorch",), ("pytorch", "layers")),

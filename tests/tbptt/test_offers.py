@@ -16,6 +16,7 @@ from torch import nn
 from engines import (
     Problem,
     ahead,
+    by_chunks,
     by_definition,
     by_factors,
     by_pytorch,
@@ -28,6 +29,7 @@ from offers import ENGINES, OFFERS, PYTORCH_ALONE
 from tbptt import Truncation, reference
 from tbptt import tensorflow as of_tensorflow
 from tbptt.pytorch import Block, backward, online
+from tbptt.pytorch.chunkwise import chunkwise
 from tbptt.pytorch.forward_mode import RTRL, accumulate
 from tbptt.pytorch.random_lengths import reweighted
 from tbptt.tensorflow import gradients
@@ -99,22 +101,24 @@ CALLS: dict[str, Any] = {
     "online": by_blocks,
     "reweighted": calls(reweighted, factors=[0, 1, 1]),
     "accumulate": calls(accumulate, method=RTRL()),
+    "chunkwise": calls(chunkwise, chunk=2),
     "gradients": by_keras,
     "keras online": by_keras_blocks,
     "reference": by_numpy,
 }
 FUNCTIONS = (
-    backward, online, reweighted, accumulate, gradients, keras_online, reference.gradients,
+    backward, online, reweighted, accumulate, chunkwise, gradients, keras_online,
+    reference.gradients,
 )  # fmt: skip
 JUDGED = dict(
     zip(
         ENGINES,
-        (by_pytorch, by_stream, by_factors, ahead, by_tensorflow, by_tensorflow_stream,
+        (by_pytorch, by_stream, by_factors, ahead, by_chunks, by_tensorflow, by_tensorflow_stream,
          by_definition),
         strict=True,
     )
 )  # fmt: skip
-IN_TORCH, IN_KERAS = ENGINES[:4], ("gradients", "keras online")
+IN_TORCH, IN_KERAS = ENGINES[:5], ("gradients", "keras online")
 
 
 def problem(passes=PASSES, **flags):
@@ -155,7 +159,8 @@ class Words(nn.Module):
 
 def passes_of(engine):
     """Its own way to say where errors end, of passes end to end where it has no truncation."""
-    fitting = {"reweighted": Truncation(1, 1), "accumulate": Truncation(3, 3)}
+    whole = Truncation(3, 3)
+    fitting = {"reweighted": Truncation(1, 1), "accumulate": whole, "chunkwise": whole}
     check(JUDGED[engine], problem(fitting.get(engine, PASSES)))
     parameters = inspect.signature(FUNCTIONS[ENGINES.index(engine)]).parameters
     assert ("truncation" in parameters) == (engine not in fitting)
@@ -164,7 +169,9 @@ def passes_of(engine):
 
 def flags_of(engine):
     resets = np.array([[False, False], [True, False], [False, True]])
-    passes = {"reweighted": Truncation(1, 1), "accumulate": Truncation(3, 3)}.get(engine, PASSES)
+    whole = Truncation(3, 3)
+    fitting = {"reweighted": Truncation(1, 1), "accumulate": whole, "chunkwise": whole}
+    passes = fitting.get(engine, PASSES)
     check(JUDGED[engine], problem(passes, resets=resets, mask=MASK))
     parameters = inspect.signature(FUNCTIONS[ENGINES.index(engine)]).parameters
     assert ("mask" in parameters) == (engine not in ("online", "keras online"))

@@ -184,6 +184,8 @@ RIGHT = {
     "kept": [(0.8**5, 0.9**5, (1 + 0.8**5) / 2), (0.328, 0.590, 0.664)],
     "forecast": [(4, 1.44, 11), (4.0, 1.44, 11.0)],
     "hops": [(12, 7)],
+    "state-bytes": [(3_301_441_536, 263)],
+    "chunk-size": [(29, 693)],
 }  # fmt: skip
 
 WRONG = [
@@ -457,6 +459,19 @@ WRONG = [
     ("hops", (12, 6), "one step less"),
     ("hops", (12, 8), "is it the first"),
     ("hops", (12, 6.5), "whole steps"),
+    ("state-bytes", (3_221_225_472, 263), "short convolution"),
+    ("state-bytes", (51_585_024, 263), "every row of the batch"),
+    ("state-bytes", (825_360_384, 263), "counts numbers"),
+    ("state-bytes", (1_650_720_768, 263), "kept in float32"),
+    ("state-bytes", (5, 263), "multiply the numbers"),
+    ("state-bytes", (3_301_441_536, 525), "a key and a value"),
+    ("state-bytes", (3_301_441_536, 132), "different bytes a number"),
+    ("state-bytes", (3_301_441_536, 262), "does one step add"),
+    ("chunk-size", (100, 1300), "costs twelve states here"),
+    ("chunk-size", (30, 694), "not the least"),
+    ("chunk-size", (29, 348), "borders are kept"),
+    ("chunk-size", (29, 12), "one state for each chunk"),
+    ("chunk-size", (0, 12), "whole steps"),
 ]  # fmt: skip
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from tbptt.pytorch.alike import are_alike, trial_errors
-from tbptt.pytorch.checks import check_run
+from tbptt.pytorch.checks import CUT_OFF, check_run
 from tbptt.pytorch.row_flags import RowFlags
 from tbptt.pytorch.states import Cell, Parts, S
 from tbptt.pytorch.steps import run_cell, step
@@ -81,7 +81,7 @@ class GenericAdjoint:
         self._leaves: list[Parts] = []
         self._returned: list[Parts] = []
         self._step: Callable[[Tensor, Parts], Parts] = lambda x, parts: step(cell, x, parts, like)
-        self._autocast = _uncached_autocast(inputs.device.type)
+        self._autocast = uncached_autocast(inputs.device.type)
         with self._autocast, torch.enable_grad():
             # Before anything else: what a cell makes once and keeps must have its graph.
             self._lasts = self._try(*flags.begin(inputs.detach(), first), inputs.requires_grad)
@@ -164,10 +164,7 @@ class GenericAdjoint:
         returned = self._call(x, leaves)
         check_run(returned)
         if not any(part.requires_grad for part in returned):
-            raise ValueError(
-                "The cell's state does not depend on the one before it, as far as autograd can "
-                "tell: take .detach(), .data and torch.no_grad() out of the cell."
-            )
+            raise ValueError(CUT_OFF)
         errors = trial_errors(returned)
         larger = tuple(256 * error for error in errors)  # a power of two rounds nothing
         try:
@@ -227,7 +224,7 @@ def _interleaved(inputs: Tensor, stride: int) -> tuple[Tensor, ...]:
     return tuple(part.flatten(0, 1) for part in parts)
 
 
-def _uncached_autocast(device_type: str) -> AbstractContextManager[object]:
+def uncached_autocast(device_type: str) -> AbstractContextManager[object]:
     """Keep autocast as it is, but without its cache of weights that were cast.
 
     Autocast casts a weight once and hands the same copy out again. In PyTorch up to 2.8, at least,

@@ -17,6 +17,10 @@ NO_ERROR = (
     ".item() and torch.no_grad() out of loss_fn. Where there is nothing to learn from, return "
     "0 * outputs.sum()."
 )
+CUT_OFF = (
+    "The cell's state does not depend on the one before it, as far as autograd can tell: take "
+    ".detach(), .data and torch.no_grad() out of the cell."
+)
 OWN_CELLS = (nn.RNNCell, nn.GRUCell, nn.LSTMCell)
 
 

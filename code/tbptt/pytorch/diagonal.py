@@ -11,17 +11,25 @@ arXiv:2303.06349 (the linear recurrent unit, here without its normalisation); G.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
 from tbptt._checks import finite, lengths
 from tbptt.pytorch.arguments import check_tensor
+from tbptt.pytorch.parallel import ParallelCell
+from tbptt.pytorch.row_flags import RowFlags
+from tbptt.pytorch.states import Parts
 
 __all__ = ["DiagonalCell", "scan"]
 
 
-class DiagonalCell(nn.Module):
+class DiagonalCell(ParallelCell[Tensor]):
     """One step of the recurrence, ``cell(x, state) -> state``, for every engine of the book [1]_.
+
+    :meth:`at_once` takes all steps, resets and a mask; :meth:`whole` is the same without these.
 
     Parameters
     ----------
@@ -60,8 +68,8 @@ class DiagonalCell(nn.Module):
     """
 
     def __init__(self, features: int, channels: int, *, slowest: float = 0.99) -> None:
-        super().__init__()
         features, channels = lengths(features=features, channels=channels)
+        super().__init__(features, (2 * channels,))
         self.channels = channels
         slowest = finite("slowest", slowest)
         if not 0 < slowest < 1:
@@ -98,14 +106,16 @@ class DiagonalCell(nn.Module):
         TypeError, ValueError
             If one of them is no Tensor of that shape, or of another dtype or device than the cell.
         """
-        size = 2 * self.channels
-        axes = ("steps", "batch", self.drive.shape[1])
+        axes = ("steps", "batch", self.features)
         check_tensor("inputs", inputs, axes, like=self.drive)
-        check_tensor("state", state, (inputs.shape[1], size), like=self.drive)
+        check_tensor("state", state, (inputs.shape[1], *self.widths), like=self.drive)
+        return self._states(inputs, (state,), RowFlags())[0]
+
+    def _states(self, inputs: Tensor, first: Parts, flags: RowFlags) -> tuple[Tensor, Parts]:
         driven = torch.complex(*torch.chunk(inputs @ self.drive.T, 2, dim=2))
-        first = torch.complex(*torch.chunk(state, 2, dim=1))
-        states = scan(self.rates().expand_as(driven), driven, first)
-        return torch.cat([states.real, states.imag], dim=2)
+        start = torch.complex(*torch.chunk(first[0], 2, dim=1))
+        states = scan(*flags.pass_by(self.rates().expand_as(driven), driven), start)
+        return torch.cat([states.real, states.imag], dim=2), ()
 
 
 def scan(rates: Tensor, driven: Tensor, state: Tensor) -> Tensor:
@@ -152,10 +162,42 @@ def scan(rates: Tensor, driven: Tensor, state: Tensor) -> Tensor:
             f"rates, driven and state must be on one device, got {rates.device}, {driven.device} "
             f"and {state.device}."
         )
-    done = 1
-    total = torch.cat([driven[:1] + rates[:1] * state, driven[1:]])
-    while done < len(driven):
-        total = torch.cat([total[:done], total[done:] + rates[done:] * total[:-done]])
-        rates = torch.cat([rates[:done], rates[done:] * rates[:-done]])
-        done *= 2
-    return total
+    return _scanned(rates, driven, state)
+
+
+class _Scan(torch.autograd.Function):
+    """The scan, and on the way back another one: no round is kept, but rates and states alone."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(rates: Tensor, driven: Tensor, state: Tensor) -> Tensor:
+        done = 1
+        total = torch.cat([driven[:1] + rates[:1] * state, driven[1:]])
+        while done < len(driven):
+            total = torch.cat([total[:done], total[done:] + rates[done:] * total[:-done]])
+            rates = torch.cat([rates[:done], rates[done:] * rates[:-done]])
+            done *= 2
+        return total
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        rates, _, state = inputs
+        ctx.real = [not part.is_complex() for part in inputs]
+        ctx.save_for_backward(rates, state, output)
+
+    @staticmethod
+    def backward(ctx: Any, *errors: Tensor) -> tuple[Tensor, ...]:
+        rates, state, states = ctx.saved_tensors
+        # What arrives at a step is its own error, and what the next one's rate lets through.
+        ahead = torch.cat([rates[1:], torch.zeros_like(rates[:1])]).conj()
+        arrived = scan(ahead.flip(0), errors[0].flip(0), torch.zeros_like(errors[0][0])).flip(0)
+        before = torch.cat([state[None], states[:-1]])
+        shares = arrived * before.conj(), arrived, rates[0].conj() * arrived[0]
+        return tuple(
+            share.real if real and share.is_complex() else share
+            for share, real in zip(shares, ctx.real, strict=True)
+        )
+
+
+_scanned: Callable[..., Tensor] = _Scan.apply

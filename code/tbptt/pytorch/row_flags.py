@@ -95,6 +95,43 @@ class RowFlags:
             filled.append(torch.where(self.mask.view(*self.mask.shape, *axes), part, row))
         return tuple(filled)
 
+    def pass_by(self, rates: Tensor, driven: Tensor) -> tuple[Tensor, Tensor]:
+        """Return a linear recurrence's rates and what it adds, with resets and waiting in them.
+
+        A rate of 0 is a reset; a rate of 1 to which nothing is added is a step that a row does not
+        have.
+
+        Parameters
+        ----------
+        rates, driven : Tensor, shape (steps, batch, channels)
+            As of :func:`tbptt.pytorch.diagonal.scan`.
+        """
+        if self.mask is not None:
+            has = self.mask[..., None]
+            rates, driven = torch.where(has, rates, 1), torch.where(has, driven, 0)
+        (rates,) = self.enter((rates,))
+        return rates, driven
+
+    def hold(self, first: Tensor, outputs: Tensor) -> Tensor:
+        """Return outputs that wait where a row has no step.
+
+        Parameters
+        ----------
+        first : Tensor, shape (batch, hidden)
+            The output before the first step.
+        outputs : Tensor, shape (steps, batch, hidden)
+            Of all steps, those that a row does not have included.
+        """
+        if self.mask is None:
+            return outputs
+        # Places in `known`: 0 for the first output, then one for each step. A row that waits has
+        # that of its last step, or of a reset since, which put zeros there.
+        known = torch.cat([first[None], torch.where(self.mask[..., None], outputs, 0)])
+        moved = self.mask if self.resets is None else self.mask | self.resets
+        places = torch.arange(1, len(known), device=moved.device)[:, None] * moved
+        last = places.cummax(dim=0).values[..., None]
+        return known.gather(0, last.expand_as(outputs))
+
     def begin(self, inputs: Tensor, first: Parts) -> tuple[Tensor, Parts]:
         """Return inputs and states of the first step that any row has, others standing in.
 

@@ -34,6 +34,65 @@ def _hops(answer: Any) -> None:
     )
 
 
+def _state_bytes(answer: Any) -> None:
+    """Count the state of a Mamba 2, part by part."""
+    told, steps = numbers(answer, ("bytes of state", "steps of attention"))
+    layers, rows, width = 24, 64, 2048
+    inner = 2 * width
+    channels, tail = inner * 128, 3 * (inner + 2 * 128)
+    whole = (channels + tail) * 4 * layers * rows
+    require(
+        told != channels * 4 * layers * rows,
+        "Bytes: the channels are all there. What does the short convolution look at?",
+    )
+    require(
+        told not in ((channels + tail) * 4 * layers, (channels + tail) * 4 * rows),
+        "Bytes: every layer has a state, and every row of the batch one of its own.",
+    )
+    require(
+        told not in (channels + tail, (channels + tail) * layers * rows),
+        "Bytes: that counts numbers. A float32 has 4 bytes.",
+    )
+    require(
+        told != whole / 2, "Bytes: a state is kept in float32, whatever the weights are kept in."
+    )
+    require(
+        told == whole, "Bytes: multiply the numbers of a layer and a row by what there is of them."
+    )
+    a_step = 2 * width * 2  # of one layer and one row
+    exact = (channels + tail) * 4 / a_step
+    require(
+        steps != -(-(channels + tail) * 4 // (width * 2)),
+        "Steps: attention keeps a key and a value.",
+    )
+    require(
+        steps != -(-(channels + tail) // (2 * width)),
+        "Steps: that compares numbers. The two have different bytes a number.",
+    )
+    require(exact <= steps < exact + 1, "Steps: how many bytes does one step add, in bfloat16?")
+
+
+def _chunk_size(answer: Any) -> None:
+    """Try every chunk."""
+    chunk, held = numbers(answer, ("steps of a chunk", "states' worth of memory"))
+    needed = {size: -(-10_000 // size) + 12 * size for size in range(1, 10_001)}
+    best = min(needed, key=lambda size: needed[size])
+    require(chunk == int(chunk) and 1 <= chunk <= 10_000, "A chunk has 1 to 10,000 whole steps.")
+    require(
+        chunk != 100,
+        "The square root of the steps balances borders and steps where both cost the same. "
+        "A step's graph costs twelve states here.",
+    )
+    require(
+        chunk == best,
+        f"Chunks of {chunk:g} need {needed[int(chunk)]:,} states' worth: not the least.",
+    )
+    require(held != 12 * best, "Memory: the borders are kept, too.")
+    require(held == needed[best], "Memory: one state for each chunk, and the graph of one chunk.")
+
+
 CHECKS = {
     "hops": _hops,
+    "state-bytes": _state_bytes,
+    "chunk-size": _chunk_size,
 }

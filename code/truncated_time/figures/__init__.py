@@ -6,6 +6,7 @@ from truncated_time.figures.beyond import (
     random_reach,
 )
 from truncated_time.figures.calculator import cost_calculator
+from truncated_time.figures.carried import state_sizes
 from truncated_time.figures.cost import cost_by_interval
 from truncated_time.figures.feedback import error_by_step
 from truncated_time.figures.forecasting import split_picture
@@ -39,5 +40,6 @@ __all__ = [
     "random_reach",
     "reach_triangle",
     "split_picture",
+    "state_sizes",
     "watched_loop",
 ]

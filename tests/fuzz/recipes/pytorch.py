@@ -11,6 +11,7 @@ from tbptt.pytorch.diagonal import DiagonalCell
 from tbptt.pytorch.evolution import NRES, PES
 from tbptt.pytorch.forward_mode import RFLO, RTRL, UORO, EProp, SnAp
 from tbptt.pytorch.jacobians import StepJacobians
+from tbptt.pytorch.recurrences import MinGRU
 from tbptt.pytorch.segments import SegmentAttention
 
 KINDS = {"rnn": nn.RNNCell, "gru": nn.GRUCell, "lstm": nn.LSTMCell}
@@ -146,6 +147,47 @@ def whole(draw):
 def scan(draw):
     shape = size(draw), size(draw), size(draw)
     return {"rates": tensor(*shape), "driven": tensor(*shape), "state": tensor(*shape[1:])}
+
+
+@recipe("tbptt.pytorch.recurrences.MinGRU")
+@recipe("tbptt.pytorch.recurrences.MinLSTM")
+def minimal(draw):
+    return {"features": size(draw), "hidden": size(draw)}
+
+
+@recipe("tbptt.pytorch.recurrences.GatedLinearAttention")
+def linear_attention(draw):
+    return {name: size(draw) for name in ("features", "heads", "keys", "values", "chunk")}
+
+
+@recipe("tbptt.pytorch.recurrences.SelectiveCell")
+def selective(draw):
+    return {"features": size(draw), "states": size(draw), "taps": size(draw, least=2)}
+
+
+@recipe("tbptt.pytorch.parallel.ParallelCell")
+def parallel(draw):
+    return {"features": size(draw), "widths": (size(draw), size(draw))}
+
+
+@recipe("tbptt.pytorch.parallel.ParallelCell.begin")
+def begin_parallel(draw):
+    return {"self": MinGRU(2, 2), "batch": size(draw)}
+
+
+@recipe("tbptt.pytorch.parallel.ParallelCell.at_once")
+def at_once(draw):
+    steps, batch = size(draw), size(draw)
+    flags = torch.zeros(steps, batch, dtype=torch.bool)
+    return {"self": MinGRU(2, 2), "inputs": tensor(steps, batch, 2), "state": tensor(batch, 2),
+            "resets": flags, "mask": ~flags}  # fmt: skip
+
+
+@recipe("tbptt.pytorch.chunkwise.chunkwise")
+def chunkwise(draw):
+    cell, inputs, state = sequence(draw)
+    return {"cell": cell, "loss_fn": total, "inputs": inputs, "state": state,
+            "chunk": size(draw), "at_once": draw(st.sampled_from([None, False]))}  # fmt: skip
 
 
 # torch.func takes seconds to start, which no function's share of the time should pay for.

@@ -54,6 +54,12 @@ def distances(draw):
     return {name: size(draw) for name in ("layers", "width", "segment")}
 
 
+@recipe("tbptt.carried.carried")
+@recipe("tbptt.carried.context_alike")
+def carried(draw):
+    return {"model": draw(st.sampled_from(["lstm", "mamba", "slstm"])), "width": size(draw)}
+
+
 @recipe("tbptt.picture.one_picture")
 def picture(draw):
     return {name: size(draw, 12) for name in ("window", "stride", "steps")}

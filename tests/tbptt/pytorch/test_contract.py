@@ -10,6 +10,7 @@ from torch.nn.utils.parametrizations import weight_norm
 
 from tbptt import Truncation
 from tbptt.pytorch import Block, backward, chunked_loss, online
+from tbptt.pytorch.chunkwise import chunkwise
 from tbptt.pytorch.forward_mode import RTRL, UORO, SnAp, accumulate
 from tbptt.pytorch.random_lengths import reweighted
 
@@ -38,7 +39,11 @@ def forward_mode(cell, loss_fn, x, state, **flags):
     return accumulate(cell, loss_fn, x, state, RTRL(), **flags)
 
 
-ENGINES = [by_hand, generic, stream, factors, forward_mode]
+def chunks(cell, loss_fn, x, state, **flags):
+    return chunkwise(cell, loss_fn, x, state, 2, **flags)
+
+
+ENGINES = [by_hand, generic, stream, factors, forward_mode, chunks]
 if_not_callable = "must be a module or a function, got"
 
 
@@ -119,7 +124,7 @@ def test_the_same_is_refused_in_the_same_words(engine, change, error, words):
 
 
 @pytest.mark.parametrize(("change", "error", "words"), ANOTHER, ids=range(len(ANOTHER)))
-@pytest.mark.parametrize("engine", [by_hand, generic, factors, forward_mode])
+@pytest.mark.parametrize("engine", [by_hand, generic, factors, forward_mode, chunks])
 def test_and_of_whole_sequences(engine, change, error, words):
     assert_refused(engine, change, error, words)
 
@@ -139,7 +144,7 @@ def test_nor_where_they_are_switched_off_between_two_blocks():
         next(passes)
 
 
-@pytest.mark.parametrize("engine", [by_hand, generic, stream, factors])
+@pytest.mark.parametrize("engine", [by_hand, generic, stream, factors, chunks])
 def test_nobody_is_silent_where_nothing_requires_a_gradient(engine):
     frozen = nn.GRUCell(2, 3).requires_grad_(False)
     with pytest.raises(ValueError, match=r"Nothing requires a gradient|depend on the outputs"):
@@ -208,7 +213,7 @@ def test_no_rows(engine):
 SIZES = st.integers(1, 6)
 
 
-@pytest.mark.parametrize("engine", [generic, stream, factors, forward_mode])
+@pytest.mark.parametrize("engine", [generic, stream, factors, forward_mode, chunks])
 @pytest.mark.parametrize("name", CELLS)
 @settings(max_examples=12)
 @given(steps=SIZES, batch=st.integers(1, 3), flags=st.sets(st.sampled_from(["resets", "mask"])),
