@@ -13,7 +13,7 @@ from tbptt import Truncation
 from tbptt.ceilings import informative_share, stateless_accuracy
 from tbptt.random_lengths import draw_factors
 from tbptt.windows import cut
-from truncated_time.experiments import beyond, cures, longer
+from truncated_time.experiments import beyond, cures, hearsay, longer
 from truncated_time.experiments.shared.echo import LAG
 from truncated_time.shipped import table
 from truncated_time.tasks import echo_language, first_step_memory
@@ -86,8 +86,8 @@ STATED = {
         'so my errors are backpropagated 7 steps." One error in seven is': lambda _: (
             spans(7, 7, 6) == 1 / 7
         ),
-        "Ada does not, not even after ten times as many updates": lambda said: (
-            min(said["ada_longer"]) > (said["floor"] + said["guess"]) / 2
+        "three rates, ten times as many updates": lambda said: (
+            len(said["ada_longer"]) == 3 * 5 and hearsay.UPDATES == 10 * 150
         ),
         "Ben's one error in six does tell them": lambda _: spans(6, 6, 5) == 1 / 6,
         "The semi-epochwise one has an interval of half its reach, rounded up": lambda said: all(
