@@ -184,6 +184,8 @@ RIGHT = {
     "kept": [(0.8**5, 0.9**5, (1 + 0.8**5) / 2), (0.328, 0.590, 0.664)],
     "forecast": [(4, 1.44, 11), (4.0, 1.44, 11.0)],
     "hops": [(12, 7)],
+    "outgrown": [(1.0032, 4.51)],
+    "burn-in": [(21, 4603)],
 }  # fmt: skip
 
 WRONG = [
@@ -457,6 +459,13 @@ WRONG = [
     ("hops", (12, 6), "one step less"),
     ("hops", (12, 8), "is it the first"),
     ("hops", (12, 6.5), "whole steps"),
+    ("outgrown", (-1, 4.51), "positive"),
+    ("outgrown", (1.0032, 20.34), "of the variances"),
+    ("outgrown", (1.0032, 8), "if nothing ever faded"),
+    ("outgrown", (1.0032, 3), "follow the variance"),
+    ("burn-in", (20, 4603), "of the error is left"),
+    ("burn-in", (21, 5000), "so are fewer"),
+    ("burn-in", (20.5, 4603), "whole steps"),
 ]  # fmt: skip
 
 
