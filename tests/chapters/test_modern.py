@@ -89,9 +89,9 @@ def test_states_that_outlive_their_training_mislead(said):
     # The control: states that live shorter than a chunk.
     assert max(end["diagonal 0.9, zeros"]) < floor + 0.06
     assert said["grown"] > 1.5
-    assert said["live_zeros"][0] < floor + 0.05
+    assert said["live_zeros"][0] < floor + 0.08
     assert said["live_zeros_end"] > guess
-    assert max(said["live_carried"]) < floor + 0.05
+    assert max(said["live_carried"]) < floor + 0.08
 
 
 def test_every_cure_helps_far_away_and_costs_within_the_chunk(said):
@@ -106,6 +106,8 @@ def test_every_cure_helps_far_away_and_costs_within_the_chunk(said):
         for kind in kinds:
             assert median(end[f"{model}, {kind}"]) < 0.75 * median(end[f"{model}, zeros"])
             assert median(within[f"{model}, {kind}"]) > median(within[f"{model}, zeros"])
+    fitted = end["diagonal 0.999, fitted"]
+    assert said["fitted_lost"] == sum(loss > said["guess"] for loss in fitted) == 2
     # The first five answers: about a guess from every start.
     for losses in said["starts_5"].values():
         assert median(losses) == pytest.approx(said["guess"], abs=0.08)
