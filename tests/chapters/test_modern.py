@@ -1,6 +1,7 @@
 """The claims of the chapter on recurrences of today, from its cells and the shipped results."""
 
 from collections import defaultdict
+from math import log
 from statistics import median
 
 import pytest
@@ -147,3 +148,22 @@ def test_a_burn_in_repairs_what_is_forgotten(said):
     assert said["gradient_ten"] > said["gradient_one"] > 0.1
     for burn in (0, 10, 40):
         assert said["aging_of"][f"1000 zeros {burn} 0"]["far"] > 0.3
+
+
+def test_zeros_in_the_middle_teach_no_room(said):
+    far, near = said["replay_far"], said["replay_near"]
+    assert all(len(seeds) == 5 for seeds in far.values())
+    assert max(map(max, near.values())) < said["floor"] + 0.05
+    assert max(far["true 0 1024"]) < log(3) / 2
+    assert min(far["zeros 0 1024"]) > 0.95 * log(3)
+    assert min(far["zeros 20 1024"]) > log(3) / 2
+    for name, count in (
+        ("stored 0 1024", "learned_old"),
+        ("stored 20 1024", "learned_burnt"),
+        ("stored 0 32", "learned_young"),
+    ):
+        assert said[count] == sum(loss < log(3) / 2 for loss in far[name])
+    # In between: somewhere learned, and somewhere not.
+    counts = [said[name] for name in ("learned_old", "learned_burnt", "learned_young")]
+    assert 0 < sum(counts) < 15
+    assert (said["read_burnt"], said["read_true"]) == (1.8, 3.0)

@@ -225,6 +225,13 @@ STATED = {
         "a word is a few thousandths of itself at most": lambda said: 0.002 < 0.3**5 < 0.005,
         "with channels that start at nine tenths": lambda _: passing.MODELS[0][1] == 9 / 10,
         "the live run above, twice as long": lambda _: passing.UPDATES * 2 == 600,
+        "from the true state by all five networks": lambda said: (
+            sorted(loss < np.log(3) / 2 for loss in said["replay_far"]["true 0 1024"]) == 5 * [True]
+        ),
+        "below half of a guess": lambda said: (
+            said["learned_young"]
+            == sum(loss < np.log(3) / 2 for loss in said["replay_far"]["stored 0 32"])
+        ),
         "that is 5 answers of 24": lambda _: (LAG - 1, passing.CHUNK) == (5, 24),
     },
     "sources": {
