@@ -121,7 +121,9 @@ def test_another_sequence_lies_about_the_first_answers(said):
             median(seeds[f"diagonal 0.999, {kind}"]) for kind in ("passed", "passed, unscored")
         )
         assert passed > unscored + 0.05
-        assert min(seeds["diagonal 0.9, passed"]) > max(seeds["diagonal 0.9, zeros"])
+        control = {kind: seeds[f"diagonal 0.9, {kind}"] for kind in ("passed", "zeros")}
+        assert median(control["passed"]) > median(control["zeros"]) + 0.02
+    assert min(control["passed"]) > max(control["zeros"])  # at the end
 
 
 def test_noise_has_a_size(said):
