@@ -1,6 +1,8 @@
 """The claims of the chapter on recurrences of today, from its cells and the shipped results."""
 
 from collections import defaultdict
+from math import log
+from statistics import median
 
 import pytest
 
@@ -73,3 +75,97 @@ def test_a_linear_state_needs_no_teaching_if_it_begins_well(losses, said):
     assert said["diagonal_off"] < 1e-12
     assert said["diagonal_filled"] == 2
     assert said["diagonal_one"] > 0.1
+
+
+LONG_LIVED = ("diagonal 0.999", "gated 0.999")
+
+
+def test_states_that_outlive_their_training_mislead(said):
+    floor, guess = said["floor"], said["guess"]
+    within, end = said["starts_24"], said["starts_1536"]
+    assert all(len(seeds) == 5 for seeds in end.values())
+    for model in LONG_LIVED:
+        assert max(within[f"{model}, zeros"]) < floor + 0.06
+        assert median(end[f"{model}, zeros"]) > guess
+    # The control: states that live shorter than a chunk.
+    assert max(end["diagonal 0.9, zeros"]) < floor + 0.06
+    assert said["grown"] > 1.5
+    assert said["live_zeros"][0] < floor + 0.08
+    assert said["live_zeros_end"] > guess
+    assert max(said["live_carried"]) < floor + 0.08
+
+
+def test_every_cure_helps_far_away_and_costs_within_the_chunk(said):
+    within, end = said["starts_24"], said["starts_1536"]
+    cures = {
+        "diagonal 0.999": {"noise", "fitted", "passed", "passed, unscored", "carried"},
+        "gated 0.999": {"noise", "passed", "carried"},
+    }
+    for model, kinds in cures.items():
+        of_model = {name.removeprefix(f"{model}, ") for name in end if name.startswith(model)}
+        assert of_model == kinds | {"zeros"}
+        for kind in kinds:
+            assert median(end[f"{model}, {kind}"]) < 0.75 * median(end[f"{model}, zeros"])
+            assert median(within[f"{model}, {kind}"]) > median(within[f"{model}, zeros"])
+    fitted = end["diagonal 0.999, fitted"]
+    assert said["fitted_lost"] == sum(loss > said["guess"] for loss in fitted) == 2
+    # The first five answers: about a guess from every start.
+    for losses in said["starts_5"].values():
+        assert median(losses) == pytest.approx(said["guess"], abs=0.08)
+
+
+def test_another_sequence_lies_about_the_first_answers(said):
+    for at in ("starts_24", "starts_1536"):
+        seeds = said[at]
+        passed, unscored = (
+            median(seeds[f"diagonal 0.999, {kind}"]) for kind in ("passed", "passed, unscored")
+        )
+        assert passed > unscored + 0.05
+        control = {kind: seeds[f"diagonal 0.9, {kind}"] for kind in ("passed", "zeros")}
+        assert median(control["passed"]) > median(control["zeros"]) + 0.02
+    assert min(control["passed"]) > max(control["zeros"])  # at the end
+
+
+def test_noise_has_a_size(said):
+    small, large = (
+        min(median(seeds) for name, seeds in said["noise_by_size"].items() if size in name)
+        for size in ("noise 1'", "noise 10'")
+    )
+    assert large < 0.75 * small
+
+
+def test_a_burn_in_repairs_what_is_forgotten(said):
+    # Before the rooms are learned: from the old state and from zeros alike.
+    assert said["old_early"] > 0.3
+    assert said["old_early_burnt"] < 0.1
+    assert said["zeros_early_burnt"] < 0.1
+    # After that the error stays in the state.
+    assert said["old_late"] > 0.5
+    assert said["old_late_burnt"] > 0.5
+    assert said["near_old"] > 0.005 > abs(said["near_burnt"])
+    assert said["near_zeros"] > 0.1 > 10 * abs(said["near_zeros_burnt"])
+    assert said["far_fresh"] < 0.01
+    assert said["far_old"] > 0.8
+    assert said["far_burnt"] > 0.8
+    assert said["gradient_ten"] > said["gradient_one"] > 0.1
+    for burn in (0, 10, 40):
+        assert said["aging_of"][f"1000 zeros {burn} 0"]["far"] > 0.3
+
+
+def test_zeros_in_the_middle_teach_no_room(said):
+    far, near = said["replay_far"], said["replay_near"]
+    assert all(len(seeds) == 5 for seeds in far.values())
+    assert max(map(max, near.values())) < said["floor"] + 0.05
+    assert max(far["true 0 1024"]) < log(3) / 2
+    assert min(far["zeros 0 1024"]) > 0.95 * log(3)
+    assert min(far["zeros 20 1024"]) > log(3) / 2
+    for name, count in (
+        ("stored 0 1024", "learned_old"),
+        ("stored 20 1024", "learned_burnt"),
+        ("stored 0 32", "learned_young"),
+    ):
+        assert said[count] == sum(loss < log(3) / 2 for loss in far[name])
+    # In between: somewhere learned, and somewhere not.
+    counts = [said[name] for name in ("learned_old", "learned_burnt", "learned_young")]
+    assert 0 < sum(counts) < 15
+    assert (said["read_burnt"], said["read_true"]) == (1.8, 3.0)

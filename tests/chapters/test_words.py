@@ -13,7 +13,7 @@ from tbptt import Truncation
 from tbptt.ceilings import informative_share, stateless_accuracy
 from tbptt.random_lengths import draw_factors
 from tbptt.windows import cut
-from truncated_time.experiments import beyond, cures, hearsay, longer
+from truncated_time.experiments import beyond, cures, hearsay, longer, passing
 from truncated_time.experiments.shared.echo import LAG
 from truncated_time.shipped import table
 from truncated_time.tasks import echo_language, first_step_memory
@@ -223,6 +223,16 @@ STATED = {
             slowest < 1 / 3 for slowest, _, losses in said["scans"] if min(losses) > 0.64
         ),
         "a word is a few thousandths of itself at most": lambda said: 0.002 < 0.3**5 < 0.005,
+        "with channels that start at nine tenths": lambda _: passing.MODELS[0][1] == 9 / 10,
+        "the live run above, twice as long": lambda _: passing.UPDATES * 2 == 600,
+        "from the true state by all five networks": lambda said: (
+            sorted(loss < np.log(3) / 2 for loss in said["replay_far"]["true 0 1024"]) == 5 * [True]
+        ),
+        "below half of a guess": lambda said: (
+            said["learned_young"]
+            == sum(loss < np.log(3) / 2 for loss in said["replay_far"]["stored 0 32"])
+        ),
+        "that is 5 answers of 24": lambda _: (LAG - 1, passing.CHUNK) == (5, 24),
     },
     "sources": {
         "20 of 20 steps for class 0, 1 of 20 for class 1": lambda _: (
@@ -274,6 +284,7 @@ SET_UP = {
         "and # with half a year",
     ),
     "beyond": ("with chunks less than half as long",),
+    "modern": ("compared with their own size: a tenth, a half, nearly all",),
     "sources": ("and more than ten times the time",),
 }
 KNOWN = [(chapter, words) for chapter, listed in STATED.items() for words in listed]

@@ -59,7 +59,7 @@ LINES = [
         '{}    "warmup",\n',
     ),
     ("code/truncated_time/exercises/__init__.py", "    _windowing,\n", "    _warmup,\n{}"),
-    ("code/truncated_time/exercises/__init__.py", " _beyond_coins, _modern,", "{} _warmup,"),
+    ("code/truncated_time/exercises/__init__.py", " _modern, _modern_states,", "{} _warmup,"),
     (
         "tests/truncated_time/test_exercises.py",
         "RIGHT = {\n",

@@ -186,6 +186,8 @@ RIGHT = {
     "hops": [(12, 7)],
     "state-bytes": [(3_301_441_536, 263)],
     "chunk-size": [(29, 693)],
+    "outgrown": [(1.0032, 4.51)],
+    "burn-in": [(21, 4603)],
 }  # fmt: skip
 
 WRONG = [
@@ -472,6 +474,13 @@ WRONG = [
     ("chunk-size", (29, 348), "borders are kept"),
     ("chunk-size", (29, 12), "one state for each chunk"),
     ("chunk-size", (0, 12), "whole steps"),
+    ("outgrown", (-1, 4.51), "positive"),
+    ("outgrown", (1.0032, 20.34), "of the variances"),
+    ("outgrown", (1.0032, 8), "if nothing ever faded"),
+    ("outgrown", (1.0032, 3), "follow the variance"),
+    ("burn-in", (20, 4603), "of the error is left"),
+    ("burn-in", (21, 5000), "so are fewer"),
+    ("burn-in", (20.5, 4603), "whole steps"),
 ]  # fmt: skip
 
 

@@ -16,11 +16,14 @@ from truncated_time.experiments import (
     NAMES,
     beyond,
     bias,
+    burnin,
     checking,
     cuts,
     language,
     memory,
     module,
+    passing,
+    staleness,
     sunspots,
     timing,
     unbiased,
@@ -242,3 +245,75 @@ def test_memory_of_full_backpropagation_grows_with_the_length():
 def test_a_stream_runs_in_a_process_of_its_own():
     row = memory.run(steps=200, seed=0)
     assert row["peak_mib"] > 50
+
+
+@pytest.mark.parametrize("cell", ["diagonal", "gated"])
+def test_a_chunk_goes_on_where_its_state_was_left(cell):
+    torch.manual_seed(0)
+    model = passing.Model(cell, 0.99)
+    words, state = torch.randint(2, (13, 3)), torch.randn(3, passing.SIZE)
+    losses, _ = model.losses(words, state)
+    first, middle = model.losses(words[:6], state)
+    second, _ = model.losses(words[5:], middle[-1])
+    torch.testing.assert_close(torch.cat([first, second]), losses)
+
+
+def test_what_a_chunk_begins_with():
+    torch.manual_seed(0)
+    # States as one chunk after another left them: correlated, with a mean that is not zero.
+    root, mean = torch.randn(passing.SIZE, passing.SIZE) / 8, torch.randn(passing.SIZE)
+    begun = {name: passing.Start(name, seed=0) for name in passing.STARTS}
+    for start in begun.values():
+        for _ in range(400):
+            last = mean + torch.randn(passing.BATCH, passing.SIZE) @ root.T
+            start.keep(last)
+    assert not begun["zeros"].draw().any()
+    assert begun["noise 10"].draw().std() == pytest.approx(10, rel=0.1)
+    torch.testing.assert_close(begun["carried"].draw(), begun["carried"].last)
+    for name in ("passed", "passed, unscored"):  # every row has a state, and none its own
+        drawn, last = begun[name].draw(), begun[name].last
+        torch.testing.assert_close(drawn.roll(-1, 0), last)
+        assert not (drawn == last).all(1).any()
+    fitted = torch.cat([begun["fitted"].draw() for _ in range(400)])
+    assert (fitted.mean(0) - mean).abs().max() < 0.3
+    spread = root @ root.T
+    assert (torch.cov(fitted.T) - spread).norm() < 0.4 * spread.norm()
+
+
+def test_burn_in_ends_where_the_window_begins():
+    torch.manual_seed(0)
+    model = burnin.Model()
+    episodes = burnin.act(model, burnin.words_of(4, seed=0))
+    at, row = torch.tensor([0, 20, 40, 80]), torch.arange(4)
+    truth = burnin.begin(model, episodes, "true", 0, at, row)
+    # Young stored states are the truth, with a burn-in or without one; so are zeros from step 0 on.
+    for start, burn in (("stored", 0), ("stored", 20)):
+        state = burnin.begin(model, episodes, start, burn, at, row)
+        torch.testing.assert_close(state, truth)
+    state = burnin.begin(model, episodes, "zeros", 20, at, row)
+    torch.testing.assert_close(state[:2], truth[:2])
+    assert not torch.allclose(state[2:], truth[2:])
+    assert burnin.reads("stored", 0) == 1
+    assert burnin.reads("stored", 20) == 1 + (0 + 4 * 20) / (5 * 20)
+    assert burnin.reads("true", 0) == 1 + (20 + 40 + 60 + 80) / (5 * 20)
+
+
+def test_a_replay_is_renewed_within_a_life(monkeypatch):
+    lived = []
+    act = burnin.act
+    monkeypatch.setattr(
+        burnin, "act", lambda model, words: lived.append(words) or act(model, words)
+    )
+    for _ in burnin.train("zeros", 0, 32, seed=0, updates=32):
+        pass
+    assert lived[0].shape[1] == sum(words.shape[1] for words in lived[1:]) == burnin.EPISODES
+
+
+def test_a_young_stored_state_is_the_truth_and_zeros_are_not():
+    torch.manual_seed(0)
+    model = burnin.Model()
+    old = burnin.act(model, burnin.words_of(staleness.PROBES, seed=0))
+    rows = {(row["start"], row["burn"]): row for row in staleness.compare(model, old)}
+    assert rows["stored", 0]["state"] == rows["stored", 0]["near"] == 0
+    assert rows["zeros", 0]["state"] == 1
+    assert rows["zeros", 0]["gradient"] > rows["zeros", 20]["gradient"]

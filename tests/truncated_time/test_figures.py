@@ -26,6 +26,7 @@ from truncated_time.figures import (
     jacobian_chain,
     labelled_windows,
     learning_curves,
+    loss_by_position,
     loss_by_updates,
     losses_at_a_rate,
     losses_over,
@@ -33,6 +34,7 @@ from truncated_time.figures import (
     random_reach,
     reach_triangle,
     split_picture,
+    staleness,
     watched_loop,
 )
 from truncated_time.figures._chart import Axis
@@ -507,3 +509,36 @@ def test_a_watched_loop_stands_beside_what_was_meant(k1, more, times):
     )
     with pytest.raises(ValueError, match="No loop is called 'two'; there are one"):
         watched_loop("two", loops=loops)
+
+
+def test_the_loss_by_position_stands_next_to_the_one_from_zeros():
+    rows = [
+        {"cell": "diagonal", "slowest": "0.9", "start": start, "seed": seed, "last": last,
+         "loss": str(loss)}
+        for start, end in (("zeros", 1.5), ("carried", 0.2), ("passed", 0.4))
+        for last, loss in (("24", 0.2), ("48", 0.3), ("96", end)) for seed in "01"
+    ]  # fmt: skip
+    svg = loss_by_position("diagonal 0.9", "carried", rows=rows, chunk=24, floor=0.2, guess=0.69)
+    assert "zeros 1.50, carried 0.20 at 4 times the chunk" in title(svg)
+    (zeros,), (carried,) = lines(svg, LOSS)[:1], lines(svg, REACH)[:1]
+    assert [point[0] for point in zeros] == [point[0] for point in carried]
+    assert zeros[0] == carried[0]
+    assert zeros[2][1] < carried[2][1]  # a higher loss lies higher up
+    with pytest.raises(ValueError, match="no start 'fitted' of diagonal"):
+        loss_by_position("diagonal 0.9", "fitted", rows=rows, chunk=24, floor=0.2, guess=0.69)
+    with pytest.raises(ValueError, match="no model 'gated"):
+        loss_by_position("gated 0.9", "zeros", rows=rows, chunk=24, floor=0.2, guess=0.69)
+
+
+def test_a_stored_state_is_drawn_from_the_first_update_on():
+    rows = [
+        {"stored": "300", "start": start, "burn": "5", "age": age, "state": str(share * int(age))}
+        for start, share in (("zeros", 0.01), ("stored", 0.004)) for age in ("0", "1", "10", "100")
+    ]  # fmt: skip
+    svg = staleness(300, 5, rows=rows)
+    assert "100 updates later: off by 100% from zeros, by 40% from stored" in title(svg)
+    (stored,) = lines(svg, REACH)[:1]
+    assert len(stored) == 3
+    assert stored[0][1] > stored[2][1]
+    with pytest.raises(ValueError, match="no burn-in of 7 steps at 300"):
+        staleness(300, 7, rows=rows)

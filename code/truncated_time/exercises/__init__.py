@@ -23,6 +23,7 @@ from truncated_time.exercises import (
     _dynamic_rnn,
     _initial_state,
     _modern,
+    _modern_states,
     _series,
     _stateful,
     _text,
@@ -35,7 +36,8 @@ __all__ = ["NAMES", "Result", "check"]
 
 _CHAPTERS = (
     _bptt, _windowing, _series, _stateful, _dynamic_rnn, _truncation, _cost, _text,
-    _initial_state, _checking, _choosing, _choosing_guide, _beyond, _beyond_coins, _modern,
+    _initial_state, _checking, _choosing, _choosing_guide, _beyond, _beyond_coins,
+    _modern, _modern_states,
 )  # fmt: skip
 _CHECKS: dict[str, Callable[[Any], None]] = {
     name: test for chapter in _CHAPTERS for name, test in chapter.CHECKS.items()

@@ -10,10 +10,10 @@ import importlib.util
 from pathlib import Path
 
 NAMES = (
-    "across", "ahead", "alarms", "alarms-keras", "beyond", "bias", "bootstrap", "carried",
+    "across", "ahead", "alarms", "alarms-keras", "beyond", "bias", "bootstrap", "burnin", "carried",
     "checking", "choosing", "cures", "cuts", "digits", "evolution", "hearsay", "initial-state",
-    "language", "leak", "longer", "memory", "price", "ptb", "rates", "starts", "stateful",
-    "sunspots", "text", "throughput", "timing",
+    "language", "leak", "longer", "memory", "passing", "price", "ptb", "rates", "staleness",
+    "starts", "stateful", "sunspots", "text", "throughput", "timing",
     "unbiased", "vanishing",
 )  # fmt: skip
 

@@ -15,6 +15,7 @@ from truncated_time.figures.leak import losses_over
 from truncated_time.figures.measured import gradient_bias, gradient_by_lag, learning_curves
 from truncated_time.figures.methods import losses_at_a_rate
 from truncated_time.figures.reach import reach_triangle
+from truncated_time.figures.starts import loss_by_position, staleness
 from truncated_time.figures.unrolled import jacobian_chain
 from truncated_time.figures.updates import loss_by_updates
 from truncated_time.figures.watched import Watched, watched_loop
@@ -33,6 +34,7 @@ __all__ = [
     "jacobian_chain",
     "labelled_windows",
     "learning_curves",
+    "loss_by_position",
     "loss_by_updates",
     "losses_at_a_rate",
     "losses_over",
@@ -40,6 +42,7 @@ __all__ = [
     "random_reach",
     "reach_triangle",
     "split_picture",
+    "staleness",
     "state_sizes",
     "watched_loop",
 ]
