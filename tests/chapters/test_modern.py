@@ -169,3 +169,23 @@ def test_zeros_in_the_middle_teach_no_room(said):
     counts = [said[name] for name in ("learned_old", "learned_burnt", "learned_young")]
     assert 0 < sum(counts) < 15
     assert (said["read_burnt"], said["read_true"]) == (1.8, 3.0)
+
+
+def test_a_state_has_a_tail_and_it_counts(said):
+    assert said["mamba_numbers"] == 2048 * 16 + 3 * 2048
+    assert said["mamba_tail"] == [3, 2048]
+    assert said["tail_kept"] < 1e-12
+    # The first outputs of the chunk are wrong; by little, and for longer than the tail, since
+    # what entered the channels wrongly stays there for a while.
+    assert max(said["tail_lost"][:3]) > 1e-4
+    assert said["tail_lost"][-1] < said["tail_lost"][0]
+
+
+def test_the_full_gradient_comes_in_chunks(said):
+    assert said["across_off"] < 1e-12
+    assert said["across_steps"] == 4096
+    assert max(said["exact"]) < 1e-12
+    assert said["cut_off"] > 0.3
+    assert 0.5 < said["chunkwise_time"] < 1.5  # "about the time of one scan"
+    assert said["scan_mib"] > 3 * said["chunkwise_mib"] > 9 * said["cut_mib"]
+    assert said["cut_time"] < said["chunk_time"]

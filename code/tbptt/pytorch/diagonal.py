@@ -29,7 +29,7 @@ __all__ = ["DiagonalCell", "scan"]
 class DiagonalCell(ParallelCell[Tensor]):
     """One step of the recurrence, ``cell(x, state) -> state``, for every engine of the book [1]_.
 
-    :meth:`at_once` takes all steps, resets and a mask; :meth:`whole` is the same without these.
+    ``at_once`` takes all steps, resets and a mask; :meth:`whole` is the same without these.
 
     Parameters
     ----------

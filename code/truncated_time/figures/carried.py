@@ -18,7 +18,7 @@ def state_sizes(model: str, width: int, context: int) -> str:
     Parameters
     ----------
     model : str
-        A name of :data:`tbptt.carried.MODELS`; its bar is full.
+        A name of ``tbptt.carried.MODELS``; its bar is full.
     width : int
         Of all models; a multiple of 128.
     context : int

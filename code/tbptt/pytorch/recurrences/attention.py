@@ -33,7 +33,7 @@ class GatedLinearAttention(ParallelCell[Parts]):
     keys, values : int
         Rows and columns of a head's matrix. Outputs are ``heads * values`` wide.
     chunk : int
-        How many steps ask one another directly in :meth:`at_once`; the result is the same.
+        How many steps ask one another directly in ``at_once``; the result is the same.
 
     Attributes
     ----------
