@@ -121,6 +121,10 @@ def test_cures_that_cost_nothing(said, begun):
             for rate in (0.01, 0.03):
                 for last in (24, 1536):
                     assert begun[f"{model}, {start}, {rate}, {last}"] < said["floor"] + 0.05
+    bold = [begun[f"diagonal 0.999, carried, {rate}, 5"] for rate in passing.RATES]
+    assert bold == sorted(bold)
+    assert bold[-1] == said["carried_first"] > said["guess"] + 0.05
+    assert said["zeros_first"] == pytest.approx(said["guess"], abs=0.03)
     # A size that is too small.
     assert (
         begun["diagonal 0.999, noise 1, 0.01, 1536"]
