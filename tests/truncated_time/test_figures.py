@@ -513,21 +513,25 @@ def test_a_watched_loop_stands_beside_what_was_meant(k1, more, times):
 
 def test_the_loss_by_position_stands_next_to_the_one_from_zeros():
     rows = [
-        {"cell": "diagonal", "slowest": "0.9", "start": start, "seed": seed, "last": last,
-         "loss": str(loss)}
+        {"cell": "diagonal", "slowest": "0.9", "rate": "0.1", "start": start, "seed": seed,
+         "last": last, "loss": str(loss)}
         for start, end in (("zeros", 1.5), ("carried", 0.2), ("passed", 0.4))
         for last, loss in (("24", 0.2), ("48", 0.3), ("96", end)) for seed in "01"
     ]  # fmt: skip
-    svg = loss_by_position("diagonal 0.9", "carried", rows=rows, chunk=24, floor=0.2, guess=0.69)
+    svg = loss_by_position(
+        "diagonal 0.9", "0.1", "carried", rows=rows, chunk=24, floor=0.2, guess=0.69
+    )
     assert "zeros 1.50, carried 0.20 at 4 times the chunk" in title(svg)
     (zeros,), (carried,) = lines(svg, LOSS)[:1], lines(svg, REACH)[:1]
     assert [point[0] for point in zeros] == [point[0] for point in carried]
     assert zeros[0] == carried[0]
     assert zeros[2][1] < carried[2][1]  # a higher loss lies higher up
     with pytest.raises(ValueError, match="no start 'fitted' of diagonal"):
-        loss_by_position("diagonal 0.9", "fitted", rows=rows, chunk=24, floor=0.2, guess=0.69)
-    with pytest.raises(ValueError, match="no model 'gated"):
-        loss_by_position("gated 0.9", "zeros", rows=rows, chunk=24, floor=0.2, guess=0.69)
+        loss_by_position(
+            "diagonal 0.9", "0.1", "fitted", rows=rows, chunk=24, floor=0.2, guess=0.69
+        )
+    with pytest.raises(ValueError, match=r"at a rate of 0\.3"):
+        loss_by_position("diagonal 0.9", "0.3", "zeros", rows=rows, chunk=24, floor=0.2, guess=0.69)
 
 
 def test_a_stored_state_is_drawn_from_the_first_update_on():

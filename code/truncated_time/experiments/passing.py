@@ -2,7 +2,7 @@
 
 Linear recurrences, with gates and without, learn the echo language. They differ in the state that a
 training chunk begins with; all make the same number of updates on as many steps. Then each reads
-streams of 1536 steps from their beginning. Rates are chosen on streams that are not scored.
+streams of 1536 steps from their beginning.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from truncated_time.experiments.shared.echo import BATCH, CHUNK, CLIP, HIDDEN, L
 from truncated_time.experiments.shared.gated import GatedCell
 from truncated_time.tasks import echo_language
 
-UPDATES, TIMES, ROWS = 300, 64, 128
+UPDATES, TIMES, ROWS = 600, 64, 128
 # What a chunk begins with. Noise has a size; "unscored" leaves out the first answers of a chunk,
 # whose evidence lies in another sequence.
 STARTS = (
@@ -31,7 +31,7 @@ MODELS = (
     ("diagonal", 0.999, STARTS),
     ("gated", 0.999, ("zeros", "noise 10", "passed", "carried")),
 )
-RATES = (0.003, 0.01)
+RATES = (0.01, 0.03, 0.1)
 PACKAGES = ("torch", "numpy")
 SIZE = 2 * HIDDEN
 # Positions from 1 on: the last of each stretch over which a loss is a mean.

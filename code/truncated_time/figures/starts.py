@@ -14,7 +14,7 @@ Style = Mapping[str, str]
 
 
 def loss_by_position(
-    model: str, begun: str, *, rows: Rows, chunk: int, floor: float, guess: float
+    model: str, rate: str, begun: str, *, rows: Rows, chunk: int, floor: float, guess: float
 ) -> str:
     """Draw the loss by position of models trained from one start, next to those from zeros.
 
@@ -22,10 +22,12 @@ def loss_by_position(
     ----------
     model : str
         Cell and slowest channel, as the rows have them: ``diagonal 0.999``.
+    rate : str
+        Learning rate, as the rows have it.
     begun : str
         What training chunks began with.
     rows : sequence of mappings
-        ``results/passing`` at one rate for each start: cell, slowest, start, seed, last and loss.
+        ``results/passing``: cell, slowest, rate, start, seed, last and loss.
     chunk : int
         Steps of a training chunk.
     floor, guess : float
@@ -45,29 +47,30 @@ def loss_by_position(
     --------
     >>> import re
     >>> from truncated_time.figures import loss_by_position
-    >>> rows = [{"cell": "diagonal", "slowest": "0.9", "start": start, "seed": "0",
+    >>> rows = [{"cell": "diagonal", "slowest": "0.9", "rate": "0.1", "start": start, "seed": "0",
     ...          "last": last, "loss": loss}
     ...         for start in ("zeros", "carried") for last, loss in (("24", "0.2"), ("48", "0.3"))]
     >>> bounds = {"chunk": 24, "floor": 0.2, "guess": 0.69}
-    >>> svg = loss_by_position("diagonal 0.9", "carried", rows=rows, **bounds)
+    >>> svg = loss_by_position("diagonal 0.9", "0.1", "carried", rows=rows, **bounds)
     >>> print(re.search("<title>(.*)</title>", svg)[1])
-    diagonal 0.9, carried. zeros 0.30, carried 0.30 at 2 times the chunk; loss in
+    diagonal 0.9, 0.1, carried. zeros 0.30, carried 0.30 at 2 times the chunk; loss in
     nats by position, chunks of 24; shaded: all seeds.
     """
     curves: dict[str, dict[int, list[float]]] = {}
     for row in rows:
-        if f"{row['cell']} {row['slowest']}" == model and row["start"] in ("zeros", begun):
+        of_model = f"{row['cell']} {row['slowest']}" == model and row["rate"] == rate
+        if of_model and row["start"] in ("zeros", begun):
             curve = curves.setdefault(row["start"], {})
             curve.setdefault(int(row["last"]), []).append(float(row["loss"]))
     if not curves:
-        raise ValueError(f"The rows hold no model {model!r}.")
+        raise ValueError(f"The rows hold no model {model!r} at a rate of {rate}.")
     if begun not in curves:
         raise ValueError(f"The rows hold no start {begun!r} of {model}.")
     ends = sorted(curves[begun])
     told = ", ".join(f"{name} {median(curve[ends[-1]]):.2f}" for name, curve in curves.items())
     headline = f"{told} at {ends[-1] // chunk} times the chunk"
     detail = f"loss in nats by position, chunks of {chunk}; shaded: all seeds"
-    drawing = Drawing(_WIDTH, 248, f"{model}, {begun}. {headline}; {detail}.")
+    drawing = Drawing(_WIDTH, 248, f"{model}, {rate}, {begun}. {headline}; {detail}.")
     drawing.heading(headline, detail)
     top = max(8.0, *(max(values) for curve in curves.values() for values in curve.values()))
     chart = Chart(
