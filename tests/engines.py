@@ -266,7 +266,7 @@ def by_chunks(problem: Problem) -> Result:
     cell, x = torch_cell(problem), torch.tensor(problem.inputs, requires_grad=True)
     errors = torch.tensor(problem.errors)
     _, outputs, state = chunkwise(
-        cell, lambda out: problem.loss_fn(cell.weight_hh)(out, errors), x,
+        cell, lambda out: problem.loss_fn(cell)(out, errors), x,
         bare(tuple(map(torch.tensor, problem.state))), 2, **problem.flags(torch.tensor),
     )  # fmt: skip
     return Result(of(cell), x.grad.numpy(), outputs.numpy(), arrays(state))

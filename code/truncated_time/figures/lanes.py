@@ -64,7 +64,7 @@ def batch_lanes(order: str, batch: int, windows: int) -> str:
     lanes, 2, 3. 12 of 12 later windows get their own state; reset every row before
     every 3 batches.
     as cut, 2, 3. 0 of 12 later windows get their own state; sequences begin in the
-    midst of a batch: no one moment to reset.
+    middle of a batch: no one moment to reset.
     """
     dealt = batches_in_order(order, windows, batch)
     sequence, number = np.divmod(dealt, windows)
