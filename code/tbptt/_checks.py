@@ -9,6 +9,7 @@ from tbptt._arrays import (
     shares_memory,
 )
 from tbptt._scalars import (
+    choice,
     finite,
     flag,
     fraction,
@@ -27,6 +28,7 @@ from tbptt._scalars import (
 __all__ = [
     "Missing",
     "check_missing",
+    "choice",
     "finite",
     "flag",
     "fraction",

@@ -178,6 +178,19 @@ def flag(name: str, value: Any) -> bool:
     return bool(value)
 
 
+def choice(name: str, value: Any) -> bool | None:
+    """Return `value` if it is True, False, or None for one to be chosen.
+
+    Raises
+    ------
+    TypeError
+        If it is anything else.
+    """
+    if value is not None and not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be True, False or None, got {shown(value)}.")
+    return None if value is None else bool(value)
+
+
 def text(name: str, value: Any) -> str:
     """Return `value` if it is a string.
 

@@ -2,10 +2,12 @@
 
 from collections import defaultdict
 from math import log
+from pathlib import Path
 from statistics import median
 
 import pytest
 
+from tbptt.carried import MODELS, carried
 from tbptt.cost import memory_distances
 from truncated_time.experiments import passing
 from truncated_time.experiments.beyond import MEMORIES, SCANS
@@ -202,3 +204,14 @@ def test_the_full_gradient_comes_in_chunks(said):
     assert 0.5 < said["chunkwise_time"] < 1.5  # "about the time of one scan"
     assert said["scan_mib"] > 3 * said["chunkwise_mib"] > 9 * said["cut_mib"]
     assert said["cut_time"] < said["chunk_time"]
+
+
+def test_the_table_is_made_of_the_package_s_list():
+    page = (Path(__file__).parents[2] / "chapters/modern.md").read_text(encoding="utf-8")
+    for model in MODELS:
+        parts = carried(model.name, width=1024).parts.items()
+        shapes = ", ".join(
+            f"{name} {' × '.join(f'{size:,}' for size in shape)}" for name, shape in parts
+        )
+        cells = model.title, shapes, model.resets, model.accepts, model.gradient
+        assert f"| {' | '.join(cells)} |\n" in page, model.name

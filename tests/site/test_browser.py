@@ -14,7 +14,7 @@ SELECTED = (
     ".widget-slider .widget-readout",
     ".widget-slider .widget-label",
     ".widget-slider .slider-container",
-    ".widget-subarea .noUi-target .noUi-connect",
+    ".widget-slider .noUi-target",
     ".widget-html-content svg title",
 )
 CHAPTERS = Path(__file__).parents[2] / "chapters"

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from tbptt._checks import positive_int, shown
+from tbptt._checks import choice, positive_int
 from tbptt.pytorch.adjoints import uncached_autocast
 from tbptt.pytorch.alike import are_alike
 from tbptt.pytorch.all_or_nothing import all_or_nothing
@@ -108,8 +108,7 @@ def chunkwise(
     check_gradients_on()
     check_call(cell, loss_fn)
     chunk = positive_int("chunk", chunk)
-    if at_once not in (None, True, False):
-        raise TypeError(f"at_once must be True, False or None, got {shown(at_once)}.")
+    at_once = choice("at_once", at_once)
     if not isinstance(cell, nn.Module):
         raise TypeError(f"cell must be an nn.Module, got {type(cell).__name__}.")
     if at_once and not isinstance(cell, ParallelCell):

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from tbptt._calling import called
+from tbptt._checks import choice
 from tbptt.pytorch.adjoints import Adjoint, GenericAdjoint
 from tbptt.pytorch.affine import HandDerived
 from tbptt.pytorch.alike import are_alike
@@ -53,8 +54,7 @@ def run_adjoint(
     ValueError
         If the caller asks for the adjoint by hand, and the cell does something else.
     """
-    if derived not in (None, True, False):
-        raise TypeError(f"derived must be True, False or None, got {derived!r}.")
+    derived = choice("derived", derived)
     if derived is not False:
         by_hand = _by_hand(cell, inputs, first, flags, like=like, asked=bool(derived))
         if not isinstance(by_hand, str):

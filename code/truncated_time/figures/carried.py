@@ -53,7 +53,7 @@ def state_sizes(model: str, width: int, context: int) -> str:
         360, 250, f"{model}, {width}, {context}. {headline}; {parts}. {told}",
     )  # fmt: skip
     drawing.heading(headline, parts)
-    axis = Axis(100, 1e9, 96, 352, log=True)
+    axis = Axis(100, 1e9, 124, 352, log=True)
     names = [name for name in _SHOWN if name != model] + [model]
     rows = sorted((carried(name, width=width).numbers, name) for name in names)
     top, pitch = 48.0, 15.0
@@ -65,9 +65,9 @@ def state_sizes(model: str, width: int, context: int) -> str:
     drawing.bars([(axis.begin, places[model], ends[model])], 9, REACH, round_caps=False)
     drawing.bars([(axis.begin, last, axis.at(kept) - axis.begin)], 9, LOSS, round_caps=False)
     words = [(places[name] + 4, _TITLES[name]) for name in names] + [(last + 4, "attention")]
-    drawing.column(90, words, font_size="10", text_anchor="end")
+    drawing.column(118, words, font_size="10", text_anchor="end")
     base = last + 14
-    drawing.path(f"M96 {number(base)}H352", stroke=INK, opacity=".3")
+    drawing.path(f"M124 {number(base)}H352", stroke=INK, opacity=".3")
     ticks = [(axis.at(10.0**power), f"10{sign}") for power, sign in _TICKS]
     drawing.row(base + 12, ticks, font_size="10", text_anchor="middle", opacity=".8")
     drawing.text(

@@ -200,3 +200,13 @@ def test_a_patched_cell_goes_step_by_step_if_asked():
     cell.zero_grad()
     backward(cell, squared, x / 9, state / 1e3, Truncation(STEPS, STEPS))
     torch.testing.assert_close(ours, gradients(cell), rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("chosen", [torch.zeros(2, 2), np.ones(3), "yes", 1])
+def test_a_choice_is_true_false_or_none(chosen):
+    with pytest.raises(TypeError, match="at_once must be True, False or None, got"):
+        chunkwise(nn.GRUCell(1, 2), torch.sum, torch.ones(4, 2, 1), torch.zeros(2, 2), 2,
+                  at_once=chosen)  # fmt: skip
+    with pytest.raises(TypeError, match="derived must be True, False or None, got"):
+        backward(nn.GRUCell(1, 2), torch.sum, torch.ones(4, 2, 1), torch.zeros(2, 2),
+                 Truncation(1, 2), derived=chosen)  # fmt: skip
