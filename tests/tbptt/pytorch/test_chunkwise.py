@@ -1,5 +1,6 @@
 """The full gradient in chunks: the same numbers, in the room of one chunk, or a refusal."""
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
