@@ -14,16 +14,6 @@ def said(glued):
 
 
 @pytest.fixture(scope="module")
-def losses():
-    """Loss of every seed at the end, by way and setting."""
-    found = defaultdict(list)
-    for row in table("results/beyond/results.csv"):
-        found[row["way"], row["setting"]].append(float(row["loss"]))
-    assert all(len(seeds) == 5 for seeds in found.values())
-    return found
-
-
-@pytest.fixture(scope="module")
 def errors():
     """Bias and noise of every network, by weights, style and length."""
     found = defaultdict(list)
@@ -46,23 +36,26 @@ def test_cleo_learns_and_dan_does_not(said):
     assert max(said["unclipped"]) < said["floor"] + 0.05
 
 
-def test_and_so_it_is_with_more_seeds_and_longer(losses, said):
+def test_and_so_it_is_with_more_seeds_and_longer(beyond_losses, said):
     middle = (said["floor"] + said["guess"]) / 2
     for length in (2, 4, 8):
-        assert max(losses["coin", str(length)]) < said["floor"] + 0.06
+        assert max(beyond_losses["coin", str(length)]) < said["floor"] + 0.06
     for k in (2, 4, 5):
-        assert min(losses["chunks", str(k)]) > middle
-    assert max(losses["chunks", "12"]) < said["floor"] + 0.03
+        assert min(beyond_losses["chunks", str(k)]) > middle
+    assert max(beyond_losses["chunks", "12"]) < said["floor"] + 0.03
 
 
-def test_factors_pay_where_hardly_any_error_gets_through(losses, said):
-    assert max(max(losses["plain coin", length]) for length in ("4", "8")) < said["floor"] + 0.01
-    assert max(losses["plain coin", "2"]) < (said["floor"] + said["guess"]) / 2
+def test_factors_pay_where_hardly_any_error_gets_through(beyond_losses, said):
+    assert (
+        max(max(beyond_losses["plain coin", length]) for length in ("4", "8"))
+        < said["floor"] + 0.01
+    )
+    assert max(beyond_losses["plain coin", "2"]) < (said["floor"] + said["guess"]) / 2
     # With a mean length of 2 every network is half way sooner, and the ends overlap.
     assert max(said["coin_later"]["2"]) < 0
     assert said["plain_half_way"] > 2 * said["coin_half_way"]
-    assert min(losses["plain coin", "2"]) < max(losses["coin", "2"])
-    assert max(losses["plain coin", "2"]) > min(losses["coin", "2"])
+    assert min(beyond_losses["plain coin", "2"]) < max(beyond_losses["coin", "2"])
+    assert max(beyond_losses["plain coin", "2"]) > min(beyond_losses["coin", "2"])
     # With 4 and 8 every network ends lower without them, by little.
     for length in ("4", "8"):
         assert len(said["coin_lower"][length]) == 5
@@ -191,10 +184,10 @@ def test_biases_and_noises_of_the_forward_methods(errors, said):
             assert all(bias < 4 * noise / 200**0.5 for bias, noise in noises)
 
 
-def test_the_fleet_ends_where_the_engines_do(ahead, losses):
+def test_the_fleet_ends_where_the_engines_do(ahead, beyond_losses):
     # The same setting by the package's own engines, one network at a time, at one rate.
     for way in ("RTRL", "UORO"):
-        library, fleet = sorted(losses[way, "4"]), sorted(ahead["plain", way][0.003])
+        library, fleet = sorted(beyond_losses[way, "4"]), sorted(ahead["plain", way][0.003])
         assert median(library) == pytest.approx(median(fleet), abs=0.05)
 
 

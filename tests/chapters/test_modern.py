@@ -1,6 +1,5 @@
 """The claims of the chapter on recurrences of today, from its cells and the shipped results."""
 
-from collections import defaultdict
 from math import log
 from pathlib import Path
 from statistics import median
@@ -19,20 +18,10 @@ def said(glued):
     return glued("modern")
 
 
-@pytest.fixture(scope="module")
-def losses():
-    """Loss of every seed at the end, by way and setting."""
-    found = defaultdict(list)
-    for row in table("results/beyond/results.csv"):
-        found[row["way"], row["setting"]].append(float(row["loss"]))
-    assert all(len(seeds) == 5 for seeds in found.values())
-    return found
-
-
-def test_a_memory_learns_what_it_is_taught(losses, said):
+def test_a_memory_learns_what_it_is_taught(beyond_losses, said):
     for setting in MEMORIES:
         sees, taught = memory_distances(*setting)
-        found = losses["memory", " ".join(map(str, setting))]
+        found = beyond_losses["memory", " ".join(map(str, setting))]
         if taught >= 5:
             assert max(found) < said["floor"] + 0.06, setting
         else:
@@ -64,10 +53,10 @@ def test_both_kinds_of_memory_are_in_the_table():
     assert {memory_distances(*setting)[1] >= 5 for setting in MEMORIES} == {True, False}
 
 
-def test_a_linear_state_needs_no_teaching_if_it_begins_well(losses, said):
+def test_a_linear_state_needs_no_teaching_if_it_begins_well(beyond_losses, said):
     assert said["gap"] < 1e-12
     assert said["scan_bias"] > 0.3
-    at = {setting: losses["scan", "{} {}".format(*setting)] for setting in SCANS}
+    at = {setting: beyond_losses["scan", "{} {}".format(*setting)] for setting in SCANS}
     for chunk in (1, 4, 24):
         assert max(at[0.99, chunk]) < said["floor"] + 0.05
         assert min(at[0.3, chunk]) > said["guess"] - 0.05

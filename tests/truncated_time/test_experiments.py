@@ -32,6 +32,7 @@ from truncated_time.experiments import (
 from truncated_time.experiments.__main__ import main
 from truncated_time.experiments.shared import results
 from truncated_time.experiments.shared.echo import LAG
+from truncated_time.experiments.shared.gated import GatedCell
 from truncated_time.tasks import echo_floors
 
 
@@ -317,3 +318,16 @@ def test_a_young_stored_state_is_the_truth_and_zeros_are_not():
     assert rows["stored", 0]["state"] == rows["stored", 0]["near"] == 0
     assert rows["zeros", 0]["state"] == 1
     assert rows["zeros", 0]["gradient"] > rows["zeros", 20]["gradient"]
+
+
+def test_a_gated_cell_takes_its_steps_at_once_as_one_by_one():
+    torch.manual_seed(0)
+    cell, x = GatedCell(2, 3).double(), torch.randn(9, 4, 2).double()
+    state, one_by_one = torch.randn(4, 6).double(), []
+    resets = torch.rand(9, 4) < 0.2
+    outputs, last = cell.at_once(x, state, resets=resets)
+    for step, begins in zip(x, resets, strict=True):
+        state = cell(step, torch.where(begins[:, None], 0, state))
+        one_by_one.append(state)
+    torch.testing.assert_close(outputs, torch.stack(one_by_one), rtol=0, atol=1e-12)
+    torch.testing.assert_close(last, state, rtol=0, atol=1e-12)

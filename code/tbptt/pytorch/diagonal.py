@@ -29,7 +29,7 @@ __all__ = ["DiagonalCell", "scan"]
 class DiagonalCell(ParallelCell[Tensor]):
     """One step of the recurrence, ``cell(x, state) -> state``, for every engine of the book [1]_.
 
-    ``at_once`` takes all steps, resets and a mask; :meth:`whole` is the same without these.
+    ``at_once`` takes all steps by one scan, with resets and a mask.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ class DiagonalCell(ParallelCell[Tensor]):
     >>> bool((cell.rates().abs() < 1).all())
     True
     >>> x, state = torch.ones(100, 2, 1), torch.zeros(2, 8)
-    >>> states = cell.whole(x, state)  # in seven rounds
+    >>> states, last = cell.at_once(x, state)  # in seven rounds
     >>> for step in x:
     ...     state = cell(step, state)
     >>> torch.allclose(states[-1], state, atol=1e-4)
@@ -91,30 +91,14 @@ class DiagonalCell(ParallelCell[Tensor]):
         turned = torch.cat([a * real - b * imaginary, b * real + a * imaginary], dim=1)
         return turned + x @ self.drive.T
 
-    def whole(self, inputs: Tensor, state: Tensor) -> Tensor:
-        """Return all states ``(steps, batch, 2 * channels)`` at once, by a scan.
-
-        Parameters
-        ----------
-        inputs : Tensor, shape (steps, batch, features)
-            Time-major.
-        state : Tensor, shape (batch, 2 * channels)
-            The state before the first step.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If one of them is no Tensor of that shape, or of another dtype or device than the cell.
-        """
-        axes = ("steps", "batch", self.features)
-        check_tensor("inputs", inputs, axes, like=self.drive)
-        check_tensor("state", state, (inputs.shape[1], *self.widths), like=self.drive)
-        return self._states(inputs, (state,), RowFlags())[0]
+    def _by_step(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Return of every step what a channel is multiplied by, and what is added, complex."""
+        driven = torch.complex(*torch.chunk(inputs @ self.drive.T, 2, dim=-1))
+        return self.rates().expand_as(driven), driven
 
     def _states(self, inputs: Tensor, first: Parts, flags: RowFlags) -> tuple[Tensor, Parts]:
-        driven = torch.complex(*torch.chunk(inputs @ self.drive.T, 2, dim=2))
         start = torch.complex(*torch.chunk(first[0], 2, dim=1))
-        states = scan(*flags.pass_by(self.rates().expand_as(driven), driven), start)
+        states = scan(*flags.pass_by(*self._by_step(inputs)), start)
         return torch.cat([states.real, states.imag], dim=2), ()
 
 

@@ -59,7 +59,7 @@ class Model(nn.Module):
 
     def losses(self, words: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """Read ``(steps + 1, rows)`` words; return losses and states of every step."""
-        states = self.cell.whole(nn.functional.one_hot(words[:-1], WORDS).float(), state)
+        states = self.cell.at_once(nn.functional.one_hot(words[:-1], WORDS).float(), state).outputs
         logits = self.readout(states).movedim(2, 1)
         return nn.functional.cross_entropy(logits, words[1:], reduction="none"), states
 

@@ -7,7 +7,6 @@ from torch import nn
 from fuzz.recipes import recipe, size
 from fuzz.recipes.schedules import truncation
 from tbptt.pytorch import Block
-from tbptt.pytorch.diagonal import DiagonalCell
 from tbptt.pytorch.evolution import NRES, PES
 from tbptt.pytorch.forward_mode import RFLO, RTRL, UORO, EProp, SnAp
 from tbptt.pytorch.jacobians import StepJacobians
@@ -134,13 +133,6 @@ def diagnose(draw):
 @recipe("tbptt.pytorch.diagonal.DiagonalCell")
 def diagonal(draw):
     return {"features": size(draw), "channels": size(draw), "slowest": 0.9}
-
-
-@recipe("tbptt.pytorch.diagonal.DiagonalCell.whole")
-def whole(draw):
-    steps, batch = size(draw), size(draw)
-    return {"self": DiagonalCell(2, 2), "inputs": tensor(steps, batch, 2),
-            "state": tensor(batch, 4)}  # fmt: skip
 
 
 @recipe("tbptt.pytorch.diagonal.scan")

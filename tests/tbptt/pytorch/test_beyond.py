@@ -16,18 +16,13 @@ from tbptt.pytorch.segments import SegmentAttention
 from tbptt.random_lengths import draw_factors, weighting
 from tbptt.reference import GRU, LSTM, RNN, gradients, pairs
 
+pytestmark = pytest.mark.usefixtures("double")
+
 CELLS = {
     "rnn": (nn.RNNCell, RNN(), 1),
     "gru": (nn.GRUCell, GRU(), 1),
     "lstm": (nn.LSTMCell, LSTM(), 2),
 }
-
-
-@pytest.fixture(autouse=True)
-def double():
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(torch.float32)
 
 
 class Problem:
@@ -231,11 +226,11 @@ def test_the_scan_is_the_loop_and_chunks_are_the_whole(steps):
     for one in x:
         state = cell(one, state)
         states.append(state)
-    whole = cell.whole(x, first)
+    whole = cell.at_once(x, first).outputs
     torch.testing.assert_close(whole, torch.stack(states), rtol=1e-12, atol=1e-12)
     state, chunks = first, []
     for part in x.split(5):
-        chunks.append(cell.whole(part, state))
+        chunks.append(cell.at_once(part, state).outputs)
         state = chunks[-1][-1]
     torch.testing.assert_close(torch.cat(chunks), whole, rtol=1e-12, atol=1e-12)
 

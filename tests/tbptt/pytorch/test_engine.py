@@ -12,19 +12,14 @@ from tbptt.pytorch import backward
 from tbptt.reference import GRU, LSTM, RNN, gradients
 from wrapped import Own
 
+pytestmark = pytest.mark.usefixtures("double")
+
 CELLS = {
     "rnn": (nn.RNNCell, RNN(), 1),
     "gru": (nn.GRUCell, GRU(), 1),
     "lstm": (nn.LSTMCell, LSTM(), 2),
 }
 CLOSE = {"rtol": 1e-10, "atol": 1e-12}
-
-
-@pytest.fixture(autouse=True)
-def double():
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(torch.float32)
 
 
 def problem(name, steps, batch, features, hidden, seed):

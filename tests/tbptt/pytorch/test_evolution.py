@@ -12,11 +12,7 @@ from tbptt.pytorch.evolution import NRES, PES, evolve
 SPREAD, ROWS, STEPS, UNROLL = 0.3, 40_000, 4, 2
 
 
-@pytest.fixture(autouse=True)
-def double():
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(torch.float32)
+pytestmark = pytest.mark.usefixtures("double")
 
 
 def tiny():

@@ -130,10 +130,13 @@ CALLS = {
         r"features \* channels must be",
     ),
     "inputs of a list": (
-        lambda: DiagonalCell(2, 2).whole([1], H),
+        lambda: DiagonalCell(2, 2).at_once([1], H),
         "inputs must be a floating-point",
     ),
-    "a state too narrow": (lambda: DiagonalCell(2, 2).whole(X, H), r"state must be \(2, 4\), got"),
+    "a state too narrow": (
+        lambda: DiagonalCell(2, 2).at_once(X, H),
+        r"state must be \(2, 4\), got",
+    ),
     "an order that is none": (lambda: pattern(OF, H, None), "order must be an integer, got None"),
     "no jacobians": (lambda: pattern(3, H, 1), "jacobians must be a StepJacobians, got 3"),
     "a pattern's state elsewhere": (lambda: pattern(OF, META, 1), "state is torch.float32 on meta"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from tbptt.pytorch.diagonal import DiagonalCell, scan
+from tbptt.pytorch.diagonal import DiagonalCell
 
 
 class GatedCell(DiagonalCell):
@@ -19,12 +19,15 @@ class GatedCell(DiagonalCell):
         super().__init__(features, channels, slowest=slowest)
         self.gates = nn.Linear(features, 2 * channels)
 
-    def whole(self, inputs: Tensor, state: Tensor) -> Tensor:
-        """Return all states ``(steps, batch, 2 * channels)``."""
-        fade, enter = torch.sigmoid(self.gates(inputs)).chunk(2, dim=2)
-        rates = torch.polar(
-            torch.exp(-2 * fade * torch.exp(self.decay)), self.angle.expand_as(fade)
-        )
-        driven = enter * torch.complex(*torch.chunk(inputs @ self.drive.T, 2, dim=2))
-        states = scan(rates, driven, torch.complex(*torch.chunk(state, 2, dim=1)))
-        return torch.cat([states.real, states.imag], dim=2)
+    def forward(self, x: Tensor, state: Tensor) -> Tensor:
+        """Return the state after a step, ``(batch, 2 * channels)``."""
+        rates, driven = self._by_step(x)
+        after = rates * torch.complex(*torch.chunk(state, 2, dim=1)) + driven
+        return torch.cat([after.real, after.imag], dim=1)
+
+    def _by_step(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Return of every step what a channel is multiplied by, and what is added, complex."""
+        fade, enter = torch.sigmoid(self.gates(inputs)).chunk(2, dim=-1)
+        _, driven = super()._by_step(inputs)
+        sizes = torch.exp(-2 * fade * torch.exp(self.decay))
+        return torch.polar(sizes, self.angle.expand_as(fade)), enter * driven
