@@ -19,7 +19,7 @@ from sphinx_exercise.nodes import exercise_enumerable_node, exercise_node, solut
 WORDS_PER_MINUTE, LINES_PER_MINUTE = 120, 10
 MINUTES_TO_PREDICT, MINUTES_TO_EXPLORE = 1, 2
 _EXTRA = (exercise_enumerable_node, exercise_node, solution_node)
-_EXPLORER = "\nexplore("
+_EXPLORER = "explore("
 _NO_PROSE = (nodes.literal_block, nodes.math, nodes.math_block, nodes.raw)
 
 
@@ -50,7 +50,7 @@ def count(doctree: nodes.document) -> int:
         if isinstance(node, nodes.Text):
             minutes += len(node.astext().split()) / WORDS_PER_MINUTE
         elif isinstance(node, nodes.admonition):
-            minutes += MINUTES_TO_PREDICT * (node[0].astext() == "Predict")
+            minutes += MINUTES_TO_PREDICT * node[0].astext().startswith("Predict")
         else:
             source = "".join(
                 part.astext()

@@ -81,7 +81,7 @@ class RTRL:
     torch.Size([1, 2, 10])
     >>> method.read(carried, error=torch.ones(1, 2)).shape
     torch.Size([10])
-    >>> ends = torch.tensor([True])  # a row that begins anew owes nothing to the weights
+    >>> ends = torch.tensor([True])  # a row that begins again owes nothing to the weights
     >>> method.select(ends, method.begin(jacobians, zero), carried)[0].any()
     tensor(False)
     """

@@ -1,4 +1,4 @@
-"""Rows of a batch that begin anew, or wait: resets and masks, on the way forward and back."""
+"""Rows of a batch that begin again, or wait: resets and masks, on the way forward and back."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tbptt.pytorch.states import Parts
 
 @dataclass(frozen=True)
 class RowFlags:
-    """Where rows begin anew and where they have no step.
+    """Where rows begin again and where they have no step.
 
     All methods take tensors ``(..., hidden)`` that fit these flags ``(...)``.
 

@@ -64,7 +64,7 @@ def run(
     The output of a step that a row does not have is the last one again, `output` before the first.
     """
     steps = tf.shape(inputs)[0]
-    # The output waits and begins anew as a part of the state does.
+    # The output waits and begins again as a part of the state does.
     moving = (output, *tf.nest.flatten(state))
     kept = tuple(tf.TensorArray(p.dtype, steps, element_shape=p.shape) for p in moving)
 

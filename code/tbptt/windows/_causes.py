@@ -53,7 +53,7 @@ def findings(
     seen = kinds[kinds != NOWHERE]
     broken = seen[seen != CONTINUES]
     whole = [bool((row[row != NOWHERE] != CONTINUES).all()) for row in kinds]
-    # Where all rows begin anew at once, and go on elsewhere, the next sequences begin.
+    # Where all rows begin again at once, and go on elsewhere, the next sequences begin.
     stray = sum(
         int((row[row != NOWHERE] != CONTINUES).sum())
         for row, all_anew in zip(kinds, whole, strict=True)

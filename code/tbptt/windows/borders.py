@@ -39,7 +39,7 @@ class Continuity:
     shifts : ndarray of int, shape (n_batches - 1, rows)
         Steps from the last step of the one window to the first of the next: 1 where it continues.
     resets : ndarray of bool, shape (n_batches, rows)
-        Rows whose state must begin anew before a batch, the first included.
+        Rows whose state must begin again before a batch, the first included.
     findings : tuple of str
         What is unusual, and what would mend it.
 

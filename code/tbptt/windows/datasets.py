@@ -1,4 +1,4 @@
-"""Batches of windows, read when they are asked for, with a flag where a row begins anew."""
+"""Batches of windows, read when they are asked for, with a flag where a row begins again."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class WindowBatch(NamedTuple):
     targets : ndarray, shape (rows, window_length, ...)
         What each step is asked for, `ahead` rows later; ``[:, -1]`` where a window has one target.
     begins : ndarray of bool, shape (rows,)
-        True where a row begins anew: reset its state before the batch.
+        True where a row begins again: reset its state before the batch.
     mask : ndarray of bool, shape (rows,)
         False where a row has nothing left: leave its loss out.
 
@@ -59,7 +59,7 @@ class WindowDataset:
         From :func:`place_windows`.
     batches : RaggedBatches, (indices, resets), or array_like of int (n_batches, rows)
         Which windows are together: of :func:`ragged_batches`; of :func:`stateful_batches`; or any
-        table of numbers, shuffled ones included, in which every window begins anew.
+        table of numbers, shuffled ones included, in which every window begins again.
     targets : array_like, shape (rows, ...), optional
         By default `values` themselves, `ahead` rows later.
     missing : {"refuse", "keep"}
@@ -146,7 +146,7 @@ class WindowDataset:
                 f"Rows go on from batch to batch, but windows begin every {where.increment} rows "
                 f"and cover {where.window_length * where.sampling_rate}: a carried state would "
                 "read rows twice, or miss some. Place them with increment = window_length * "
-                "sampling_rate, or pass a plain table of numbers to begin anew with each."
+                "sampling_rate, or pass a plain table of numbers to begin again with each."
             )
         firsts = np.zeros(len(where), dtype=bool)
         firsts[(np.cumsum(where.counts) - where.counts)[where.counts > 0]] = True

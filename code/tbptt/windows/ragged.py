@@ -66,7 +66,7 @@ def ragged_batches(
     whole : bool
         True keeps each sequence in one row: the row that is free first takes the next one. False
         lays all sequences end to end and cuts them into rows of equal length, give or take one
-        window, as suits few long sequences. A sequence that is cut there begins anew in the next
+        window, as suits few long sequences. A sequence that is cut there begins again in the next
         row.
     processes, rank : int
         As for :func:`stateful_batches`. All processes have as many batches, whatever ends earlier.

@@ -129,7 +129,7 @@ def _begin_again(answer: Any) -> None:
         for row in range(3)
         if then[row, 0] != now[row, -1] + 1
     }
-    chosen -= {(0, row) for row in range(3)}  # the first batch begins anew in any case
+    chosen -= {(0, row) for row in range(3)}  # the first batch begins again in any case
     require(
         chosen != {(batch - 1, row) for batch, row in right},
         "These are the batches after which a recording ends. Name those that begin one.",

@@ -71,10 +71,8 @@ def learn(network: str, way: str, seed: int, rates: tuple[float, ...], steps: in
         done, errors = (done[-BACK:] if way == "RTRL" else []), []
         units, readouts = torch.zeros_like(fleet.units), torch.zeros_like(fleet.readouts)
         for t in range(first, min(first + every, steps)):
-            step = fleet.step(stream[t], fleet.state)
-            loss, error, of_readout = fleet.losses(step.after, stream[t + 1])
-            fleet.state = step.after
-            losses.append(loss.mean(dim=1))
+            step, loss, error, of_readout = fleet.advance(stream[t], stream[t + 1])
+            losses.append(loss)
             readouts += of_readout
             if ahead is None:
                 done.append(step)

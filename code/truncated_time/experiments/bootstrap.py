@@ -87,10 +87,8 @@ def learn(
         before, done, errors = fleet.state, [], []
         readouts = torch.zeros_like(fleet.readouts)
         for t in range(first, min(first + OFTEN, steps)):
-            step = fleet.step(stream[t], fleet.state)
-            loss, error, of_readout = fleet.losses(step.after, stream[t + 1])
-            fleet.state = step.after
-            losses.append(loss.mean(dim=1))
+            step, loss, error, of_readout = fleet.advance(stream[t], stream[t + 1])
+            losses.append(loss)
             readouts += of_readout
             done.append(step)
             errors.append(error)

@@ -44,7 +44,7 @@ Batch = tuple[bool, NDArray[np.float32], NDArray[np.float32]]
 
 
 def lanes(window: int) -> Iterator[Batch]:
-    """Yield batches of eight lanes for ever, and whether the lanes begin anew."""
+    """Yield batches of eight lanes for ever, and whether the lanes begin again."""
     lane = END // LANES // window * window
     x, y = (part[END - LANES * lane : END].reshape(LANES, lane, 1) for part in series())
     while True:

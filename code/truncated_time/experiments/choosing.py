@@ -91,7 +91,7 @@ def grid(seeds: int) -> list[dict[str, Any]]:
 
 
 def batches(policy: str, k2: int, seed: int) -> Iterator[tuple[bool, NDArray[np.int64], int]]:
-    """Yield for ever: whether states begin anew, weeks ``(steps, rows)``, steps that only warm up.
+    """Yield for ever: whether states begin again, weeks ``(steps, rows)``, steps that only warm up.
 
     Every batch scores 416 answers: eight lanes of 52 weeks, or as many windows of `k2` weeks.
     """

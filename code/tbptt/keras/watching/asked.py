@@ -76,7 +76,7 @@ def asked_of(frame: FrameType | None) -> Asked:
 
 
 def _follow(arrays: list[Any], others: list[Any]) -> bool:
-    """Say whether the first of others lies behind the first array, as parts of one array do."""
+    """Say whether the others begin where the arrays end in memory, as parts of one array do."""
     first, then = (each[0] if each else None for each in (arrays, others))
     if not (isinstance(first, np.ndarray) and isinstance(then, np.ndarray)):
         return False

@@ -123,7 +123,7 @@ class Evidence:
             self._compare_given(call)
 
     def note(self, call: Call, came: Came, after: Came | None) -> None:
-        """Keep the ends of a call's inputs, and whether they lie behind the last call's in memory.
+        """Keep the ends of a call's inputs, and whether they follow the last call's in memory.
 
         Chunks of one tensor do, and batches of other sequences do not. If a call before the last
         one left the state, `after` is what that call was given.

@@ -51,7 +51,7 @@ class Call:
     moves : Tensor or None
         How far the inputs move from step to step, on average.
     follows, again : bool
-        Whether the inputs lie behind the last call's, in one tensor; and whether they are where the
+        Whether the inputs follow the last call's, in one tensor; and whether they are where the
         reading of a tensor in parts began before.
     """
 

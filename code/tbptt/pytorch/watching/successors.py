@@ -16,7 +16,7 @@ _JUMP, _SAMPLES = 3.0, 16
 def jump(carried: list[Call], moves: list[float]) -> float | None:
     """Return how much further inputs jump at borders than inside windows, if that is far."""
     pairs = [
-        # Rows that begin anew, as an episode does, may begin anywhere.
+        # Rows that begin again, as an episode does, may begin anywhere.
         (call.begins[call.row_flags()[0]], call.before[call.row_flags()[0]])
         for call in carried
         if call.begins is not None and call.before is not None

@@ -127,6 +127,23 @@ class Fleet:
         back = self.readouts[:, :, :-1] if self._back is None else self._back
         return -(scores * target).sum(dim=2), off @ back, off.mT @ read
 
+    def advance(self, words: Tensor, following: Tensor) -> tuple[Step, Tensor, Tensor, Tensor]:
+        """Read words, predict those that follow, and carry the state on.
+
+        Returns
+        -------
+        step : Step
+            What was done.
+        loss : Tensor, shape (networks,)
+            The mean over rows.
+        errors, readouts : Tensor
+            As from `losses`.
+        """
+        step = self.step(words, self.state)
+        losses, errors, readouts = self.losses(step.after, following)
+        self.state = step.after
+        return step, losses.mean(dim=1), errors, readouts
+
     def update(self, units: Tensor, readouts: Tensor) -> None:
         """Clip the gradient of each network, and take a step of Adam."""
         self._adam.step((units, readouts))
