@@ -41,6 +41,8 @@ def test_ben_learns_and_ada_does_not(said):
     assert max(said["six_longer"]) < said["floor"] + 0.02
     assert max(said["chunks_lows"]) < said["floor"] + 0.05
     assert said["chunks_lost"] >= 2
+    assert len(said["slow"]) == 5
+    assert said["lucky"] == sum(loss < said["floor"] + 0.1 for loss in said["slow"]) == 4
     assert said["floor"] + 0.2 < said["alone_low"] < said["guess"] - 0.1
     assert sum(said["ben_updates"]) > 1.5 * sum(said["six_updates"])
     assert max(said["ben"] + said["six"]) < said["floor"] + 0.05

@@ -18,8 +18,6 @@ from tbptt.pytorch.states import Parts, S, flatten, pack
 from tbptt.pytorch.steps import run_in_graph
 from tbptt.pytorch.unseen import unseen
 
-__all__ = ["Run", "Steps"]
-
 
 class Steps(nn.Module, Generic[S]):
     """A cell over the steps of a chunk, as one module: it can be called with other weights."""

@@ -14,8 +14,6 @@ from torch import Tensor
 from tbptt._checks import finite
 from tbptt.pytorch.arguments import check_tensor
 
-__all__ = ["NRES", "PES"]
-
 
 class PES:
     """Moves that are drawn for each unroll, and add up until the sequence ends [1]_.

@@ -12,8 +12,6 @@ from tbptt.pytorch.influence import Carried
 from tbptt.pytorch.influence_checks import check_rows, check_state
 from tbptt.pytorch.jacobians import StepJacobians, pattern
 
-__all__ = ["UnitTraces", "one_number_each"]
-
 
 class UnitTraces:
     """Carry traces on, and turn errors into gradients; a method says what a unit keeps.
