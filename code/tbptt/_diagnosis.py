@@ -190,6 +190,8 @@ def _probe(features: NDArray[Any], labels: NDArray[Any]) -> float:
         from sklearn.model_selection import StratifiedKFold, cross_val_score
     except ImportError as error:
         raise ImportError("diagnose needs scikit-learn: pip install 'tbptt[series]'") from error
+    if np.iscomplexobj(features):  # scikit-learn takes real numbers: two for each
+        features = np.concatenate([features.real, features.imag], 1)
     n_folds = min(5, int(_counts(labels).min()))
     folds = StratifiedKFold(n_folds, shuffle=True, random_state=0)
     return float(cross_val_score(RidgeClassifier(), features, labels, cv=folds).mean())

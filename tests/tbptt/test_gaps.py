@@ -376,6 +376,16 @@ def test_calendar_months_are_even_as_months():
     assert str(found) == "6 rows in 1 segment of 6 rows, one every 1 months; 0 gaps"
 
 
+@pytest.mark.parametrize("size", [10, 2**62, 2**63, 10**30])
+def test_sizes_beyond_every_segment_are_one_window_each(size):
+    # One row is a window, however far the next step or the next window would lie.
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # the rows between were left out on purpose
+        windows = place_windows(segments([0, 1, 2, 10, 11]), 1, size, sampling_rate=size)
+    assert windows.rows([0, 1]).tolist() == [[0], [3]]
+    assert len(windows) == 2
+
+
 def test_places_that_do_not_fit():
     with pytest.raises(TypeError, match=r"segments must be a Segments.*tbptt\.windows\.segments"):
         place_windows(range(4), 2, 2)

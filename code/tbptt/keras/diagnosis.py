@@ -29,6 +29,7 @@ from tbptt.keras.diagnosis_checks import (
     checked_chunks,
     checked_labels,
     checked_state,
+    in_double,
     log_probabilities,
     states_of_model,
 )
@@ -198,4 +199,4 @@ def _by_function(
 
 
 def _features(state: Parts) -> NDArray[Any]:
-    return np.concatenate([part.reshape(len(part), -1) for part in state], 1, dtype=np.float64)
+    return np.concatenate([in_double(part).reshape(len(part), -1) for part in state], 1)

@@ -105,6 +105,9 @@ def states_of_model(
     zeros = [np.zeros_like(part) for part in now]
     first = zeros if fresh is None else checked_state("fresh", fresh, labels)
     check_alike(left, now, "what the model carries")
+    for name, state in (("carried", left), ("fresh", first)):
+        if any(map(np.iscomplexobj, state)) and not any(map(np.iscomplexobj, now)):
+            raise TypeError(f"{name} has complex numbers, and the model's state is real.")
     return left, first
 
 
@@ -164,6 +167,11 @@ def check_alike(carried: Parts, other: Parts, name: str = "fresh") -> None:
         )
 
 
+def in_double(part: NDArray[Any]) -> NDArray[Any]:
+    """Return a part of a state in 64 bits a number, complex if it is: NumPy's, unlike bfloat16."""
+    return part.astype(np.complex128 if np.iscomplexobj(part) else np.float64)
+
+
 def check_made(who: str, after: Parts, before: Parts) -> None:
     """Check a state that a network returned.
 
@@ -177,7 +185,7 @@ def check_made(who: str, after: Parts, before: Parts) -> None:
         raise ValueError(
             f"{who} must return a state like the one it is given, {others}, got {shapes}."
         )
-    if not all(np.isfinite(part.astype(np.float64)).all() for part in after):
+    if not all(np.isfinite(in_double(part)).all() for part in after):
         raise ValueError(
             f"{who} made a state with NaN or infinity in it. Look for a learning rate that is too "
             "high, or for weights that are not finite."

@@ -103,7 +103,7 @@ class PlacedWindows:
         """
         chosen = numeric_array("windows", windows, min_ndim=0)
         flat = index_array("windows", chosen.reshape(-1), most=len(self) - 1)
-        steps = np.arange(self.window_length, dtype=np.int64) * self.sampling_rate
+        steps = np.arange(self.window_length, dtype=np.int64) * min(self.sampling_rate, self.span)
         return self.starts[flat].reshape(chosen.shape)[..., None] + steps
 
     def target_rows(self, windows: ArrayLike) -> NDArray[np.int64]:
@@ -209,7 +209,7 @@ def place_windows(
     counts = np.maximum((lengths - needed) // move + 1, 0)
     number = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
     # What lies between two steps was left out on purpose, after a window's last step, too.
-    extent = max(needed, window_length * sampling_rate)
+    extent = min(max(needed, window_length * sampling_rate), longest)
     beyond = np.where(counts > 0, (counts - 1) * move + extent - lengths, 0).clip(0)
     _warn_of_dropped(segments, counts, n_covered(counts, extent, increment) - beyond, needed)
     return PlacedWindows(

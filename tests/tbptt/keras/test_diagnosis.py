@@ -79,6 +79,18 @@ def test_it_agrees_with_a_loop_that_hands_the_state_over():
     assert by_loop.follows_state == by_model.follows_state == 1
 
 
+def test_a_complex_state_is_read_in_both_its_parts():
+    def forward(chunk, state):
+        evidence = keras.ops.imag(state)[:, :1]
+        return keras.ops.concatenate([-4 * evidence, 4 * evidence], 1), state
+
+    carried, fresh = 1j * LABELLED.astype("complex64"), np.ones((ROWS, UNITS), "complex64")
+    given = {"train_loss": 0.001, "from_logits": True}
+    report = diagnose(forward, NOTHING, LABELS, carried=carried, fresh=fresh, **given)
+    assert report.alarms == ("gap", "probe", "swap")
+    assert report.probe_carried == 1
+
+
 @pytest.mark.parametrize("fails", [False, True])
 def test_a_model_has_the_state_and_the_weights_that_it_had(fails):
     model = network("state", layer="LSTM")
@@ -143,6 +155,8 @@ def stateless():
         ({"carried": [DRAWN, DRAWN]}, ValueError, "carried and what the model carries must be"),
         ({"fresh": [DRAWN[:, :2]]}, ValueError, "carried and fresh must be states of the same"),
         ({"fresh": "zeros"}, TypeError, "fresh is text"),
+        ({"carried": [LABELLED + 0j]}, TypeError, "carried has complex numbers, and the model's"),
+        ({"fresh": [DRAWN + 0j]}, TypeError, "fresh has complex numbers, and the model's"),
         ({"train_loss": float("nan")}, ValueError, "finite"),
     ],
 )

@@ -57,6 +57,16 @@ def test_a_network_that_reads_its_inputs():
     assert "!" not in str(found)
 
 
+def test_a_complex_state_is_read_in_both_its_parts():
+    def reads(x, state):
+        return logits(state[0, :, 0].imag), state
+
+    given = {"fresh": fresh + 0j, "carried": labelled * 1j, "train_loss": 0.001}
+    found = diagnose(reads, nothing, LABELS, **given)
+    assert found.alarms == ("gap", "probe", "swap")
+    assert found.probe_carried == 1
+
+
 def test_a_network_that_guesses():
     found = diagnose(guesses, nothing, LABELS, fresh=fresh, carried=fresh, train_loss=0.69)
     assert found.verdict != "leak"
