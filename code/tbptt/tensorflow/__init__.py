@@ -10,7 +10,8 @@ except ImportError as error:
 
 from tbptt._blocks import Block
 from tbptt.tensorflow.engine import gradients
+from tbptt.tensorflow.layers import as_cell
 from tbptt.tensorflow.passes import PassResult
 from tbptt.tensorflow.stream import online
 
-__all__ = ["Block", "PassResult", "gradients", "online"]
+__all__ = ["Block", "PassResult", "as_cell", "gradients", "online"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import keras
@@ -10,17 +11,30 @@ import numpy as np
 import tensorflow as tf
 
 from tbptt.tensorflow.checks import Parts, State, Tensor
-from tbptt.tensorflow.derived import GRU, LSTM, Derived, OldGRU, SimpleRNN
+from tbptt.tensorflow.derived import GRU, LSTM, OldGRU, SimpleRNN
 from tbptt.tensorflow.rollback import bare
+from tbptt.tensorflow.stacked import Stacked
+from tbptt.tensorflow.step_by_hand import Kind, with_output
 from tbptt.tensorflow.steps import Steps, flat, tolerance
+from tbptt.tensorflow.steps import step as one_step
 
 
-def derived(cell: Any, inputs: Tensor, state: State) -> type[Derived] | None:
+def kind_of(cell: Any, inputs: Tensor, state: State) -> Kind | None:
     """Return what goes through a cell by hand; None where the cell itself does something else.
 
-    A cell is Keras's own if its class is, with the functions that it has by default. What has been
-    done to it besides, such as another `call`, is found by asking it for one step and its gradient.
+    A cell is Keras's own if its class is, with the functions that it has by default, and a stack if
+    all its cells are. What has been done to it besides, such as another `call`, is found by asking
+    it for one step and its gradient.
     """
+    kind = _kind(cell)
+    return kind if kind is not None and _agrees(kind, cell, inputs, state) else None
+
+
+def _kind(cell: Any) -> Kind | None:
+    """Return what would go through a cell by hand, as its class and attributes have it."""
+    if type(cell) is keras.layers.StackedRNNCells:
+        kinds = [kind for kind in map(_kind, cell.cells) if kind is not None]
+        return partial(Stacked, kinds) if len(kinds) == len(cell.cells) else None
     kind = {
         keras.layers.SimpleRNNCell: SimpleRNN,
         keras.layers.GRUCell: GRU if getattr(cell, "reset_after", None) else OldGRU,
@@ -34,10 +48,10 @@ def derived(cell: Any, inputs: Tensor, state: State) -> type[Derived] | None:
         known = smooth or cell.activation is keras.activations.relu
     else:
         known = smooth and cell.recurrent_activation is keras.activations.sigmoid
-    return kind if known and _agrees(kind, cell, inputs, state) else None
+    return kind if known else None
 
 
-def _agrees(kind: type[Derived], cell: Any, inputs: Tensor, state: State) -> bool:
+def _agrees(kind: Kind, cell: Any, inputs: Tensor, state: State) -> bool:
     """Tell whether one step by hand gives what the cell gives, and the same gradients."""
     draw = np.random.default_rng(0).normal
 
@@ -46,21 +60,21 @@ def _agrees(kind: type[Derived], cell: Any, inputs: Tensor, state: State) -> boo
 
     def ask() -> tuple[list[Tensor], list[Tensor | None]]:
         sources = [*used, *(bare(weight) for weight in cell.weights), x]
-        answer = tf.nest.flatten(cell(x, list(used)))
-        return answer, tf.gradients(answer, sources, [of_output, *errors])
+        output, after = one_step(cell, x, tuple(used), state)
+        return [output, *after], tf.gradients([output, *after], sources, [of_output, *errors])
 
     # Outside of any graph that the caller may be tracing, where tapes do not record: so in a graph.
     with tf.init_scope():
         x, *used = map(like, (inputs, *tf.nest.flatten(state)))
-        of_output, *errors = (like(part) for part in (used[0], *used))
-        answer, gradients = tf.function(ask, autograph=False)()
         step = kind(cell, x, tuple(used))
-        both = errors[0] + of_output, *errors[1:]  # the output is the first part of the state
+        of_output, *errors = map(like, (step.after[step.output], *used))
+        answer, gradients = tf.function(ask, autograph=False)()
+        both = with_output(tuple(errors), step.output, of_output)
         of_weights, of_x = step.finish(both)
-        before = step.carry(both, step.slopes)
+        before, _ = step.carry(both, step.slopes)
         by_hand = [*before, *_in_order(cell.weights, of_weights), of_x]
         pairs = [
-            *zip(answer, (step.after[0], *step.after), strict=True),
+            *zip(answer, (step.after[step.output], *step.after), strict=True),
             *zip(gradients, by_hand, strict=True),
         ]
         within = tolerance(x.dtype)
@@ -81,17 +95,19 @@ def _in_order(
 
 
 class DerivedSteps(Steps):
-    """Of one of Keras's own cells: without a tape."""
+    """Of Keras's own cells and their stacks: without a tape."""
 
-    def __init__(self, kind: type[Derived], cell: Any, *given: Any) -> None:
+    def __init__(self, kind: Kind, cell: Any, *given: Any) -> None:
         super().__init__(*given)
         self._step = kind(cell, flat(self._inputs), tuple(flat(part) for part in self._states))
-        self._output, self._after = self._step.after[0], self._step.after
+        self._after = self._step.after
+        self._output = self._after[self._step.output]
 
     def back(self, errors: Tensor | None, parts: Parts) -> Parts:
         """Take errors of every step's output and state to the state before it."""
         given = self._with_output(errors, parts)
-        return self._past_flags(self._flags, self._step.carry(given, self._step.slopes), parts)
+        shares, _ = self._step.carry(given, self._step.slopes)
+        return self._past_flags(self._flags, shares, parts)
 
     def back_at(self, at: Tensor, errors: Tensor, parts: Parts) -> Parts:
         """Do the same for the steps `at` alone."""
@@ -100,7 +116,7 @@ class DerivedSteps(Steps):
             flat(tf.gather(tf.reshape(slope, (-1, rows, slope.shape[-1])), at))
             for slope in self._step.slopes
         )
-        shares = self._step.carry(self._with_output(errors, parts), slopes)
+        shares, _ = self._step.carry(self._with_output(errors, parts), slopes)
         return self._past_flags(self._flags.at(at), shares, parts)
 
     def _gradients(self, errors: Tensor, parts: Parts) -> list[Tensor | None]:
@@ -109,5 +125,5 @@ class DerivedSteps(Steps):
 
     def _with_output(self, errors: Tensor | None, parts: Parts) -> Parts:
         """Add the output's errors to those of the state that it is, and flatten."""
-        first, *others = parts
-        return tuple(map(flat, (first if errors is None else first + errors, *others)))
+        whole = with_output(parts, self._step.output, errors)
+        return tuple(map(flat, whole))

@@ -8,12 +8,12 @@ from typing import Any
 
 import tensorflow as tf
 
-from tbptt.tensorflow.by_hand import DerivedSteps, derived
+from tbptt.tensorflow.by_hand import DerivedSteps, kind_of
 from tbptt.tensorflow.checks import Parts, State, Tensor, check_sizes_met
-from tbptt.tensorflow.derived import Derived
 from tbptt.tensorflow.fingerprint import fingerprint
 from tbptt.tensorflow.lags import sums_of_passes, sums_of_true
 from tbptt.tensorflow.row_flags import RowFlags
+from tbptt.tensorflow.step_by_hand import Kind
 from tbptt.tensorflow.steps import Steps, TapedSteps, probe, run
 
 _KEPT = 8  # ways back, for as many lists of variables
@@ -32,7 +32,7 @@ class Compiled:
         # A weak reference: what is kept for a cell must not keep the cell.
         self._cell = weakref.ref(cell)
         self._output_size = probe(cell, inputs, state)
-        self._derived = derived(cell, inputs, state)
+        self._by_hand = kind_of(cell, inputs, state)
         self.note(cell)
         self.forward = _compile(self._forward)
         self._backs: dict[tuple[int, ...], Callable[..., Any]] = {}
@@ -61,7 +61,7 @@ class Compiled:
             if len(self._backs) == _KEPT:
                 del self._backs[next(iter(self._backs))]  # the oldest
             self._backs[key] = _compile(
-                _backward(self._cell, self._derived, variables, wants_inputs)
+                _backward(self._cell, self._by_hand, variables, wants_inputs)
             )
         return self._backs[key]
 
@@ -91,7 +91,7 @@ class Compiled:
 
 def _backward(
     whose: weakref.ref[Any],
-    by_hand: type[Derived] | None,
+    by_hand: Kind | None,
     variables: list[Any],
     wants_inputs: bool,
 ) -> Callable[..., Any]:

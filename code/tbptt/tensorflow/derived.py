@@ -13,7 +13,7 @@ step. All parts are ``(rows, size)``, where rows are those of all steps.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,6 +21,7 @@ import keras
 import tensorflow as tf
 
 from tbptt.tensorflow.checks import Parts, Tensor
+from tbptt.tensorflow.step_by_hand import StepByHand
 
 
 def _sigmoid_back(value: Tensor, error: Tensor) -> Tensor:
@@ -33,19 +34,10 @@ def _tanh_back(value: Tensor, error: Tensor) -> Tensor:
     return tf.raw_ops.TanhGrad(y=value, dy=error)
 
 
-class Derived(ABC):
-    """One step of many rows, and its adjoint.
+class Derived(StepByHand):
+    """Of one of Keras's own cells."""
 
-    Attributes
-    ----------
-    after : tuple of Tensor
-        The states after the step; the first of them is the output.
-    slopes : tuple of Tensor
-        What `carry` has to know of each row.
-    """
-
-    after: Parts
-    slopes: Parts
+    output = 0
 
     def __init__(self, cell: Any, x: Tensor, used: Parts) -> None:
         self._x, self._used = x, used
@@ -61,13 +53,14 @@ class Derived(ABC):
     def _prepare(self) -> None:
         """Work out the states after the step, and the slopes."""
 
-    @abstractmethod
-    def carry(self, errors: Parts, slopes: Parts) -> Parts:
-        """Take errors of the states after the step to those before it."""
+    def of_input(self, of_gates: Sequence[Tensor]) -> Tensor:
+        """Return the error of `x` from those of ``x K``."""
+        return self._back(of_gates, self._kernel)
 
-    @abstractmethod
     def _of_maps(self, errors: Parts) -> tuple[Tensor, Tensor]:
         """Return the errors of ``x K`` and of ``h R``, the gates side by side."""
+        of_maps = tf.concat(self.carry(errors, self.slopes)[1], 1)
+        return of_maps, of_maps
 
     def finish(self, errors: Parts) -> tuple[list[tuple[Any, Tensor]], Tensor]:
         """Turn sums of errors into gradients of the weights, with their variables, and of `x`."""
@@ -87,9 +80,11 @@ class Derived(ABC):
     def _plus(self, mapped: Tensor, bias: Tensor | None) -> Tensor:
         return mapped if bias is None else mapped + bias
 
-    def _back(self, errors: Sequence[Tensor], gates: slice = slice(None)) -> Tensor:
-        """Return the sum over gates of ``error R^T``, gate by gate: no gates are put together."""
-        kernels = tf.split(tf.transpose(self._recurrent), self.gates, 0)[gates]
+    def _back(
+        self, errors: Sequence[Tensor], weights: Tensor, gates: slice = slice(None)
+    ) -> Tensor:
+        """Return the sum over gates of ``error W^T``, gate by gate: no gates are put together."""
+        kernels = tf.split(tf.transpose(weights), self.gates, 0)[gates]
         total, *others = (e @ kernel for e, kernel in zip(errors, kernels, strict=True))
         for product in others:
             total += product
@@ -110,13 +105,10 @@ class SimpleRNN(Derived):
         self.after = (h,)
         self.slopes = (tf.cast(h > 0, h.dtype) if self._relu else 1 - h * h,)
 
-    def carry(self, errors: Parts, slopes: Parts) -> Parts:
+    def carry(self, errors: Parts, slopes: Parts) -> tuple[Parts, list[Tensor]]:
         """Return ``dh``."""
-        return (self._back([errors[0] * slopes[0]]),)
-
-    def _of_maps(self, errors: Parts) -> tuple[Tensor, Tensor]:
-        of_maps = errors[0] * self.slopes[0]
-        return of_maps, of_maps
+        of_gates = [errors[0] * slopes[0]]
+        return (self._back(of_gates, self._recurrent),), of_gates
 
 
 class GRU(Derived):
@@ -148,21 +140,22 @@ class GRU(Derived):
         z, r = tf.sigmoid(x_z + h_z), tf.sigmoid(x_r + h_r)
         n = tf.tanh(x_n + r * m)
         self.after = (z * h + (1 - z) * n,)
-        self._new = _tanh_back(n, 1 - z)
+        new = _tanh_back(n, 1 - z)
         self.slopes = (
-            z, _sigmoid_back(z, h - n), _sigmoid_back(r, self._new * m), self._new * r
+            z, _sigmoid_back(z, h - n), _sigmoid_back(r, new * m), new, new * r
         )  # fmt: skip
 
-    def carry(self, errors: Parts, slopes: Parts) -> Parts:
+    def carry(self, errors: Parts, slopes: Parts) -> tuple[Parts, list[Tensor]]:
         """Return ``dh``: through the gates, and past them by what is kept."""
-        (error,), (keep, *gates) = errors, slopes
-        return (self._back([error * slope for slope in gates]) + error * keep,)
+        (error,), (keep, update, reset, new, new_of_h) = errors, slopes
+        of_gates = [error * update, error * reset]
+        before = self._back([*of_gates, error * new_of_h], self._recurrent) + error * keep
+        return (before,), [*of_gates, error * new]
 
     def _of_maps(self, errors: Parts) -> tuple[Tensor, Tensor]:
-        (error,), (_, update, reset, new) = errors, self.slopes
-        of_gates = [error * update, error * reset]
-        of_x, of_h = (tf.concat([*of_gates, error * each], 1) for each in (self._new, new))
-        return of_x, of_h
+        *of_gates, of_new = self.carry(errors, self.slopes)[1]
+        of_m = errors[0] * self.slopes[-1]
+        return tf.concat([*of_gates, of_new], 1), tf.concat([*of_gates, of_m], 1)
 
     def _of_bias(self, of_x: Tensor, of_h: Tensor) -> Tensor:
         return tf.stack([tf.reduce_sum(of_x, 0), tf.reduce_sum(of_h, 0)])
@@ -197,19 +190,14 @@ class OldGRU(Derived):
             z, _sigmoid_back(z, h - n), _sigmoid_back(r, h), _tanh_back(n, 1 - z), r
         )  # fmt: skip
 
-    def carry(self, errors: Parts, slopes: Parts) -> Parts:
+    def carry(self, errors: Parts, slopes: Parts) -> tuple[Parts, list[Tensor]]:
         """Return ``dh``: the reset gate's error is known once the candidate's has come back."""
         (error,), (keep, update, reset, new, r) = errors, slopes
-        of_q = self._back([error * new], slice(2, None))
-        before = self._back([error * update, of_q * reset], slice(2))
-        return (before + of_q * r + error * keep,)
-
-    def _of_maps(self, errors: Parts) -> tuple[Tensor, Tensor]:
-        (error,), (_, update, reset, new, _) = errors, self.slopes
         of_n = error * new
-        of_q = self._back([of_n], slice(2, None))
-        of_maps = tf.concat([error * update, of_q * reset, of_n], 1)
-        return of_maps, of_maps
+        of_q = self._back([of_n], self._recurrent, slice(2, None))
+        of_gates = [error * update, of_q * reset]
+        before = self._back(of_gates, self._recurrent, slice(2))
+        return (before + of_q * r + error * keep,), [*of_gates, of_n]
 
     def _of_recurrent(self, of_h: Tensor) -> Tensor:
         of_z, of_r, of_n = tf.split(of_h, 3, 1)
@@ -254,18 +242,9 @@ class LSTM(Derived):
             _sigmoid_back(o, t),
         )  # fmt: skip
 
-    def carry(self, errors: Parts, slopes: Parts) -> Parts:
+    def carry(self, errors: Parts, slopes: Parts) -> tuple[Parts, list[Tensor]]:
         """Return ``dh, dc``: through the four gates, and past them by the forget gate."""
-        cell, of_gates = _whole(errors, slopes)
-        return self._back(of_gates), cell * slopes[0]
-
-    def _of_maps(self, errors: Parts) -> tuple[Tensor, Tensor]:
-        of_maps = tf.concat(_whole(errors, self.slopes)[1], 1)
-        return of_maps, of_maps
-
-
-def _whole(errors: Parts, slopes: Parts) -> tuple[Tensor, list[Tensor]]:
-    """Return the whole error of `c'`, and the errors inside the four gates."""
-    (output, cell), (_, into_cell, *gates, last) = errors, slopes
-    cell += output * into_cell
-    return cell, [*(cell * slope for slope in gates), output * last]
+        (output, cell), (keep, into_cell, *gates, last) = errors, slopes
+        cell += output * into_cell  # the whole error of c'
+        of_gates = [*(cell * slope for slope in gates), output * last]
+        return (self._back(of_gates, self._recurrent), cell * keep), of_gates

@@ -74,6 +74,12 @@ def online(draw):
     }  # fmt: skip
 
 
+@recipe("tbptt.tensorflow.as_cell")
+def as_cell(draw):
+    kinds = st.sampled_from([keras.layers.SimpleRNN, keras.layers.GRU, keras.layers.LSTM])
+    return {"layers": [draw(kinds)(2, return_sequences=True) for _ in range(size(draw, 3))]}
+
+
 @recipe("tbptt.tensorflow.graph.GraphLSTM")
 def graph_cell(draw):
     return {"units": size(draw), "forget_bias": 1.0}

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tbptt import Truncation
 from tbptt.tensorflow import gradients
-from tbptt.tensorflow.by_hand import derived
+from tbptt.tensorflow.by_hand import kind_of
 
 FEATURES, UNITS, STEPS, ROWS = 2, 3, 11, 4
 CELLS = {
@@ -17,7 +17,26 @@ CELLS = {
     "old GRU": lambda **options: keras.layers.GRUCell(UNITS, reset_after=False, **options),
     "LSTM": lambda **options: keras.layers.LSTMCell(UNITS, **options),
     "other form": lambda **options: keras.layers.GRUCell(UNITS, implementation=1, **options),
+    "stack": lambda **options: stack(
+        keras.layers.GRUCell(2, **options),
+        keras.layers.LSTMCell(4, **options),
+        keras.layers.SimpleRNNCell(UNITS, **options),
+    ),
+    "LSTMs": lambda **options: stack(
+        keras.layers.LSTMCell(2, **options), keras.layers.LSTMCell(UNITS, **options)
+    ),
+    "stack in a stack": lambda **options: stack(
+        stack(keras.layers.LSTMCell(4, **options), keras.layers.GRUCell(2, **options)),
+        stack(
+            keras.layers.GRUCell(2, reset_after=False, **options),
+            keras.layers.SimpleRNNCell(UNITS, **options),
+        ),
+    ),
 }
+
+
+def stack(*cells):
+    return keras.layers.StackedRNNCells(cells, dtype=cells[0].dtype_policy)
 
 
 def built(name, **options):
@@ -32,17 +51,16 @@ def built(name, **options):
 def problem(cell):
     rng = np.random.default_rng(2)
     x = tf.constant(rng.normal(size=(STEPS, ROWS, FEATURES)), cell.compute_dtype)
-    state = [
-        tf.constant(rng.normal(size=(ROWS, UNITS)), x.dtype)
-        for _ in tf.nest.flatten(cell.state_size)
-    ]
+    sizes = tf.nest.flatten(cell.state_size)
+    parts = [tf.constant(rng.normal(size=(ROWS, size)), x.dtype) for size in sizes]
+    state = parts if len(parts) == 1 else tf.nest.pack_sequence_as(cell.state_size, parts)
     errors = tf.constant(rng.normal(size=(STEPS, ROWS, UNITS)), x.dtype)
     return x, state, errors
 
 
 def is_by_hand(cell):
     x, state, _ = problem(cell)
-    return derived(cell, x, state) is not None
+    return kind_of(cell, x, state) is not None
 
 
 def answer(cell, truncation, **flags):
@@ -53,7 +71,7 @@ def answer(cell, truncation, **flags):
 
     sources = [*(weight.value for weight in cell.weights), x]
     result = gradients(cell, loss, x, state, truncation, sources, **flags)
-    return [result.loss, *result.gradients, result.outputs, *result.state]
+    return [result.loss, *result.gradients, result.outputs, *tf.nest.flatten(result.state)]
 
 
 @pytest.mark.parametrize(
@@ -74,7 +92,7 @@ def test_by_hand_and_by_tapes_are_the_same(name, biased, truncation, flagged, mo
         flags["mask"] = tf.constant(rng.random((STEPS, ROWS)) < 0.7)
     assert is_by_hand(built(name, use_bias=biased))
     by_hand = answer(built(name, use_bias=biased), truncation, **flags)
-    monkeypatch.setattr("tbptt.tensorflow.compiled.derived", lambda *_: None)
+    monkeypatch.setattr("tbptt.tensorflow.compiled.kind_of", lambda *_: None)
     by_tapes = answer(built(name, use_bias=biased), truncation, **flags)
     for one, other in zip(by_hand, by_tapes, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-11, atol=1e-12)
@@ -97,6 +115,10 @@ class Own(keras.layers.GRUCell):
     """Nobody can know what a class of a reader's own does in `call`."""
 
 
+class OwnStack(keras.layers.StackedRNNCells):
+    """Nor what a stack of their own does between its cells."""
+
+
 def tied():
     cell = keras.layers.SimpleRNNCell(FEATURES, dtype="float64")
     cell.build((None, FEATURES))
@@ -117,6 +139,16 @@ OTHERS = {
     "another activation": lambda: built("GRU", activation="elu"),
     "another gate": lambda: built("LSTM", recurrent_activation="hard_sigmoid"),
     "a linear one": lambda: keras.layers.SimpleRNNCell(UNITS, activation=None, dtype="float64"),
+    "a stack with one of another kind": lambda: stack(
+        keras.layers.GRUCell(2, dtype="float64"), Own(UNITS, dtype="float64")
+    ),
+    "a stack that is another class": lambda: OwnStack(
+        [keras.layers.GRUCell(UNITS, dtype="float64")], dtype="float64"
+    ),
+    "a stack that scales between its cells": lambda: stack(
+        patched(lambda output, states: (output * 2, states)),
+        keras.layers.GRUCell(UNITS, dtype="float64"),
+    ),
     "two dtypes": lambda: keras.layers.GRUCell(UNITS, dtype="mixed_bfloat16"),
 }
 
@@ -159,7 +191,7 @@ def test_a_weight_that_is_two_has_the_sum_of_both(monkeypatch):
         ).gradients[0]  # fmt: skip
 
     by_hand = answered()
-    monkeypatch.setattr("tbptt.tensorflow.compiled.derived", lambda *_: None)
+    monkeypatch.setattr("tbptt.tensorflow.compiled.kind_of", lambda *_: None)
     np.testing.assert_allclose(by_hand, answered(), rtol=1e-11)
 
 
