@@ -19,6 +19,7 @@ from truncated_time.experiments import (
     burnin,
     checking,
     cuts,
+    floor,
     language,
     memory,
     module,
@@ -234,6 +235,36 @@ def test_all_methods_of_the_benchmark_make_a_gradient_of_the_same_loss():
     torch.testing.assert_close(
         gradient(task.loop), task._fused.weight_hh_l0.grad, rtol=1e-4, atol=1e-7
     )
+
+
+@pytest.mark.parametrize("framework", ["PyTorch", "TensorFlow"])
+def test_a_row_of_the_floor(framework):
+    sizes = {"cell": "GRU", "batch": 2, "steps": 6, "k2": 3, "hidden": 2, "layers": 2}
+    row = floor.run(framework, 1, "layers", repeats=3, seed=0, **sizes)
+    assert row["ratio"] > 0
+    assert row["milliseconds"] > 0 < row["baseline_milliseconds"]
+
+
+@pytest.mark.parametrize("cell", floor.GATES)
+def test_the_floor_is_the_products_and_no_more(cell):
+    task = floor._Torch(floor.Workload(cell, batch=3, steps=6, k2=4, hidden=2), k1=1, seed=0)
+    with torch.profiler.profile(acc_events=True) as seen:
+        task.floor()
+    calls = {event.key: event.count for event in seen.key_averages()}
+    # In each step of the way back the recurrent weights; then both kinds of weight, and inputs.
+    assert calls["aten::mm"] == 3 * floor.GATES[cell] + 3
+    assert not any("tanh_backward" in key or "sigmoid_backward" in key for key in calls)
+
+
+def test_the_engine_and_the_fused_layer_make_the_same_gradient_where_all_is_reached():
+    task = floor._Torch(floor.Workload("LSTM", batch=3, steps=6, k2=6, hidden=2), k1=6, seed=0)
+
+    def gradient(call):
+        task._layer.zero_grad()
+        call()
+        return task._layer.weight_hh_l0.grad.clone()
+
+    torch.testing.assert_close(gradient(task.engine), gradient(task.fused), rtol=1e-4, atol=1e-7)
 
 
 def test_memory_of_full_backpropagation_grows_with_the_length():

@@ -68,7 +68,8 @@ def _agrees(kind: Kind, cell: Any, inputs: Tensor, state: State) -> bool:
         x, *used = map(like, (inputs, *tf.nest.flatten(state)))
         step = kind(cell, x, tuple(used))
         of_output, *errors = map(like, (step.after[step.output], *used))
-        answer, gradients = tf.function(ask, autograph=False)()
+        # As a concrete function: TensorFlow warns of functions that are traced again and again.
+        answer, gradients = tf.function(ask, autograph=False).get_concrete_function()()
         both = with_output(tuple(errors), step.output, of_output)
         of_weights, of_x = step.finish(both)
         before, _ = step.carry(both, step.slopes)
