@@ -4,7 +4,7 @@ from collections import defaultdict
 
 import pytest
 
-from truncated_time.experiments.shared.echo import LAG
+from truncated_time.experiments.shared.echo import PERIOD
 from truncated_time.shipped import table
 from truncated_time.tasks import echo_floors
 
@@ -57,7 +57,7 @@ def test_the_step_lies_at_the_lag_for_every_style_and_seed(final):
     assert len(final) == 3 * 12
     for (_, k2), losses in final.items():
         assert len(losses) == 5
-        if k2 >= LAG:
+        if k2 >= PERIOD:
             assert max(losses) < floor + 0.03
         else:
             assert min(losses) > (floor + guess) / 2

@@ -14,7 +14,7 @@ from tbptt.ceilings import informative_share, stateless_accuracy
 from tbptt.random_lengths import draw_factors
 from tbptt.windows import cut
 from truncated_time.experiments import beyond, cures, hearsay, longer, passing
-from truncated_time.experiments.shared.echo import LAG
+from truncated_time.experiments.shared.echo import PERIOD
 from truncated_time.shipped import table
 from truncated_time.tasks import echo_language, first_step_memory
 
@@ -28,8 +28,8 @@ def spans(k1, k2, lag):
 
 def repeats():
     """Share of words of the echo language that are the one `lag` steps before."""
-    words = echo_language(20_000, 4, lag=LAG, seed=0)
-    return float((words[LAG:] == words[:-LAG]).mean())
+    words = echo_language(20_000, 4, period=PERIOD, seed=0)
+    return float((words[PERIOD:] == words[:-PERIOD]).mean())
 
 
 def echo(_):
@@ -231,7 +231,7 @@ STATED = {
             said["learned_young"]
             == sum(loss < np.log(3) / 2 for loss in said["replay_far"]["stored 0 32"])
         ),
-        "that is 5 answers of 24": lambda _: (LAG - 1, passing.CHUNK) == (5, 24),
+        "that is 5 answers of 24": lambda _: (PERIOD - 1, passing.CHUNK) == (5, 24),
     },
     "sources": {
         "20 of 20 steps for class 0, 1 of 20 for class 1": lambda _: (

@@ -32,7 +32,7 @@ from truncated_time.experiments import (
 )
 from truncated_time.experiments.__main__ import main
 from truncated_time.experiments.shared import results
-from truncated_time.experiments.shared.echo import LAG
+from truncated_time.experiments.shared.echo import PERIOD
 from truncated_time.experiments.shared.gated import GatedCell
 from truncated_time.tasks import echo_floors
 
@@ -168,7 +168,7 @@ def test_the_summary_is_of_the_last_epoch():
 @pytest.mark.slow
 def test_the_language_is_learned_from_the_lag_on():
     floor, guess = echo_floors()
-    for k2, learns in ((LAG - 1, False), (LAG, True)):
+    for k2, learns in ((PERIOD - 1, False), (PERIOD, True)):
         losses = language.train(Truncation.true(k2), seed=0, updates=100)
         assert (sum(losses[-20:]) / 20 < (floor + guess) / 2) == learns
 

@@ -12,7 +12,7 @@ from tbptt.pytorch.feedback import RandomFeedback
 from tbptt.pytorch.forward_mode import RFLO, RTRL, UORO, EProp, SnAp, accumulate
 from tbptt.pytorch.leaky import LeakyCell
 from truncated_time.experiments import ahead, bootstrap, evolution
-from truncated_time.experiments.shared.echo import BATCH, HIDDEN, LAG, WORDS
+from truncated_time.experiments.shared.echo import BATCH, HIDDEN, PERIOD, WORDS
 from truncated_time.experiments.shared.fleet import Adam, Fleet
 from truncated_time.tasks import echo_language
 
@@ -60,7 +60,7 @@ def read(stream, readout, first, last, rows=None):
 
 
 def stream_of(steps=STEPS):
-    return torch.from_numpy(echo_language(steps, BATCH, lag=LAG, seed=0))
+    return torch.from_numpy(echo_language(steps, BATCH, period=PERIOD, seed=0))
 
 
 METHODS = {

@@ -75,13 +75,13 @@ def test_a_missing_library_is_named_with_its_extra(load, library, monkeypatch):
 
 
 def test_an_echo_is_all_there_is_to_know():
-    stream = echo_language(20_000, 4, lag=5, seed=0, words=3, keep=0.7)
+    stream = echo_language(20_000, 4, period=5, seed=0, words=3, keep=0.7)
     assert stream.shape == (20_001, 4)
     assert set(np.unique(stream)) == {0, 1, 2}
     for lag in range(1, 10):
         same = (stream[lag:] == stream[:-lag]).mean()
         assert same == pytest.approx(0.7 + 0.1 if lag == 5 else 1 / 3, abs=0.01)
-    again = echo_language(20_000, 4, lag=5, seed=0, words=3, keep=0.7)
+    again = echo_language(20_000, 4, period=5, seed=0, words=3, keep=0.7)
     assert (stream == again).all()
 
 
@@ -95,23 +95,23 @@ def test_the_floor_is_the_entropy_of_the_echo():
 
 def test_a_language_that_cannot_be():
     with pytest.raises(ValueError, match="keep must be a probability, 0 to 1, got"):
-        echo_language(5, 1, lag=2, seed=0, keep=1.5)
-    with pytest.raises(ValueError, match="lag must be at least 1, got 0"):
-        echo_language(5, 1, lag=0, seed=0)
+        echo_language(5, 1, period=2, seed=0, keep=1.5)
+    with pytest.raises(ValueError, match="period must be at least 1, got 0"):
+        echo_language(5, 1, period=0, seed=0)
 
 
 def test_echo_streams_that_begin_alike():
-    words = echo_language(20, 5, lag=3, seed=0, beginning=[1, 0, 1])
+    words = echo_language(20, 5, period=3, seed=0, beginning=[1, 0, 1])
     assert (words[:3] == [[1], [0], [1]]).all()
     assert len(set(map(tuple, words[3:].T))) == 5
-    with pytest.raises(ValueError, match=r"beginning must hold lag = 3 words.*got \[1, 0\]"):
-        echo_language(20, 5, lag=3, seed=0, beginning=[1, 0])
+    with pytest.raises(ValueError, match=r"beginning must hold period = 3 words.*got \[1, 0\]"):
+        echo_language(20, 5, period=3, seed=0, beginning=[1, 0])
     with pytest.raises(ValueError, match="each from 0 to 1"):
-        echo_language(20, 5, lag=3, seed=0, beginning=[1, 0, 2])
+        echo_language(20, 5, period=3, seed=0, beginning=[1, 0, 2])
     with pytest.raises(TypeError, match="beginning must hold integers"):
-        echo_language(20, 5, lag=3, seed=0, beginning=[0.5, 0, 1])
+        echo_language(20, 5, period=3, seed=0, beginning=[0.5, 0, 1])
     with pytest.raises(ValueError, match="shorter than the beginning"):
-        echo_language(1, 5, lag=3, seed=0, beginning=[1, 0, 1])
+        echo_language(1, 5, period=3, seed=0, beginning=[1, 0, 1])
 
 
 def test_the_floors_of_a_log_are_what_counting_says():

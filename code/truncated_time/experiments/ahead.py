@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from truncated_time.experiments.shared.echo import BATCH, CHUNK, LAG
+from truncated_time.experiments.shared.echo import BATCH, CHUNK, PERIOD
 from truncated_time.experiments.shared.fleet import Fleet, Step, backpropagated
 from truncated_time.tasks import echo_language
 
@@ -62,7 +62,7 @@ def run(network: str, way: str, seed: int) -> list[dict[str, Any]]:
 def learn(network: str, way: str, seed: int, rates: tuple[float, ...], steps: int) -> Tensor:
     """Return the losses ``(steps, rates)`` of one run."""
     fleet = Fleet(rates, seed, keep=KEEP[network], feedback=way == "RFLO")
-    stream = torch.from_numpy(echo_language(steps, BATCH, lag=LAG, seed=seed))
+    stream = torch.from_numpy(echo_language(steps, BATCH, period=PERIOD, seed=seed))
     every = CHUNK if way == "chunks 24" else OFTEN
     ahead = METHODS[way](fleet, seed) if way in METHODS else None
     losses: list[Tensor] = []

@@ -27,8 +27,8 @@ from truncated_time.experiments.shared.echo import (
     CHUNK,
     CLIP,
     HIDDEN,
-    LAG,
     LEARNING_RATE,
+    PERIOD,
     WORDS,
 )
 from truncated_time.tasks import echo_floors, echo_language
@@ -84,7 +84,7 @@ def run(way: str, setting: str, seed: int) -> dict[str, Any]:
 def learn(way: str, setting: tuple[float, ...], seed: int, updates: int = UPDATES) -> list[float]:
     """Return the loss of every 24 steps of one run."""
     torch.manual_seed(seed)
-    stream = torch.from_numpy(echo_language(updates * CHUNK, BATCH, lag=LAG, seed=seed))
+    stream = torch.from_numpy(echo_language(updates * CHUNK, BATCH, period=PERIOD, seed=seed))
     learner = {"memory": _memory, "scan": _scan}.get(way, _recurrent)
     every = OFTEN if way in ("RTRL", "SnAp-1", "UORO") else CHUNK
     step, weights = learner(way, setting, seed)

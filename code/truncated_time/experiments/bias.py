@@ -18,8 +18,8 @@ from tbptt.schedule import Truncation
 from truncated_time.experiments.shared.echo import (
     CLIP,
     HIDDEN,
-    LAG,
     LEARNING_RATE,
+    PERIOD,
     WORDS,
     intervals,
 )
@@ -54,7 +54,7 @@ def run(cell: str, weights: str, seed: int) -> list[dict[str, Any]]:
     learned = [*net.parameters(), *readout.parameters()]
     adam = torch.optim.Adam(learned, LEARNING_RATE)
     updates = UPDATES if weights == "trained" else 0
-    stream = torch.from_numpy(echo_language((updates + 1) * STEPS, BATCH, lag=LAG, seed=seed))
+    stream = torch.from_numpy(echo_language((updates + 1) * STEPS, BATCH, period=PERIOD, seed=seed))
     zero = torch.zeros(BATCH, HIDDEN)
     state: State = (zero, zero) if cell == "LSTM" else zero
     whole = Truncation.epochwise(STEPS)

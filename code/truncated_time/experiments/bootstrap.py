@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from truncated_time.experiments.ahead import KEEP, OFTEN
-from truncated_time.experiments.shared.echo import BATCH, HIDDEN, LAG
+from truncated_time.experiments.shared.echo import BATCH, HIDDEN, PERIOD
 from truncated_time.experiments.shared.fleet import Adam, Fleet, backpropagated
 from truncated_time.tasks import echo_language
 
@@ -81,7 +81,7 @@ def learn(
 ) -> tuple[Tensor, Tensor]:
     """Return losses and shares that were missed, each ``(steps, rates)``."""
     fleet, synthesisers = Fleet(rates, seed, keep=KEEP[network]), Synthesisers(rates, seed)
-    stream = torch.from_numpy(echo_language(steps, BATCH, lag=LAG, seed=seed))
+    stream = torch.from_numpy(echo_language(steps, BATCH, period=PERIOD, seed=seed))
     losses, missed = [], []
     for first in range(0, steps, OFTEN):
         before, done, errors = fleet.state, [], []

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from truncated_time.experiments.shared.echo import BATCH, CLIP, HIDDEN, LAG, WORDS
+from truncated_time.experiments.shared.echo import BATCH, CLIP, HIDDEN, PERIOD, WORDS
 from truncated_time.tasks import echo_language
 
 EPISODE, WINDOW, UPDATES, ROOMS = 100, 20, 1000, 3
@@ -85,7 +85,7 @@ class Model(nn.Module):
 
 def words_of(rows: int, seed: int) -> Tensor:
     """Draw the words of episodes."""
-    return torch.from_numpy(echo_language(EPISODE, rows, lag=LAG, seed=seed))
+    return torch.from_numpy(echo_language(EPISODE, rows, period=PERIOD, seed=seed))
 
 
 def act(model: Model, words: Tensor) -> Episodes:
@@ -186,7 +186,7 @@ def score(model: Model, seed: int) -> tuple[float, float]:
     """Return the two losses on 256 new episodes, where both can be known."""
     new = act(model, words_of(EPISODES, seed))
     with torch.no_grad():
-        near, far = model.losses(*new[:2], new.states[0])[:, LAG:].mean((1, 2))
+        near, far = model.losses(*new[:2], new.states[0])[:, PERIOD:].mean((1, 2))
     return near.item(), far.item()
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from truncated_time.experiments.shared.echo import BATCH, CHUNK, LAG
+from truncated_time.experiments.shared.echo import BATCH, CHUNK, PERIOD
 from truncated_time.experiments.shared.fleet import Fleet
 from truncated_time.tasks import echo_language
 
@@ -50,7 +50,7 @@ def run(way: str, spread: float, seed: int) -> list[dict[str, Any]]:
 def learn(way: str, spread: float, seed: int, rates: tuple[float, ...], steps: int) -> Tensor:
     """Return the losses ``(steps, rates)`` of one run, of the networks that were not moved."""
     fleet, generator = Fleet(rates, seed), torch.Generator().manual_seed(seed)
-    stream = torch.from_numpy(echo_language(steps, BATCH, lag=LAG, seed=seed))
+    stream = torch.from_numpy(echo_language(steps, BATCH, period=PERIOD, seed=seed))
     shape = fleet.units.shape
     move = summed = torch.zeros(shape[0], BATCH, *shape[1:])
     sides = [fleet.state, fleet.state]

@@ -19,8 +19,8 @@ from truncated_time.experiments.shared.echo import (
     CHUNK,
     CLIP,
     HIDDEN,
-    LAG,
     LEARNING_RATE,
+    PERIOD,
     WORDS,
     intervals,
 )
@@ -68,7 +68,7 @@ def train(
 ) -> list[float]:
     """Train a network on its own stream; return the loss of each update."""
     torch.manual_seed(seed)
-    words = torch.from_numpy(echo_language(updates * CHUNK, BATCH, lag=LAG, seed=seed))
+    words = torch.from_numpy(echo_language(updates * CHUNK, BATCH, period=PERIOD, seed=seed))
     cell, readout = nn.RNNCell(WORDS, HIDDEN), nn.Linear(HIDDEN, WORDS)
     weights = [*([] if readout_alone else cell.parameters()), *readout.parameters()]
     adam = torch.optim.Adam(weights, rate)

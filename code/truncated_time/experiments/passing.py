@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from tbptt.pytorch.diagonal import DiagonalCell
-from truncated_time.experiments.shared.echo import BATCH, CHUNK, CLIP, HIDDEN, LAG, WORDS
+from truncated_time.experiments.shared.echo import BATCH, CHUNK, CLIP, HIDDEN, PERIOD, WORDS
 from truncated_time.experiments.shared.gated import GatedCell
 from truncated_time.tasks import echo_language
 
@@ -35,7 +35,7 @@ RATES = (0.01, 0.03, 0.1)
 PACKAGES = ("torch", "numpy")
 SIZE = 2 * HIDDEN
 # Positions from 1 on: the last of each stretch over which a loss is a mean.
-ENDS = (LAG - 1, 12, *(CHUNK << doubled for doubled in range(7)))
+ENDS = (PERIOD - 1, 12, *(CHUNK << doubled for doubled in range(7)))
 
 
 def grid(seeds: int) -> list[dict[str, Any]]:
@@ -105,11 +105,11 @@ def train(cell: str, slowest: float, start: str, rate: float, seed: int) -> Mode
     torch.manual_seed(seed)
     model, begin = Model(cell, slowest), Start(start, seed)
     adam = torch.optim.Adam(model.parameters(), rate)
-    stream = torch.from_numpy(echo_language(UPDATES * CHUNK, BATCH, lag=LAG, seed=seed))
+    stream = torch.from_numpy(echo_language(UPDATES * CHUNK, BATCH, period=PERIOD, seed=seed))
     for update in range(UPDATES):
         words = stream[update * CHUNK : (update + 1) * CHUNK + 1]
         losses, states = model.losses(words, begin.draw())
-        losses[LAG - 1 if start.endswith("unscored") else 0 :].mean().backward()
+        losses[PERIOD - 1 if start.endswith("unscored") else 0 :].mean().backward()
         nn.utils.clip_grad_norm_(model.parameters(), CLIP)
         adam.step()
         adam.zero_grad()
@@ -125,7 +125,7 @@ def read(model: Model, seed: int, rows: int = ROWS) -> tuple[Tensor, Tensor]:
     tuple of Tensor, shape (steps, rows)
         In nats a word; and the root mean square of a row's state.
     """
-    stream = torch.from_numpy(echo_language(TIMES * CHUNK, rows, lag=LAG, seed=seed))
+    stream = torch.from_numpy(echo_language(TIMES * CHUNK, rows, period=PERIOD, seed=seed))
     state, losses, sizes = torch.zeros(rows, SIZE), [], []
     with torch.no_grad():
         for first in range(0, TIMES * CHUNK, 4 * CHUNK):

@@ -55,7 +55,7 @@ class Model(nn.Module):
 def stream_of(lag: int, seed: int) -> Tensor:
     """Make words ``(steps + 1, rows)``, and a warm-up in front."""
     steps = WARM_UP + WINDOW * WINDOWS + 1
-    return torch.from_numpy(echo_language(steps=steps, batch=ROWS, lag=lag, seed=seed)).long()
+    return torch.from_numpy(echo_language(steps=steps, batch=ROWS, period=lag, seed=seed)).long()
 
 
 def begin(model: Model, start: str, words: Tensor, at: Tensor, row: Tensor) -> Tensor:
@@ -74,7 +74,7 @@ def alone(seed: int) -> Tensor:
     """Make windows ``(WINDOW + 1, rows)`` that are sequences, behind one beginning not shown."""
     lag = len(BEGINNING)
     words = echo_language(
-        steps=lag + WINDOW, batch=ROWS * WINDOWS, lag=lag, seed=seed, beginning=BEGINNING
+        steps=lag + WINDOW, batch=ROWS * WINDOWS, period=lag, seed=seed, beginning=BEGINNING
     )
     return torch.from_numpy(words[lag:]).long()
 

@@ -26,8 +26,8 @@ from truncated_time.experiments.shared.echo import (
     CHUNK,
     CLIP,
     HIDDEN,
-    LAG,
     LEARNING_RATE,
+    PERIOD,
     WORDS,
 )
 from truncated_time.tasks import echo_language
@@ -63,7 +63,7 @@ def run(weights: str, seed: int) -> list[dict[str, Any]]:
     learned = [*net.parameters(), *readout.parameters()]
     adam = torch.optim.Adam(learned, LEARNING_RATE)
     updates = UPDATES if weights == "trained" else 0
-    stream = torch.from_numpy(echo_language((updates + 1) * CHUNK, BATCH, lag=LAG, seed=seed))
+    stream = torch.from_numpy(echo_language((updates + 1) * CHUNK, BATCH, period=PERIOD, seed=seed))
     state = torch.zeros(BATCH, HIDDEN)
 
     def chunk(number: int) -> tuple[Tensor, Callable[[Tensor], Tensor]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-LAG, WORDS, HIDDEN, BATCH, CHUNK = 6, 2, 32, 32, 24
+PERIOD, WORDS, HIDDEN, BATCH, CHUNK = 6, 2, 32, 32, 24
 LEARNING_RATE, CLIP = 0.01, 1.0
 
 
