@@ -10,7 +10,7 @@ environment = "$(PYTHON)" -c '$(FITS)' 2>/dev/null || { \
 		echo 'The book needs Python 3.11, 3.12 or 3.13 with venv: install python3.13' \
 			'(and python3.13-venv on Debian or Ubuntu), or name one: make PYTHON=...' >&2; exit 1; }; \
 	"$(PYTHON)" code/bookbuild/environment.py $(1)
-# Some containers forbid Python to keep what it compiles: every start would compile TensorFlow anew.
+# Some containers forbid Python to keep what it compiles: every start would compile TensorFlow again.
 unexport PYTHONDONTWRITEBYTECODE
 PORT ?= 8000
 SPHINX := --conf-dir code/bookbuild --doctree-dir _build/.doctrees/html

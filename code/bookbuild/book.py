@@ -9,7 +9,7 @@ from pathlib import Path
 import yaml
 from sphinx_external_toc.parsing import parse_toc_yaml
 
-# What a chapter's outputs depend on besides its own code.
+# What a chapter's outputs depend on as well as its own code.
 # execute.py sets what the kernels find in their environment.
 _INPUTS = (
     "code/tbptt", "code/truncated_time", "code/bookbuild/execute.py", "data", "requirements.lock",
@@ -65,9 +65,9 @@ class Book:
         """File that says for what state of the book a builder's work was done; it may be absent."""
         return self.build / f"{builder}.done"
 
-    def mended(self, builder: str) -> Path:
+    def corrected(self, builder: str) -> Path:
         """Folder of a builder's pages as `mend` left them; it may be absent."""
-        return self.build / "mended" / builder
+        return self.build / "corrected" / builder
 
     @property
     def cache(self) -> Path:

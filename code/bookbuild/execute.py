@@ -126,7 +126,7 @@ def executions(book: Book, chapters: Iterable[Path] | None = None) -> list[Execu
 def _execute(
     notebook: ProjectNb, timeout: int
 ) -> tuple[nbformat.NotebookNode, dict[str, float], str | None]:
-    """Execute a chapter beside its file; return it, what it took, and what a cell raised."""
+    """Execute a chapter next to its file; return it, what it took, and what a cell raised."""
     os.environ.update(_ENVIRONMENT)
     started, trouble = time.perf_counter(), None
     with tempfile.TemporaryDirectory(prefix="kernel") as folder:

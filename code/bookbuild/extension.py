@@ -46,7 +46,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     """Register the hooks."""
     for part in ("maths", "notebooks", "paper", "reading"):
         app.setup_extension(f"bookbuild.{part}")
-    # 'env': when the package, the data or the lock change, every page is read anew.
+    # 'env': when the package, the data or the lock change, every page is read again.
     app.add_config_value("bookbuild_execution_key", "", "env", str)
     # Before myst-nb and the theme read their configuration.
     app.connect("config-inited", _configure, priority=100)
@@ -77,7 +77,7 @@ def _configure(app: Sphinx, config: Config) -> None:
         options = config.html_theme_options
         options["repository_url"] = address
         options["use_repository_button"] = True
-        # CI publishes the notebooks there, beside the whole tree.
+        # CI publishes the notebooks there, as well as the whole tree.
         options["repository_branch"] = "notebooks"
         options["launch_buttons"] = _LAUNCH
 
@@ -90,7 +90,7 @@ def _skip(app: Sphinx, what: str, name: str, member: Any, *_: Any) -> bool | Non
 def _all_pages(app: Sphinx, env: BuildEnvironment) -> list[str]:
     """Write every page in every build.
 
-    Sphinx would write what it has read anew, and go on with its index for searches. But what pages
+    Sphinx would write what it has read again, and go on with its index for searches. But what pages
     quote from others would be stale, and so would the index: Sphinx issue 12599.
     """
     return list(env.found_docs)
@@ -194,7 +194,7 @@ def _finish(app: Sphinx, failed: Exception | None) -> None:
     if app.builder.name == "html" and not failed:
         book, site = _book(app), Path(app.outdir)
         modules = book.modules
-        mend.mend(site, book.mended(app.builder.name))
+        mend.mend(site, book.corrected(app.builder.name))
         fonts.shrink_icons(site, _theme(app) / "static")
         fonts.shrink_maths(site, modules / _FONT, site / "_static/book/stix-two-math.woff2")
         styles.shrink(site, modules)

@@ -1,4 +1,4 @@
-"""What every chapter takes: executed anew, one at a time, and written where the book shows it.
+"""What every chapter takes: executed again, one at a time, and written where the book shows it.
 
 Ours: no tool notes the memory of a kernel.
 """

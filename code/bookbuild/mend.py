@@ -1,4 +1,4 @@
-"""What the theme, docutils, numpydoc and pandas write against the standards, mended in every page.
+"""What the theme, docutils, numpydoc and pandas do against the standards, put right in all pages.
 
 Ours: no template reaches these places, which are made in Python, or amid large templates of which a
 copy would have to follow every release. The rules are HTML's content models and WAI-ARIA.
@@ -58,12 +58,12 @@ def mend(site: Path, kept: Path) -> None:
         if "_static" not in path.parts:
             page = path.read_bytes()
             key = sha256(rules + page).hexdigest()
-            text = before.get(key) or mended(page.decode())
+            text = before.get(key) or corrected(page.decode())
             for place in (path, kept / key):
                 place.write_text(text, encoding="utf-8")
 
 
-def mended(page: str) -> str:
+def corrected(page: str) -> str:
     """Return the same page for a reader's eyes; mending it again changes nothing."""
     soup = BeautifulSoup(page, "html.parser")
     for tag in soup.find_all(True):
@@ -96,7 +96,7 @@ def _mend(tag: Tag) -> None:
         case "p" if tag.get("role") == "heading" and tag.find_parent("nav"):
             del tag["role"], tag["aria-level"]  # the menu's words, and no part of the page
         case "i" if any(name.startswith("fa-") for name in classes):
-            tag["aria-hidden"] = "true"  # drawn beside words, or in a button that has a name
+            tag["aria-hidden"] = "true"  # drawn next to words, or in a button that has a name
         case "button":
             tag.attrs.setdefault("type", "button")
             if "sidebar-toggle" in classes:

@@ -20,7 +20,7 @@ _CARD_ALT = (
     "Truncated Time: windows, state and gradients in recurrent networks. Three triangular charts: "
     "how far each of 16 errors travels under epochwise, true and semi-epochwise truncation."
 )
-# The pages that no chapter stands behind.
+# The pages that no chapter is the source of.
 _DESCRIPTIONS = {
     "genindex": "Index of {title}: the terms of the book and where they are explained.",
     "search": "Search {title}: {subtitle}.",

@@ -38,7 +38,7 @@ FOLDED = {"cellView": "form", "jupyter": {"source_hidden": True}}
 
 
 def install_cell(book: Book) -> NotebookNode:
-    """Make the cell that installs the package at the book's own commit, beside what is there."""
+    """Make the cell that installs the package at the book's own commit, next to what is there."""
     address, commit = repository.address(book.root), repository.commit(book.root)
     if address and commit:
         line = f'%pip install --quiet --no-deps "tbptt @ git+{address}@{commit}"'

@@ -162,4 +162,4 @@ def _template(
 
 def _mend(app: Sphinx, failed: Exception | None) -> None:
     if app.builder.name == PaperBuilder.name and not failed:
-        mend.mend(Path(app.outdir), Book(Path(app.srcdir)).mended(PaperBuilder.name))
+        mend.mend(Path(app.outdir), Book(Path(app.srcdir)).corrected(PaperBuilder.name))

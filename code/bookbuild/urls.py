@@ -20,7 +20,7 @@ class Links(MetadataHookInterface):
     """
 
     def update(self, metadata: dict[str, Any]) -> None:
-        """Ask the module beside this one, which no path leads to while a package is built."""
+        """Ask the module next to this one, which no path leads to while a package is built."""
         root = Path(self.root)
         asked = runpy.run_path(str(root / "code" / "bookbuild" / "repository.py"))
         address, site = asked["address"](root), asked["site"](root)

@@ -144,7 +144,7 @@ def _with_nan(name: str, array: NDArray[Any], absent: NDArray[np.bool_]) -> NDAr
     whole = array.dtype.kind in "iu"
     if whole and max(abs(int(array.min())), abs(int(array.max()))) > _EXACT:
         raise ValueError(
-            f"{name} holds integers beyond 2**53 beside missing values: NaN needs a float, which "
+            f"{name} holds integers beyond 2**53 and missing values: NaN needs a float, which "
             "would round them. Fill the missing values first."
         )
     kept = array.astype(np.float64 if whole or array.dtype == bool else array.dtype)

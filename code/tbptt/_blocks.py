@@ -19,7 +19,7 @@ class Block(NamedTuple, Generic[T]):
     inputs : Tensor, shape (steps, batch, ...)
         At most `k1` steps; only the last block of a stream may be shorter.
     targets : Any
-        Whatever the loss wants beside the outputs.
+        Whatever the loss wants as well as the outputs.
     resets : Tensor of bool, shape (steps, batch), optional
         Where True, the row's state is zero before the step.
     mask : Tensor of bool, shape (steps, batch), optional

@@ -13,7 +13,7 @@ _MOST, _CELL, _LEFT, _TOP, _RIGHT = 32, 11.0, 34.0, 46.0, 54.0
 
 
 def measured_picture(counts: ArrayLike, *, intended: Truncation | None = None) -> str:
-    """Draw how often each error reached each step, beside the truncation that was intended.
+    """Draw how often each error reached each step, next to the truncation that was intended.
 
     Parameters
     ----------

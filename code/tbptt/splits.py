@@ -113,7 +113,7 @@ def block_folds(starts: Sequence[int] | NDArray[np.int64], span: int, n_folds: i
         train = np.flatnonzero(before | after)
         if not train.size:
             raise ValueError(
-                f"n_folds {n_folds} leaves nothing to train on beside the block of windows "
+                f"n_folds {n_folds} leaves nothing to train on next to the block of windows "
                 f"{test[0]} to {test[-1]}: every other window shares a step with it (span {span}). "
                 "Take shorter windows or more folds."
             )

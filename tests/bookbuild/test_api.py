@@ -1,6 +1,6 @@
 """Every public name of the packages has a docstring, and is on a page about them.
 
-What autodoc finds undocumented it leaves out in silence, and a module that no page names as well.
+What autodoc finds undocumented it leaves out silently, and a module that no page names as well.
 """
 
 import inspect

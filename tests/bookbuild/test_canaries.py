@@ -136,7 +136,7 @@ SECOND = """
 ```{bibliography}
 ```
 """
-# Sphinx, with pages as they are before they are mended.
+# Sphinx, with pages as they are before they are corrected.
 BUILD = """
 import sys
 from bookbuild import mend

@@ -1,6 +1,8 @@
 """Words that readers had to read twice, and what is written in their place."""
 
 import re
+import tokenize
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -32,9 +34,28 @@ def words(path: Path) -> str:
     return " ".join(re.sub(r"`[^`\n]*`", "", text).split())
 
 
-@pytest.mark.parametrize("path", [*PAGES, *OTHER], ids=lambda path: path.stem)
-def test_a_page_is_plain_english(path):
-    text = words(path)
+def texts_of(path: Path) -> Iterator[str]:
+    """Yield docstrings, messages and comments: what is no name of anything."""
+    with path.open("rb") as file:
+        for token in tokenize.tokenize(file.readline):
+            if token.type in (tokenize.STRING, tokenize.COMMENT):
+                yield re.sub(r"``?[^`]*``?|\{[^}]*\}", "", token.string)
+
+
+def plain(text: str) -> None:
+    """Fail where a word of the list is in a text."""
     for pattern, instead in INSTEAD.items():
         found = re.search(rf".{{0,30}}\b{pattern}\b.{{0,30}}", text, re.I)
         assert not found, f"...{found[0]}...: write {instead}"
+
+
+@pytest.mark.parametrize("path", [*PAGES, *OTHER], ids=lambda path: path.stem)
+def test_a_page_is_plain_english(path):
+    plain(words(path))
+
+
+@pytest.mark.parametrize("package", ["tbptt", "truncated_time", "bookbuild"])
+def test_docstrings_messages_and_comments_are_plain_english(package):
+    for path in (ROOT / "code" / package).rglob("*.py"):
+        for text in texts_of(path):
+            plain(" ".join(text.split()))

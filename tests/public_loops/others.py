@@ -140,8 +140,8 @@ LOOPS = [
         names_letter_by_letter, "pytorch/tutorials, char_rnn_classification", "never detached",
         raises=True,
     ),
-    Loop(tags_of_sentences, "pytorch/tutorials, advanced_tutorial", "drawn anew"),
+    Loop(tags_of_sentences, "pytorch/tutorials, advanced_tutorial", "drawn again"),
     Loop(the_next_image, "ndrplz/ConvLSTM_pytorch", "detached at every step"),
     Loop(clips_of_videos, "HHTseng/video-classification", "do not go on"),
-    Loop(windows_run_again_from_a_kept_state, "true truncation, window by window", "drawn anew"),
+    Loop(windows_run_again_from_a_kept_state, "true truncation, window by window", "drawn again"),
 ]  # fmt: skip

@@ -212,7 +212,7 @@ LOOPS = [
         raises=True,
     ),
     Loop(frames_with_attention, "NVIDIA/tacotron2", "speaks: The state is detached at every step"),
-    Loop(likelihoods_and_drawn_forecasts, "zhykoties/TimeSeries", "The state is drawn anew"),
+    Loop(likelihoods_and_drawn_forecasts, "zhykoties/TimeSeries", "The state is drawn again"),
     Loop(copying_with_a_memory, "loudinthecloud/pytorch-ntm", "Only a part", raises=True),
     Loop(labels_of_frames_in_a_stream, "nhammerla/deepHAR", "take the number of chunks"),
 ]  # fmt: skip

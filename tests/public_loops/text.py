@@ -290,7 +290,7 @@ LOOPS = [
     ),
     Loop(
         a_model_that_learns_while_it_is_evaluated, "benkrause/dynamic-evaluation",
-        "The state is drawn anew",
+        "The state is drawn again",
     ),
     Loop(a_line_and_its_end, "pytorch/text, BucketIterator", "cuts rows off the state"),
 ]  # fmt: skip

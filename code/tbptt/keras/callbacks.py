@@ -18,8 +18,8 @@ class ResetState(keras.callbacks.Callback):  # type: ignore[misc]
     """Reset the carried state before the batches in which new sequences begin.
 
     Works in ``fit``, ``evaluate`` and ``predict``. Batches are counted from 0 in each epoch, and
-    anew in validation, so that batch 0, which every count includes, is always reset: ``fit`` itself
-    resets nothing between epochs.
+    again in validation, so that batch 0, which every count includes, is always reset: ``fit``
+    itself resets nothing between epochs.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ def _listed(at: Any) -> list[Any]:
 class KeepState(keras.callbacks.Callback):  # type: ignore[misc]
     """Put the state aside while ``fit`` validates, and put it back afterwards.
 
-    Without it the next training epoch starts from the state that the validation data left behind.
+    Without it the next training epoch starts from the state that the validation data left.
     Validation itself starts from the training state; add :class:`ResetState` to start from zero.
 
     In ``fit`` the state is put back even when validation raises. An ``evaluate`` that is called
@@ -198,7 +198,7 @@ class _GuardedEvaluate:
 
     def __init__(self, model: Any) -> None:
         own = vars(model).get("evaluate")
-        # One that was left behind by a `fit` that raised is not wrapped again.
+        # One that was left by a `fit` that raised is not wrapped again.
         self._own: Any = own._own if isinstance(own, _GuardedEvaluate) else own
         self._model = model
         vars(model)["evaluate"] = self

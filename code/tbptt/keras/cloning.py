@@ -151,7 +151,7 @@ class Cloning:
 
     @staticmethod
     def _has_steps(x: Any, *, alone: bool) -> bool:
-        """Say whether an input's second axis are steps: beside others, not of floats by themselves.
+        """Say whether an input's second axis are steps: among others, not of floats alone.
 
         Whole numbers are words, for an embedding.
         """
@@ -184,7 +184,7 @@ def _check_model(model: Any) -> None:
         name = getattr(model, "name", "")
         raise TypeError(
             f"model must be a Sequential or functional Keras model, got {type(model).__name__}"
-            f"{f' {name!r}' if name else ''}. Build a subclassed one anew and move its weights "
+            f"{f' {name!r}' if name else ''}. Build a subclassed one again and move its weights "
             "with set_weights."
         )
     if isinstance(model, keras.Sequential) and not model.built:

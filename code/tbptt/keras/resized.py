@@ -24,7 +24,7 @@ def twin(
     ----------
     model : keras.Model
         A Sequential or functional model, with models, wrappers and stacked cells inside as you
-        like. It is not changed. Its inputs are ``(batch, steps, ...)``; beside others, an input
+        like. It is not changed. Its inputs are ``(batch, steps, ...)``; among others, an input
         of floats ``(batch, features)`` has no steps.
     batch_size : int
         Rows of the new model.

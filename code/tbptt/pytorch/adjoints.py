@@ -229,7 +229,7 @@ def uncached_autocast(device_type: str) -> AbstractContextManager[object]:
 
     Autocast casts a weight once and hands the same copy out again. In PyTorch up to 2.8, at least,
     that holds for copies made under ``no_grad``, too, which have no way back to the weight: the
-    forward run would leave them behind for the graph that comes after it, and for the caller,
+    forward run would leave them for the graph that comes after it, and for the caller,
     whose cache this is. What the caller left there could cut off this graph in the same way.
     """
     if not torch.is_autocast_enabled(device_type):

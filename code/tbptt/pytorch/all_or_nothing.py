@@ -19,7 +19,7 @@ def all_or_nothing(
     Parameters
     ----------
     device : torch.device
-        Whose random state counts, beside the CPU's.
+        Whose random state counts, as well as the CPU's.
     module : Any
         Its buffers count where it is a module that has some.
     generator : torch.Generator, optional

@@ -38,7 +38,7 @@ __all__ = ["BootstrapResult", "bootstrapped"]
 
 
 class BootstrapResult(NamedTuple, Generic[S]):
-    """What :func:`bootstrapped` returns, beside the gradients that it left in ``.grad``.
+    """What :func:`bootstrapped` returns, apart from the gradients that it left in ``.grad``.
 
     Attributes
     ----------

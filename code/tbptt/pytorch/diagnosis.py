@@ -47,7 +47,7 @@ def diagnose(
     fresh : Tensor or tuple of Tensor, each (rows, hidden) or (layers, rows, hidden)
         A state to begin with, as training begins with one.
     carried : like `fresh`
-        The state that the training pass left behind its last chunk.
+        The state that the training pass left after its last chunk.
     train_loss : float
         Mean cross-entropy over the chunks of the training pass, in nats.
 

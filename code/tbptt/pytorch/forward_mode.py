@@ -36,7 +36,7 @@ __all__ = [
 
 
 class ForwardModeResult(NamedTuple, Generic[S]):
-    """What :func:`accumulate` returns, beside the gradients that it left in ``.grad``.
+    """What :func:`accumulate` returns, apart from the gradients that it left in ``.grad``.
 
     Attributes
     ----------

@@ -57,7 +57,7 @@ class PES:
         Parameters
         ----------
         summed : Tensor, shape (batch, weights)
-            What the losses of the unroll before owed something to.
+            What the losses of the unroll before depend on.
         begins : Tensor of bool, shape (batch,)
             The rows whose sequence begins.
         """

@@ -190,7 +190,7 @@ class _Chunked(torch.autograd.Function):
         *weights: Tensor,
     ) -> Tensor:
         # Sums over many chunks need more places than bfloat16 has: a small share would be rounded
-        # away beside a large sum.
+        # away in a large sum.
         wide = torch.promote_types(outputs.dtype, torch.float32)
         total = outputs.new_zeros((), dtype=wide)
         # The graphs below are of copies: hooks on the weights themselves are to see the whole

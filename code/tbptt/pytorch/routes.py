@@ -130,7 +130,7 @@ class _Calls(TorchFunctionMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         result = func(*args, **(kwargs or {}))
-        # How many axes a tensor has changes nothing, whoever asks.
+        # How many axes a tensor has changes nothing, whatever asks.
         if func is not Tensor.dim:
             self._calls.append((func, args, result))
         return result

@@ -145,7 +145,7 @@ class RowFlags:
         if self.mask is None:
             return inputs[0], self.at(0).enter(first)
         t = int(self.mask.any(dim=1).to(torch.uint8).argmax()) if self.mask.numel() else 0
-        # No row has moved on before, but some may have begun anew.
+        # No row has moved on before, but some may have begun again.
         resets = None if self.resets is None else self.resets[: t + 1].any(dim=0)
         x, *used = self.at(t).stand_in(inputs[t], *RowFlags(resets).enter(first))
         return x, tuple(used)

@@ -30,8 +30,8 @@ class SegmentAttention(nn.Module):
     features, layers : int
         Width of the inputs and outputs, and number of layers.
     width : int
-        How many earlier steps each step attends to in a layer, besides itself. The output of step
-        `t` depends on ``layers * width`` steps before it.
+        How many earlier steps each step attends to in a layer, apart from itself. The output of
+        step `t` depends on ``layers * width`` steps before it.
 
     References
     ----------

@@ -22,7 +22,7 @@ Cell = Callable[[Tensor, S], State]
 
 
 class PassResult(NamedTuple, Generic[S]):
-    """What a backward pass returns, beside the gradients that it left in ``.grad``.
+    """What a backward pass returns, apart from the gradients that it left in ``.grad``.
 
     Attributes
     ----------

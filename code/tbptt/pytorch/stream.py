@@ -2,7 +2,7 @@
 
 An update changes the weights, so the states that a longer backward pass wants to travel through
 are stale, and what autograd saved for them is gone: this is where copied recipes fail, with an
-in-place error or in silence. Here the window is run again, from its first state, with the weights
+in-place error or silently. Here the window is run again, from its first state, with the weights
 of the moment.
 """
 

@@ -23,7 +23,7 @@ def kind_of(cell: Any, inputs: Tensor, state: State) -> Kind | None:
     """Return what goes through a cell by hand; None where the cell itself does something else.
 
     A cell is Keras's own if its class is, with the functions that it has by default, and a stack if
-    all its cells are. What has been done to it besides, such as another `call`, is found by asking
+    all its cells are. What else has been done to it, such as another `call`, is found by asking
     it for one step and its gradient.
     """
     kind = _kind(cell)

@@ -23,7 +23,7 @@ class Compiled:
     """The two graphs of a cell: forward over a sequence, and back.
 
     The loss stands between them and is in neither, so whatever it closes over, such as the targets
-    of this batch, is what it is at the moment. A graph is traced anew for another dtype or nesting
+    of this batch, is what it is at the moment. A graph is traced again for another dtype or nesting
     of the state; once more when the length or the batch changes, and then for no further length or
     batch. `k1` and `k2` are tensors; only ``k1 = 1`` has a graph of its own.
     """
@@ -141,7 +141,7 @@ _COMPILED: weakref.WeakKeyDictionary[Any, Compiled] = weakref.WeakKeyDictionary(
 def compiled(cell: Any, inputs: Tensor, state: State) -> Compiled:
     """Return a cell's graphs; an unbuilt cell is built.
 
-    They are made anew when an attribute of the cell has changed, such as its activation.
+    They are made again when an attribute of the cell has changed, such as its activation.
 
     Raises
     ------

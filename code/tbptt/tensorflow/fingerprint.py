@@ -67,7 +67,7 @@ def _key(value: Any) -> Hashable:
         return frozenset(_key(entry) for entry in value)
     if isinstance(value, list | tuple):
         return tuple(_key(entry) for entry in value)
-    if isinstance(value, types.MethodType):  # made anew whenever it is asked for
+    if isinstance(value, types.MethodType):  # a new one whenever it is asked for
         return _key(value.__self__), _key(value.__func__)
     try:
         return _Identity(value)

@@ -1,6 +1,6 @@
 """Small cells for the real ``tf.compat.v1.nn.dynamic_rnn``, on graph variables.
 
-The classes of ``tf.compat.v1.nn.rnn_cell`` refuse to run beside Keras 3. ``dynamic_rnn`` itself
+The classes of ``tf.compat.v1.nn.rnn_cell`` refuse to run with Keras 3. ``dynamic_rnn`` itself
 asks only for what these have: ``state_size``, ``output_size``, ``zero_state`` and a call.
 """
 

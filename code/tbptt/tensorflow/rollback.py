@@ -11,7 +11,7 @@ import tensorflow as tf
 
 
 def bare(variable: Any) -> Any:
-    """Return TensorFlow's variable behind one of Keras's."""
+    """Return TensorFlow's variable that one of Keras's holds."""
     return variable.value if isinstance(variable, keras.Variable) else variable
 
 

@@ -1,6 +1,6 @@
 """Cut arrays into windows.
 
-Nothing is dropped in silence: steps that no window contains are warned of, and values that are
+Nothing is dropped silently: steps that no window contains are warned of, and values that are
 missing are refused unless ``missing="keep"``. Windows belong to the caller and can be written to;
 with ``copy=None`` or ``copy=False`` they are read-only instead, views of the series where that can
 be. No result lets the caller's data be changed through it.

@@ -72,7 +72,7 @@ def _rows(answer: Any) -> None:
     crossed = boundary(state, cut, begins)
     require(
         isinstance(crossed, torch.Tensor) and crossed.shape == state.shape,
-        "Return the state behind the border, a tensor of the same shape.",
+        "Return the state after the border, a tensor of the same shape.",
     )
     require(torch.equal(state, before), "You changed the state that was passed in; make a new one.")
     require(torch.equal(crossed[0], before[0]), "A row that goes on has to keep its value.")
@@ -180,7 +180,7 @@ def _forgotten(answer: Any) -> None:
     require(walked != [5] * 4, "As if nothing were forgotten: one border has no `detach`.")
     require(
         walked != [5, 10, 5, 5],
-        "Errors walk back. An open border is crossed by the errors that arise behind it.",
+        "Errors walk back. An open border is crossed by the errors that arise after it.",
     )
     require(
         walked == right, "Begin at each loss, walk back, and stop at the first detached border."

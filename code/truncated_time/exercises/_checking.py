@@ -67,7 +67,7 @@ def _what_it_is(answer: Any) -> None:
     require(
         answer != loop.intended,
         "That is what its author says. Look at the column of numbers on the right of the picture: "
-        "would every error behind the first ones travel the same distance?",
+        "would every error after the first ones reach the same number of steps?",
     )
     right_reach = any(
         _agree(gradient, _by_engine(loop.model, inputs, Truncation(k1, answer.k2)))

@@ -11,7 +11,7 @@ from truncated_time.exercises._form import AnswerError, function, numbers, requi
 
 
 def _bug(answer: Any) -> None:
-    """Run the recipe with the reader's line, and the oracle beside it."""
+    """Run the recipe with the reader's line, and the oracle."""
     import torch
     from torch import nn
 

@@ -11,7 +11,7 @@ from truncated_time.exercises._form import AnswerError, array, function, integer
 
 def _border(answer: Any) -> None:
     """Mark the steps of calls of 8."""
-    parts = pair(answer, "the steps that the job looks at", "those right behind a border")
+    parts = pair(answer, "the steps that the job looks at", "those right after a border")
     looked_at, behind = (set(integers(part, "steps, counted from 0")) for part in parts)
     call = np.arange(24) // 8
     last = {t for t in range(24) if t == 23 or call[t + 1] != call[t]}
@@ -24,7 +24,7 @@ def _border(answer: Any) -> None:
         behind != first | {0},
         "Step 0 is no border: the long run begins from zeros there as well.",
     )
-    require(behind == first, "Right behind a border is the first step of the call that follows.")
+    require(behind == first, "Right after a border is the first step of the call that follows.")
 
 
 def _identity(answer: Any) -> None:
@@ -59,7 +59,7 @@ def _identity(answer: Any) -> None:
 
 
 def _mask(answer: Any) -> None:
-    """Make a layer with the arguments, and look behind the end of a short row."""
+    """Make a layer with the arguments, and look past the end of a short row."""
     import keras
 
     require(
@@ -78,7 +78,7 @@ def _mask(answer: Any) -> None:
     returned = keras.ops.convert_to_numpy(outputs)
     require(
         not returned[1, 2:].any() and not returned[2].any(),
-        "Behind its end a row still gives something else than zeros: by default Keras repeats the "
+        "Past its end a row still gives something else than zeros: by default Keras repeats the "
         "last output. Look for the argument that speaks of the output and the mask.",
     )
     require(returned[0].any(), "Now the real steps give zeros, too.")
@@ -95,7 +95,7 @@ def _last_output(answer: Any) -> None:
     require(picked.shape == (4, 2), f"Return one output a row, (4, 2), not {picked.shape}.")
     require(
         picked[1].any(),
-        "A short row gives zeros: you took a step behind its end. Step n has the index n - 1.",
+        "A short row gives zeros: you took a step past its end. Step n has the index n - 1.",
     )
     for row, length in enumerate(lengths):
         right = outputs[row, length - 1] if length else before[row]

@@ -38,7 +38,10 @@ def _lane_order(answer: Any) -> None:
                 "a row: the next batch has to continue it there.",
             )
     begins = {number for number, batch in enumerate(batches) if batch[0][1] == "1"}
-    require(batches[0] == [name[0] + "1" for name in batches[0]], "A row begins in its midst.")
+    require(
+        batches[0] == [name[0] + "1" for name in batches[0]],
+        "A row begins in the middle of a sequence.",
+    )
     require(
         before != {number + 1 for number in begins},
         "Count from 0: the first batch is batch 0.",
@@ -144,7 +147,7 @@ def _two_distances(answer: Any) -> None:
             require(
                 not (walked == min(window, t + 1) > credit),
                 f"{where}you let every error walk a whole window. It goes back to the window's "
-                "first step, and some errors arise close behind it.",
+                "first step, and some errors arise soon after it.",
             )
             require(
                 (known, walked) == (memory, credit),

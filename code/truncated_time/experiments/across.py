@@ -52,7 +52,7 @@ def run(way: str, size: int, seed: int) -> dict[str, Any]:
     -------
     dict
         The setting; ``off``, the distance of its gradient from the full one, over the length of
-        that; ``ratio``, its time over the loop's; and ``mib``, the memory it takes beside the task.
+        that; ``ratio``, its time over the loop's; and ``mib``, its memory without the task's.
     """
     torch.set_num_threads(1)
     exact, task = Task(seed).double(), Task(seed)

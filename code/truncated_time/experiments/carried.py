@@ -54,7 +54,7 @@ def lanes(window: int) -> Iterator[Batch]:
 
 
 def shuffled(window: int, seed: int) -> Iterator[Batch]:
-    """Yield batches of overlapping windows for ever, drawn anew in each epoch."""
+    """Yield batches of overlapping windows for ever, drawn again in each epoch."""
     x, y = series()
     windows = np.lib.stride_tricks.sliding_window_view(x[:END, 0], window)[:, :, None]
     targets = y[window - 1 : END]

@@ -89,7 +89,7 @@ def run(way: str, seed: int) -> list[dict[str, Any]]:
     -------
     list of dict
         For each epoch, counted from 1: the accuracy while it trained (``train_accuracy``, of all
-        windows), and behind it ``accuracy`` and ``loss`` on new sequences, read in the order in
+        windows), and after it ``accuracy`` and ``loss`` on new sequences, read in the order in
         which they were cut or laid.
     """
     import keras
@@ -129,7 +129,7 @@ def run(way: str, seed: int) -> list[dict[str, Any]]:
 
 
 def summary(rows: list[dict[str, Any]]) -> dict[str, dict[str, list[float]]]:
-    """Accuracies and losses of every way behind its last epoch, one of each seed."""
+    """Accuracies and losses of every way after its last epoch, one of each seed."""
     behind_last = {(row["way"], row["seed"]): row for row in rows}  # rows come by epoch
     ways: dict[str, dict[str, list[float]]] = {}
     for (way, _), row in behind_last.items():

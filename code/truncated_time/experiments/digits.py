@@ -54,7 +54,7 @@ def run(
     Returns
     -------
     list of dict
-        For every epoch the loss behind the last pixel, in nats: ``train_loss`` with updates and
+        For every epoch the loss after the last pixel, in nats: ``train_loss`` with updates and
         ``frozen_loss`` on the same digits without; and ``test_accuracy`` on the held-out ones.
     """
     torch.manual_seed(seed)

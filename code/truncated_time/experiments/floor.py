@@ -1,7 +1,7 @@
 """How near exact truncation is to what it cannot do without: processor time on one thread.
 
 A row is the engine's time on one workload, its baseline's, and the median of the paired ratios.
-`baseline` says beside what:
+`baseline` says compared with what:
 
 * ``floor``: PyTorch's fused forward pass and the loss, then nothing but products: the recurrent
   weights `k2` - 1 times, one product for each gate, and those that gradients of weights and inputs
@@ -75,7 +75,7 @@ def grid(seeds: int, repeats: int = 9) -> list[dict[str, Any]]:
 def run(
     framework: str, k1: int, baseline: str, repeats: int, seed: int, **sizes: Any
 ) -> dict[str, Any]:
-    """Time the engine beside its baseline, in turn.
+    """Time the engine and its baseline, in turn.
 
     Returns
     -------

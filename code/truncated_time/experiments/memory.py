@@ -1,6 +1,6 @@
 """Peak memory of a stream against its length: a million steps in the room of ten thousand.
 
-Each length runs in a process of its own, which says what it held at most. Beside it stands what
+Each length runs in a process of its own, which says what it held at most. Next to it stands what
 full backpropagation would save for the way back, which grows with the length.
 """
 

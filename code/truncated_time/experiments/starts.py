@@ -71,7 +71,7 @@ def begin(model: Model, start: str, words: Tensor, at: Tensor, row: Tensor) -> T
 
 
 def alone(seed: int) -> Tensor:
-    """Make windows ``(WINDOW + 1, rows)`` that are sequences, behind one beginning not shown."""
+    """Make windows ``(WINDOW + 1, rows)`` that are sequences, after one beginning not shown."""
     lag = len(BEGINNING)
     words = echo_language(
         steps=lag + WINDOW, batch=ROWS * WINDOWS, period=lag, seed=seed, beginning=BEGINNING
@@ -128,7 +128,7 @@ def run(stream: str, lag: int, start: str, seed: int) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        Loss in nats for every ``step`` of a window, begun ``as trained``; and behind the beginning
+        Loss in nats for every ``step`` of a window, begun ``as trained``; and after the beginning
         of another stream, with a reset ``in time``, ``late`` by 3 steps, or ``never``.
     """
     torch.manual_seed(seed)

@@ -6,7 +6,7 @@ the weights are updated from a gradient that is truncated in one of these styles
 * ``true``: chunks longer than the reach, every error travels `k2` steps;
 * ``epochwise``: chunks of `k2` steps, the state carried from one to the next;
 * ``semi-epochwise``: an update every `k1` steps, each error travels `k1` to ``k2 = 2 k1`` steps;
-* ``accumulated``: the gradient of the epochwise style, but updated as seldom as in the true one.
+* ``accumulated``: the gradient of the epochwise style, but updated as rarely as in the true one.
   The source has no such row; without it, its true and epochwise rows differ in two things.
 
 ``--split ptb`` is the published setting, trained on ``ptb.train``, measured on ``ptb.valid``.

@@ -1,7 +1,7 @@
-"""What exact truncation costs: each way to a gradient beside a baseline, in one process.
+"""What exact truncation costs: each way to a gradient and a baseline, in one process.
 
 A row is one method on one workload: the median of its calls, the median of the baseline's calls
-made in turn with them, and the median of the paired ratios. `baseline` says beside what:
+made in turn with them, and the median of the paired ratios. `baseline` says compared with what:
 
 * ``fused``: full backpropagation through PyTorch's own ``nn.RNN``, ``nn.GRU`` or ``nn.LSTM``;
 * ``loop``: full backpropagation by autograd over a Python loop of the cell;
@@ -80,7 +80,7 @@ def grid(seeds: int, repeats: int = 15, device: str = "cpu") -> list[dict[str, A
 def run(
     readout: str, k1: int, baseline: str, repeats: int, device: str, seed: int, **sizes: Any
 ) -> dict[str, Any]:
-    """Time one method beside its baseline.
+    """Time one method and its baseline.
 
     Returns
     -------

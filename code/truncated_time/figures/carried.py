@@ -1,4 +1,4 @@
-"""How much models carry, beside what attention keeps of all steps."""
+"""How much models carry, compared with what attention keeps of all steps."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _TITLES = {model.name: model.title.partition(" (")[0] for model in MODELS}
 
 
 def state_sizes(model: str, width: int, context: int) -> str:
-    """Draw how many numbers a model carries, beside others and beside attention.
+    """Draw how many numbers a model carries, compared with others and with attention.
 
     Parameters
     ----------

@@ -10,9 +10,9 @@ from truncated_time.figures._chart import Axis, Chart
 
 
 def cost_by_interval(cell: str, *, rows: Sequence[Mapping[str, str]]) -> str:
-    """Draw the time of the exact engine beside PyTorch's fused full backpropagation, over `k1`.
+    """Draw the time of the exact engine, in fused full passes of PyTorch's, over `k1`.
 
-    Beside it stands what counting operations predicts: forward, weight gradients and ``k2 / k1``
+    Next to it stands what counting operations predicts: forward, weight gradients and ``k2 / k1``
     backward sweeps instead of one, ``(2 + k2 / k1) / 3``.
 
     Parameters

@@ -1,4 +1,4 @@
-"""A loss that falls while the weights move, beside the same loss with the weights held still."""
+"""A loss that falls while the weights move, next to the same loss with the weights held still."""
 
 from __future__ import annotations
 

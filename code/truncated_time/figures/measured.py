@@ -50,7 +50,7 @@ def gradient_by_lag(cell: str, scale: str, *, rows: Rows, published: Sequence[fl
     >>> svg = gradient_by_lag("RNN", "0.25", rows=rows, published=[98, 40, 17, 8])
     >>> print(re.search("<title>(.*)</title>", svg)[1])
     RNN, scale 0.25. RNN: the gradient shrinks 2.0 times a step; L1 norm by lag,
-    beside lag 0: median of 1 seeds; dashed: published.
+    compared with lag 0: median of 1 seeds; dashed: published.
     """
     runs: dict[str, list[float]] = {}
     for row in rows:
@@ -65,7 +65,7 @@ def gradient_by_lag(cell: str, scale: str, *, rows: Rows, published: Sequence[fl
     factor = middle[last] ** (1 / last)
     verb = f"shrinks {1 / factor:.1f}" if factor < 1 else f"grows {factor:.1f}"
     headline = f"{cell}: the gradient {verb} times a step"
-    detail = f"L1 norm by lag, beside lag 0: median of {len(runs)} seeds; dashed: published"
+    detail = f"L1 norm by lag, compared with lag 0: median of {len(runs)} seeds; dashed: published"
     drawing = Drawing(_WIDTH, 230, f"{cell}, scale {scale}. {headline}; {detail}.")
     drawing.heading(headline, detail)
     chart = Chart(drawing, Axis(0, last, _LEFT, _WIDTH - 6), Axis(1e-10, 10, 200, 40, log=True))
@@ -154,7 +154,7 @@ def learning_curves(k2: int, *, rows: Rows, floor: float, guess: float) -> str:
 
 
 def gradient_bias(cell: str, weights: str, *, rows: Rows) -> str:
-    """Draw direction and length of truncated gradients beside the full one, over the reach.
+    """Draw direction and length of truncated gradients next to the full one, over the reach.
 
     Parameters
     ----------
@@ -184,7 +184,7 @@ def gradient_bias(cell: str, weights: str, *, rows: Rows) -> str:
     ...         for style, k2, cosine in (("true", "5", "0.99"), ("epochwise", "6", "0.95"))]
     >>> svg = gradient_bias("RNN", "fresh", rows=rows)
     >>> print(re.search("<title>(.*)</title>", svg)[1])
-    RNN, fresh. RNN, fresh: cosine 0.99 at true 5, 0.95 at epochwise 6; beside the
+    RNN, fresh. RNN, fresh: cosine 0.99 at true 5, 0.95 at epochwise 6; next to the
     full gradient, over the reach k2: above direction, below length.
     """
     curves: dict[str, dict[int, list[tuple[float, float]]]] = {}
@@ -199,7 +199,7 @@ def gradient_bias(cell: str, weights: str, *, rows: Rows) -> str:
         for style, k2 in (("true", 5), ("epochwise", 6))
     )
     headline = f"{cell}, {weights}: cosine {true:.2f} at true 5, {chunks:.2f} at epochwise 6"
-    detail = "beside the full gradient, over the reach k2: above direction, below length"
+    detail = "next to the full gradient, over the reach k2: above direction, below length"
     drawing = Drawing(_WIDTH, 264, f"{cell}, {weights}. {headline}; {detail}.")
     drawing.heading(headline, detail)
     last = max(max(curve) for curve in curves.values())

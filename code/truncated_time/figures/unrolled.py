@@ -61,7 +61,7 @@ def jacobian_chain(
     steps = _within("steps", steps, _MOST)
     loss_at = _within("loss_at", loss_at, steps)
     cut = 0 if detach_after == "none" else _within("detach_after", detach_after, steps - 1)
-    # A cut at the loss or behind it is not on the error's way.
+    # A cut at the loss or after it is not on the error's way.
     first = cut + 1 if cut < loss_at else 1
     headline, detail = _summary(loss_at, first, cut)
     setting = f"detach after step {cut}" if cut else "detach after: none"

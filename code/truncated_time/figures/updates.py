@@ -1,4 +1,4 @@
-"""What truncation does on text, beside what the number of updates does."""
+"""What truncation does on text, compared with what the number of updates does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A loop that was watched: what its errors did, and what its state was, beside what was meant."""
+"""A loop that was watched: what its errors did, and what its state was, next to what was meant."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Watched:
 
 
 def watched_loop(loop: str, *, loops: Mapping[str, Watched]) -> str:
-    """Draw which errors reached which steps, beside those that were meant to.
+    """Draw which errors reached which steps, next to those that were meant to.
 
     Parameters
     ----------

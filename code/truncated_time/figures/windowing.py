@@ -99,7 +99,7 @@ def ceiling_curve(increment: int | str, step: int, *, steps: int = 20) -> str:
     Parameters
     ----------
     increment : int or "end to end"
-        Steps between windows; ``"end to end"`` sets each beside the one before.
+        Steps between windows; ``"end to end"`` begins each where the one before ends.
     step : int
         Where the 1 stands, counted from 1.
     steps : int

@@ -126,7 +126,7 @@ PLANTED = {
         "2 epochs begin with the state",
         "Only a part of the layers is reset: 'low' begins from zeros where 'high' is carried",
     ],
-    drawn: ["The state is drawn anew at 12 of 12 borders"],
+    drawn: ["The state is drawn again at 12 of 12 borders"],
     predicted_inside: ["Training goes on from a state that predict left inside of fit"],
     read_backwards: ["'rnn' reads its windows from the end and carries its state"],
     broken: ["The state is NaN or infinite after a batch (first in fit, epoch 1, batch 0)"],

@@ -496,7 +496,7 @@ PLANTED = {
     counted_twice: "count more than once",
     zeroed_at_each_chunk: "begins from zeros though its data go on",
     zeroed_below_an_embedding: "begins from zeros though its data go on",
-    drawn_at_each_chunk: "drawn anew at 7 of 7 borders",
+    drawn_at_each_chunk: "drawn again at 7 of 7 borders",
     carried_across_shuffled_windows: "carried where the data do not go on: ",
     carried_across_shuffled_words: "windows were followed by another one than before",
     lambda: validated(keeps=True, returns=False): "Validation begins from the state that training",

@@ -60,7 +60,7 @@ class Border(NamedTuple):
 
 @dataclass(frozen=True)
 class Record:
-    """A border, with what findings want to know beside it.
+    """A border, with what findings want to know with it.
 
     Attributes
     ----------

@@ -1,7 +1,7 @@
 """The functions in which a model runs its batches, with a look at the state on both sides.
 
 A callback is called before a batch in the order of the list, so that it misses what callbacks
-behind it do, and of what a callback of the reader's own runs it hears nothing. The functions that
+after it do, and of what a callback of the reader's own runs it hears nothing. The functions that
 ``fit``, ``evaluate`` and ``predict`` call for a batch are the model's own, and miss nothing.
 """
 
@@ -14,7 +14,7 @@ NAMES = {"train": "train_function", "test": "test_function", "predict": "predict
 
 
 class Looks(Protocol):
-    """Whoever looks."""
+    """What looks."""
 
     def before(self, kind: str) -> None:
         """Look at the state that a batch begins with."""

@@ -103,7 +103,7 @@ def _into_validation(history: History) -> Iterator[str]:
 
 
 def _one_series(history: History, record: Record) -> bool:
-    """Say whether the only row goes on with what lies behind training's data in memory."""
+    """Say whether the only row goes on with what lies after training's data in memory."""
     call = max((each.border.call for each in history.of("fit")), default=-1)
     return len(record.border.rows) == 1 and history.asked[call].validation_follows
 
@@ -176,7 +176,7 @@ def _drawn_anew(history: History) -> Iterator[str]:
     drawn = [each.border for each in in_fit if each.any("random")]
     if len(drawn) >= _HABIT and len(drawn) > 0.9 * len(in_fit):
         yield (
-            f"The state is drawn anew at {len(drawn)} of {len(in_fit)} borders: neither carried "
+            f"The state is drawn again at {len(drawn)} of {len(in_fit)} borders: neither carried "
             "nor zero, another one each time, and all units alike as random numbers are. The "
             "network has to learn to forget it, or learns to read it; begin from zeros, and carry "
             "it where rows go on."

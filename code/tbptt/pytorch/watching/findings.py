@@ -116,7 +116,8 @@ def _counted_twice(history: History) -> Iterator[str]:
         yield (
             f"Losses count more than once: the errors of {len(twice)} calls came again in a later "
             f"backward pass (up to {most} times), as with retain_graph=True around a loss that is "
-            "summed up over passes. Begin the sum anew after each backward(), and detach the state."
+            "summed up over passes. Begin the sum again after each backward(), and detach the "
+            "state."
         )
 
 
@@ -164,7 +165,7 @@ def _drawn_anew(history: History) -> Iterator[str]:
     told = any(True for _ in _zeroed_though_it_goes_on(history))
     if len(drawn) >= _HABIT and len(drawn) > 0.9 * len(live) and not told:
         yield (
-            f"The state is drawn anew at {len(drawn)} of {len(live)} borders: neither carried nor "
+            f"The state is drawn again at {len(drawn)} of {len(live)} borders: neither carried nor "
             "zero, another one each time, and all units alike as random numbers are. The network "
             "has to learn to forget it, or learns to read it; begin from zeros or from a learned "
             "state, and carry it where rows go on."
@@ -184,8 +185,8 @@ def _carried_across_a_jump(history: History) -> Iterator[str]:
         yield (
             f"The state is carried where the data do not go on: {evidence}. Row i of a batch must "
             "continue row i of the last one: deal the windows in lanes "
-            "(tbptt.windows.stateful_batches), with shuffle=False, or begin each window anew. "
-            "tbptt.windows.continuity looks at the pipeline itself."
+            "(tbptt.windows.stateful_batches), with shuffle=False, or reset the state before each "
+            "window. tbptt.windows.continuity looks at the pipeline itself."
         )
 
 

@@ -173,7 +173,7 @@ class Hooks:
             node.register_hook(self._arrivals(number, edges))
 
     def _between(self, earlier: int, sent: list[Tensor]) -> Callable[[Tensor | None], None]:
-        """Note what comes in behind a call's result, in the reader's own code."""
+        """Note what comes in after a call's result, in the reader's own code."""
 
         def compare(error: Tensor | None) -> None:
             if error is None or not error.numel():
@@ -200,7 +200,7 @@ class Hooks:
     def _whole(
         self, call: Call, place: int, sizes: Tensor | None, *, outputs: bool
     ) -> Callable[[Tensor | None], None]:
-        """Note the whole error of a result, beside what came along the recurrence."""
+        """Note the whole error of a result, apart from what came along the recurrence."""
         by_step = partial(kinds.steps_of, self.module, sizes=sizes) if outputs else None
         steps = kinds.last_steps(call.steps, sizes)
 
@@ -224,7 +224,7 @@ class Hooks:
         return note
 
     def _enter_last(self, number: int) -> None:
-        """Note an error that came in at the last step of a call, behind what the call returned."""
+        """Note an error that came in at the last step of a call, after what the call returned."""
         call = self.ledger.calls.get(number)
         if call is not None:
             backward = self.ledger.running(running_pass())

@@ -37,7 +37,7 @@ class Ledger:
         """Keep a call, and forget what is older than the last steps."""
         self.calls[call.number] = call
         self.steps = call.first + call.steps
-        if self.last is None or call.number % 64:  # seldom: it takes longer than a look
+        if self.last is None or call.number % 64:  # rarely: it takes longer than a look
             return
         while len(self.calls) > 1:
             oldest = next(iter(self.calls.values()))

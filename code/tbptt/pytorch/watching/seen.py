@@ -173,7 +173,7 @@ class Seen:
         ]
 
     def picture(self, intended: Truncation | None = None) -> str:
-        """Draw which error reached which step, beside the truncation that was intended.
+        """Draw which error reached which step, next to the truncation that was intended.
 
         Parameters
         ----------

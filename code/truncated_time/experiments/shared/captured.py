@@ -70,7 +70,7 @@ class Captured:
         self._pieces[name] = graph.replay
 
     def __call__(self, name: Hashable) -> None:
-        """Do a piece of work again, behind what was asked for before."""
+        """Do a piece of work again, after what was asked for before."""
         if self._stream is None:
             self._pieces[name]()
             return

@@ -86,7 +86,7 @@ def one_pass(
     optimizer : Optimizer, optional
         Without it the weights stay as they are.
     carry : callable, optional
-        Makes of the state behind a chunk, detached, what the next one begins with.
+        Makes of the state after a chunk, detached, what the next one begins with.
     update : {"each", "once", "last"}
         Update after each chunk; once, at the end, by the mean of all gradients; or once, by the
         gradient of the last chunk.
@@ -94,7 +94,7 @@ def one_pass(
     Returns
     -------
     ChunkedPass
-        Losses ``(chunks,)`` in nats, accuracies ``(chunks,)``, and the state behind the last.
+        Losses ``(chunks,)`` in nats, accuracies ``(chunks,)``, and the state after the last.
     """
     losses, right = [], []
     parts = x.split(chunk)

@@ -28,9 +28,9 @@ def write(
     seconds: float,
     command: str | None = None,
 ) -> None:
-    """Write ``results.csv``, one observation a row, and ``provenance.json`` beside it.
+    """Write ``results.csv``, one observation a row, and ``provenance.json`` next to it.
 
-    Both are written under another name first: whoever is killed leaves the old files whole.
+    Both are written under another name first: a process that is killed leaves the old files whole.
 
     Parameters
     ----------
@@ -129,5 +129,5 @@ def check(folder: Path) -> dict[str, Any]:
     except (json.JSONDecodeError, KeyError, TypeError, UnicodeDecodeError) as error:
         raise ValueError(f"{story} is damaged ({error}).") from error
     if not whole:
-        raise ValueError(f"{table} is not the file that {PROVENANCE} beside it describes.")
+        raise ValueError(f"{table} is not the file that {PROVENANCE} next to it describes.")
     return dict(provenance)

@@ -123,7 +123,7 @@ class SideBySide:
         return torch.optim.Adam(groups, fused=on_gpu, capturable=on_gpu)
 
     def reset(self) -> None:
-        """Begin anew: first weights, nothing learned, the text at its start."""
+        """Begin again: first weights, nothing learned, the text at its start."""
         for part, first in zip(self.weights, self._initial, strict=True):
             part.copy_(first.repeat(len(part) // len(first), 1, 1))
         for kept in self.adam.state.values():

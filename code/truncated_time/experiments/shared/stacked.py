@@ -53,7 +53,7 @@ def carried_back(
     weights : Tensor, shape (models, hidden, hidden)
         From state to state.
     truncation : Truncation
-        Passes end at `k1`, `2 k1` and so on behind `first`, and at the last step.
+        Passes end at `k1`, `2 k1` and so on after `first`, and at the last step.
     first : int
         First step that has an error.
 
