@@ -104,7 +104,7 @@ def cost(
 
 
 def within_reach(truncation: Truncation, steps: int, lag: int) -> float:
-    """Return the share of the dependencies over `lag` steps that an error travels.
+    """Return the share of the dependencies over `lag` steps that an error reaches.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
 r"""Chunks of random length, whose gradient is the full one on average.
 
 Before each step a coin says whether the chunk ends here. Where it does, no error crosses; where it
-does not, the errors that cross are multiplied by ``1 / (1 - chance)``. An error that travels `j`
-steps has survived `j` coins, and its factors make up for those that did not (ARTBP)::
+does not, the errors that cross are multiplied by ``1 / (1 - chance)``. An error that
+reaches lag `j` has survived `j` coins, and its factors make up for those that did not (ARTBP)::
 
     d_t = (dL_t / dh_t) + factor_{t+1} * d_{t+1} * (dh_{t+1} / dh_t),
     factor = 0 with probability c, else 1 / (1 - c).

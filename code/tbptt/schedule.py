@@ -248,7 +248,7 @@ class Truncation:
         """
         length("k2", self.k2)  # an entry for each lag, whatever the steps
         exactly = np.bincount(self.travelled(steps), minlength=self.k2 + 1)[1:]
-        # An error that covers more steps is among those that reach fewer, too.
+        # What reaches a lag has reached every nearer one.
         at_least: NDArray[np.int64] = exactly[::-1].cumsum()[::-1]
         return at_least
 

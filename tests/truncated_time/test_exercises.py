@@ -352,7 +352,7 @@ WRONG = [
     ("own-state", lambda state, before, now: [[1], [1, 2]], "Return an array"),
     ("own-state", newcomers_inherit, "not with zeros"),
     ("far", (6 / 35, 0.991), "29 lags"),
-    ("far", (0.5, 0.991), "last errors travel far"),
+    ("far", (0.5, 0.991), "last errors reach far"),
     ("far", (1 / 7, 1 / 7), "its \\*first\\* error"),
     ("far", (1 / 7, 0.5), "first of the five"),
     ("far", (14.3, 99.1), "between 0 and 1"),

@@ -13,7 +13,7 @@ from truncated_time.shipped import table
 
 
 def _lay(k1: int, k2: int, lag: int) -> tuple[float, float]:
-    """Lay passes down; return the share of errors that travel `lag` steps, and steps a step."""
+    """Lay passes down; return the share of errors that reach `lag`, and steps a step."""
     travelled, walked, stops = 0, 0, range(100 * k1, 500 * k1 + 1, k1)
     for stop in stops:
         walked += k2

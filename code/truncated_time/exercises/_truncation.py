@@ -30,20 +30,20 @@ def _far(answer: Any) -> None:
 
     require(
         abs(chunked - share(35, 35, 29)) > 1e-3,
-        "In a chunk: an error that covers 30 steps travels 29 lags, since its own step is one.",
+        "In a chunk: an error that reaches 30 steps gets to lag 29, since its own step is lag 0.",
     )
     require(
         abs(chunked - share(35, 35, 30)) < 1e-3,
-        "In a chunk only the last errors travel far: which of the 35 have 30 steps before them?",
+        "In a chunk only the last errors reach far: which of the 35 have 30 steps before them?",
     )
     require(
         abs(often - share(35, 35, 30)) > 1e-3,
         "With `k1 = 5` a pass owns 5 losses and goes back over 35 steps, so that its *first* error "
-        "travels far as well.",
+        "reaches far as well.",
     )
     require(
         abs(often - share(5, 35, 30)) < 2e-3,
-        "With `k1 = 5`: how far does the first of the five errors of a pass travel?",
+        "With `k1 = 5`: how many steps does the first of the five errors of a pass reach?",
     )
 
 
@@ -86,7 +86,7 @@ def _semi(answer: Any) -> None:
     cost = answer.k2 / answer.k1
     require(
         cost <= min(good),
-        f"All errors travel the lag, for {cost:.2f} backward steps a step. Another truncation does "
+        f"All errors reach the lag, for {cost:.2f} backward steps a step. Another truncation does "
         "it for less: a longer pass may come less often.",
     )
 

@@ -86,7 +86,7 @@ def random_reach(chance: float, draw: int) -> str:
     ticks = [(left + (lag + 0.5) * pitch, str(lag)) for lag in range(_SHOWN)]
     drawing.row(base + 12, ticks, text_anchor="middle", **small)
     drawing.text(left, base + 24, "share of draws in which an", **small)
-    drawing.text(left, base + 35, "error travels so many lags", **small)
+    drawing.text(left, base + 35, "error reaches that lag", **small)
     factors = [
         (
             base + 54 + 12 * line,

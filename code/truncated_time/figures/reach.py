@@ -118,8 +118,8 @@ def _draw_lags(drawing: Drawing, steps: int, truncation: Truncation) -> None:
     for lag in {0, len(counts) - 1}:
         x = _BARS_LEFT + (lag + 0.5) * pitch
         drawing.text(x, base - height * counts[lag] / steps - 4, str(counts[lag]), **middle)
-    drawing.text(_BARS_LEFT, base + 24, "errors that travel", **small)
-    drawing.text(_BARS_LEFT, base + 35, "at least so many lags", **small)
+    drawing.text(_BARS_LEFT, base + 24, "errors that reach", **small)
+    drawing.text(_BARS_LEFT, base + 35, "each lag", **small)
 
 
 def _draw_cost(drawing: Drawing, steps: int, truncation: Truncation) -> None:
