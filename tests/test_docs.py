@@ -109,6 +109,19 @@ def test_the_readme_quotes_the_benchmark_as_it_was_measured():
     assert abs(ends[1] / ends[0] - 1) < 0.001
 
 
+@pytest.mark.parametrize(
+    ("framework", "baseline", "places"), [("PyTorch", "floor", 2), ("TensorFlow", "fused", 1)]
+)
+def test_the_readme_quotes_how_near_the_floor_is(framework, baseline, places):
+    ratios = {}
+    for row in table("results/floor/results.csv"):
+        wanted = (framework, baseline, "1", "200")
+        if (row["framework"], row["baseline"], row["k1"], row["steps"]) == wanted:
+            ratios.setdefault(row["cell"], []).append(float(row["ratio"]))
+    told = ", ".join(f"{median(ratios[cell]):.{places}f}" for cell in ("RNN", "GRU", "LSTM"))
+    assert f"| {told} times |" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
 def test_another_benchmark_would_be_seen():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     slower = [

@@ -70,6 +70,17 @@ def test_the_cost(said):
     assert said["source_whole"] < said["published_timing"]
 
 
+def test_the_engine_is_near_the_products_that_it_needs(said):
+    near = [said[f"floor_{cell}"] for cell in ("rnn", "gru", "lstm", "long")]
+    assert 1 < min(near) <= max(near) < 1.6
+    for cell, most in (("rnn", 3), ("gru", 4), ("lstm", 4)):
+        assert 1 < said[f"keras_{cell}"] < most
+        assert said[f"keras_{cell}_ten"] < said[f"keras_{cell}"] / 1.5
+    # Two products a layer and gate, and one more in between: half as many again.
+    assert 1 < said["stack_least"] <= said["stack_most"] < 1.5
+    assert said["stack_ten"] < 1.2
+
+
 def test_the_cost_falls_as_the_interval_grows():
     for cell in ("RNN", "GRU", "LSTM"):
         found = defaultdict(list)

@@ -27,7 +27,7 @@ from tbptt.schedule import Truncation
 
 # Timed one after the other, alone on the machine, and never taken from an earlier run.
 TIMED = True
-PACKAGES = ("torch", "tensorflow", "keras", "numpy")
+PACKAGES = ("torch", "tensorflow-cpu", "keras", "numpy")
 GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
 
 
@@ -147,11 +147,13 @@ class _Torch:
             errors = of_outputs.flatten(0, 1)
             inputs, recurrent, *_ = self._layer.parameters()
             gates = recurrent.split(self._work.hidden)
+            # A tensor for each gate, as there is an error for each.
+            wide = errors.repeat(1, len(gates))
+            of_gates = [part.contiguous() for part in wide.split(self._work.hidden, 1)]
             into = torch.empty_like(errors)
             for _ in range(self._work.k2 - 1):
-                for gate in gates:
-                    torch.mm(errors, gate, out=into)
-            wide = errors.repeat(1, len(gates))
+                for own, gate in zip(of_gates, gates, strict=True):
+                    torch.mm(own, gate, out=into)
             for used in (outputs, self._x):
                 torch.mm(wide.T, used.flatten(0, 1))
             torch.mm(wide, inputs)
