@@ -32,6 +32,9 @@ FACTORS = {
     "cuts": ("way", "seed", "epoch"),
     "digits": ("update", "batch", "chunk", "seed", "epoch"),
     "evolution": ("way", "spread", "seed", "rate"),
+    "floor": (
+        "framework", "cell", "batch", "steps", "k2", "hidden", "layers", "k1", "baseline", "seed",
+    ),
     "hearsay": ("way", "rate", "seed", "updates"),
     "initial-state": ("seed", "epoch", "updated", "first_chunk"),
     "language": ("style", "k1", "k2", "seed", "updates"),
