@@ -181,6 +181,44 @@ def test_the_network_does_not_win(said):
     assert said["v_104"] < said["validated"]
 
 
+def test_what_the_validation_years_of_the_sea_are_said_to_show(said):
+    runs = defaultdict(list)
+    for row in table("results/sea/results.csv"):
+        setting = row["policy"], int(row["k1"]), int(row["k2"]), float(row["rate"])
+        runs[setting].append(float(row["validation_error"]))
+    middle = {setting: mean(seeds) for setting, seeds in runs.items()}
+    assert {len(seeds) for seeds in runs.values()} == {5}
+    *_, reach, rate = best = min(middle, key=middle.get)
+    assert (best[0], reach, rate) == (said["sea_policy"], said["sea_reach"], said["sea_rate"])
+    assert said["sea_chosen"] == pytest.approx(middle[best])
+    # Three rates had the best at their edge; of four it lies inside, at each window from zeros.
+    for setting, found in said["sea_best_rates"].items():
+        assert found < 0.06 or not setting.startswith("zeros")
+    assert said["sea_all"] > said["sea_last"] + 0.1
+    lowest = sorted(said["sea_means"], key=said["sea_means"].get)[:2]
+    assert lowest == ["zeros, last chunks 36", "zeros, last chunks 24"]
+    assert said["sea_warm"] - said["sea_chosen"] < stdev(runs["warm-up", 6, 6, 0.02])
+    assert said["sea_carried"] > said["sea_warm"]
+    assert said["sea_simple_error"] < said["sea_chosen"] - stdev(runs[best])
+    assert said["sea_usual"] == pytest.approx(said["sea_chosen"], abs=stdev(runs[best]))
+    assert said["sea_chosen"] + 3 * stdev(runs[best]) < said["sea_linear"] < said["sea_year"]
+    assert (said["sea_training"], said["sea_validation"], said["sea_sealed"]) == (1986, 1998, 12)
+
+
+def test_what_the_one_look_is_said_to_show(said):
+    network = [
+        float(row["test_error"])
+        for row in table("results/once/results.csv")
+        if row["forecast"] == "network"
+    ]
+    assert said["once_network"] == pytest.approx(mean(network))
+    assert said["once_spread"] == pytest.approx(stdev(network))
+    assert said["once_simple"] < mean(network) - stdev(network)
+    assert max(network) < said["once_year"] - 0.3
+    assert said["once_low"] == min(network)
+    assert said["once_behind"] == sum(error > said["once_simple"] for error in network) == 4
+
+
 def test_what_is_left_in_the_errors(said):
     assert max(map(abs, said["gru_lags"] + said["linear_lags"])) < 0.3
     assert max(map(abs, said["gru_lags"])) < 0.1
