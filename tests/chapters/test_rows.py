@@ -28,7 +28,6 @@ FACTORS = {
     "checking": ("data", "state", "errors", "seed"),
     "choosing": ("policy", "k1", "k2", "rate", "seed"),
     "cures": ("cure", "data_type", "chunk", "seed", "epoch"),
-    "cures-rates": ("cure", "rate", "seed"),
     "cuts": ("way", "seed", "epoch"),
     "digits": ("update", "batch", "chunk", "seed", "epoch"),
     "evolution": ("way", "spread", "seed", "rate"),
