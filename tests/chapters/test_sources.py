@@ -39,6 +39,8 @@ def between(values, low, high):
 
 # How an entry begins: its verdict, and when that is borne out.
 VERDICTS = {
+    '"An alternative': ("Refined", lambda said: (
+        said()["rows_missed"] < 1e-12 < 0.1 < said()["pieces_missed"])),
     "Stateless, whole": ("Confirmed", lambda said: (
         {a for run in said()["unsplit_accuracies"] for a in run[1:]}
         == {PUBLISHED["unsplit_accuracy"]}
@@ -95,16 +97,26 @@ VERDICTS = {
     "A state in a variable": ("Confirmed", lambda said: said("dynamic-rnn")["kept_gap"] < 1e-12),
     "Stack several": ("Confirmed", lambda said: said("stateful")["lanes"] == [1] * 5),
     "Trained on 100": ("Confirmed", one_step_states),
+    "A lookback": ("Refined", lambda said: (
+        said()["random_long"] < said()["random_short"] - 1
+        and said()["blocks_short"] < said()["blocks_long"] - 1)),
+    "Sub-sampled": ("Refined", lambda said: (
+        said("windowing")["one_accuracy"] == pytest.approx((1 + 1 / 11) / 2, abs=1e-3))),
     "Batch size against": ("Confirmed", lambda said: said("stateful")["rows_out"] == 6),
     "An assignment": ("Confirmed", lambda said: (
         said("dynamic-rnn")["nodes_each"] > said("dynamic-rnn")["nodes_once"] == 0
         and said("dynamic-rnn")["slower"])),
+    "Is a random": ("Confirmed", lambda said: said()["redrawn"] and said()["kept"]),
+    "Does TensorFlow": ("Refined", lambda said: (
+        said()["ran_for_one"] == ["wanted"] and said()["nodes_lost"] == 0)),
     "The output at": ("Refined", lambda said: (
         said("dynamic-rnn")["later_wrong"] == said("dynamic-rnn")["later"] > 0)),
     "The final state": ("Confirmed", lambda said: (
         said("dynamic-rnn")["on_largest"] < 1e-12
         and said("dynamic-rnn")["by_row"][0] > 0.1 > said("dynamic-rnn")["by_row"][2])),
-    "What the parameters": ("Confirmed", lambda said: max(said("dynamic-rnn")["same"]) < 1e-12),
+    '"`sequence_length`': ("Differs", lambda said: (
+        (said()["steps_run"], said()["steps_given"]) == (4, 6))),
+    "What the other": ("Confirmed", lambda said: max(said("dynamic-rnn")["same"]) < 1e-12),
     "Six steps": ("Confirmed", lambda said: (
         (said("truncation")["full_six_true"], said("truncation")["full_six_epochwise"]) == (4, 2))),
     "49 steps": ("Refined", lambda said: (
@@ -143,6 +155,9 @@ VERDICTS = {
         min(said()["train_right"]) > 0.99 and between(said()["frozen_right"], 0.4, 0.6)
         and said("initial-state")["published_frozen_least"] > 0.6932)),
     "The network classifies": ("Confirmed", lambda said: said("initial-state")["follows"] > 0.95),
+    "Scored": ("Confirmed", lambda said: (
+        max(said()["switch_train"], said()["last_train"]) < 0.35
+        and min(said()["switch_frozen"], said()["last_frozen"]) > 2 * 0.6931)),
     "It learns": ("Confirmed", lambda said: said()["solved"] <= 10),
     "It needs": ("Refined", lambda said: between(said()["acquired"], 3, 12)),
     "`SameDistRandom`": ("Confirmed", lambda said: (

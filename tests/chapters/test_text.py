@@ -84,3 +84,8 @@ def test_what_could_have_been_the_reason_is_not(said):
         assert min(true) < max(accumulated)
         assert min(accumulated) < max(true)
     assert said["text_small_same"] < said["text_small_gain_low"] / 2
+    # Each at its best rate: within the spread of the seeds, and the edge where it is said to be.
+    assert said["text_small_best"] < 0.01
+    assert {setting for setting, rate in said["text_small_rates"].items() if rate == "0.003"} >= {
+        "true 20", "accumulated 20"
+    }  # fmt: skip

@@ -76,7 +76,7 @@ def _choose_look(answer: Any) -> None:
     tests: dict[str, list[float]] = {}
     checked: dict[str, list[float]] = {}
     for row in table("results/choosing/results.csv"):
-        setting = f"{row['policy']} {row['k1']} {row['k2']}"
+        setting = f"{row['policy']} {row['k1']} {row['k2']} {row['rate']}"
         tests.setdefault(setting, []).append(float(row["test_error"]))
         checked.setdefault(setting, []).append(float(row["validation_error"]))
     chosen = min(checked, key=lambda setting: sum(checked[setting]))
@@ -87,8 +87,8 @@ def _choose_look(answer: Any) -> None:
     )
     require(
         abs(honest - right) < 6e-4,
-        "The honest one: the mean validation error chooses the setting, not the seed. What is the "
-        "mean test error of that setting?",
+        "The honest one: the mean validation error chooses the setting and its rate, not the seed. "
+        "What is the mean test error of that one?",
     )
     require(
         abs(peeked - right) > 6e-4,
@@ -96,7 +96,7 @@ def _choose_look(answer: Any) -> None:
     )
     require(
         abs(peeked - best) < 6e-4,
-        "The peeker takes, of all 45 runs, the one with the smallest `test_error`.",
+        "The peeker takes, of all runs, the one with the smallest `test_error`.",
     )
 
 

@@ -18,7 +18,7 @@ from truncated_time.experiments.shared.echo import BATCH, HIDDEN, PERIOD
 from truncated_time.experiments.shared.fleet import Adam, Fleet, backpropagated
 from truncated_time.tasks import echo_language
 
-STEPS, LAST, EVERY, INNER = 24_000, 960, 6000, 64
+STEPS, EARLY, LAST, INNER = 24_000, 6000, 960, 64
 WAYS = ("bootstrapped", "chunks")
 RATES = (0.0001, 0.0003, 0.001, 0.003, 0.01)
 QUICKER = 3  # by how much the predictions learn faster than the network
@@ -50,7 +50,7 @@ def run(network: str, way: str, seed: int) -> list[dict[str, Any]]:
          "loss": round(float(losses[done - LAST : done, place].mean()), 4),
          "missed": round(float(missed[done - LAST : done, place].mean()), 4)}
         for place, rate in enumerate(RATES)
-        for done in range(EVERY, STEPS + 1, EVERY)
+        for done in (EARLY, STEPS)
     ]  # fmt: skip
 
 

@@ -79,10 +79,10 @@ def alone(seed: int) -> Tensor:
     return torch.from_numpy(words[lag:]).long()
 
 
-def alike(start: str, seed: int) -> Tensor:
+def alike(start: str, seed: int, rate: float) -> Tensor:
     """Train on sequences that begin alike; return the loss by step on new ones."""
     model, windows = Model(), alone(seed)
-    optimizer = torch.optim.Adam(model.parameters(), LEARNING_RATE)
+    optimizer = torch.optim.Adam(model.parameters(), rate)
     for _ in range(PASSES):
         for rows in torch.randperm(ROWS * WINDOWS).split(ROWS):
             cut = windows[:, rows]
@@ -96,10 +96,10 @@ def alike(start: str, seed: int) -> Tensor:
         return model.losses(cut, begin(model, start, cut, row, row))[0].mean(1)
 
 
-def train(lag: int, start: str, seed: int) -> Model:
+def train(lag: int, start: str, seed: int, rate: float) -> Model:
     """Train on windows that begin as asked; the same number of updates for all."""
     model = Model()
-    optimizer = torch.optim.Adam(model.parameters(), LEARNING_RATE)
+    optimizer = torch.optim.Adam(model.parameters(), rate)
     words = stream_of(lag, seed)
     stored = torch.zeros(WINDOWS + 1, 1, ROWS, HIDDEN)
     for _ in range(PASSES):
@@ -122,7 +122,9 @@ def train(lag: int, start: str, seed: int) -> Model:
     return model
 
 
-def run(stream: str, lag: int, start: str, seed: int) -> list[dict[str, Any]]:
+def run(
+    stream: str, lag: int, start: str, seed: int, rate: float = LEARNING_RATE
+) -> list[dict[str, Any]]:
     """Train one network, and test it step by step in windows of a new stream.
 
     Returns
@@ -134,9 +136,9 @@ def run(stream: str, lag: int, start: str, seed: int) -> list[dict[str, Any]]:
     torch.manual_seed(seed)
     torch.set_num_threads(1)
     if stream == "continued":
-        losses_by_reset = continued(lag, start, seed)
+        losses_by_reset = continued(lag, start, seed, rate)
     else:
-        losses_by_reset = {"as trained": alike(start, seed)}
+        losses_by_reset = {"as trained": alike(start, seed, rate)}
     return [
         {"stream": stream, "lag": lag, "start": start, "seed": seed, "reset": reset, "step": step,
          "loss": round(loss, 4)}
@@ -144,9 +146,9 @@ def run(stream: str, lag: int, start: str, seed: int) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def continued(lag: int, start: str, seed: int) -> dict[str, Tensor]:
+def continued(lag: int, start: str, seed: int, rate: float) -> dict[str, Tensor]:
     """Train on windows of long streams; return the loss by step, for each way to reset."""
-    model = train(lag, start, seed)
+    model = train(lag, start, seed, rate)
     words, other = stream_of(lag, seed + 1000), stream_of(lag, seed + 2000)
     row = torch.arange(ROWS)
     with torch.no_grad():

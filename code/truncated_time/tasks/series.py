@@ -91,6 +91,38 @@ def carbon_dioxide_raw() -> NDArray[np.float64]:
     return level
 
 
+def sea_temperature() -> NDArray[np.float64]:
+    """Load the monthly temperature of the sea off Peru and Ecuador, 1950 to 2010.
+
+    Its warm and cold spells of some years are El Niño and La Niña. The chapter on choosing keeps
+    the last twelve years for one look.
+
+    Returns
+    -------
+    ndarray of float64, shape (732,)
+        Degrees Celsius at the surface, averaged over the region Niño 1+2. No month is missing.
+
+    Raises
+    ------
+    ImportError
+        If statsmodels, which ships the series, is not installed.
+
+    Examples
+    --------
+    >>> from truncated_time.tasks import sea_temperature
+    >>> sea_temperature()[:2]  # January and February 1950
+    array([23.11, 24.2 ])
+    """
+    try:
+        from statsmodels.datasets import elnino as source
+    except ImportError as error:
+        raise ImportError(
+            "sea_temperature() needs statsmodels: pip install 'tbptt[series]'"
+        ) from error
+    months: NDArray[np.float64] = source.load_pandas().data.to_numpy(np.float64)[:, 1:].ravel()
+    return months
+
+
 def digits() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Load handwritten digits of 8 by 8 pixels as sequences of 64 steps, read row by row.
 
