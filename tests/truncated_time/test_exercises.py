@@ -12,6 +12,7 @@ import torch
 from tbptt import Truncation
 from truncated_time.exercises import NAMES, Result, check
 from truncated_time.recipes import forget
+from truncated_time.tasks import echo_floors
 
 
 def rows_by_where(state, cut, begins):
@@ -126,6 +127,21 @@ LANES = [["A1", "B1"], ["A2", "B2"], ["A3", "B3"], ["C1", "D1"], ["C2", "D2"], [
 IN_TURN = [["A1", "A2"], ["A3", "B1"], ["B2", "B3"], ["C1", "C2"], ["C3", "D1"], ["D2", "D3"]]
 STEP_BY_STEP = [["A1", "B1"], ["C1", "D1"], ["A2", "B2"], ["C2", "D2"], ["A3", "B3"], ["C3", "D3"]]
 
+LEAKS = {"a": False, "b": True, "c": False, "d": False}
+
+
+def begins(done):
+    resets = np.ones_like(done)
+    resets[1:] = done[:-1]
+    return resets
+
+
+def begins_in_place(done):
+    done[1:] = done[:-1].copy()
+    done[0] = True
+    return done
+
+
 RIGHT = {
     "factors": [(20, 4, 166_650, 99)],
     "rate": [(0.02, 0.01), [0.0195, 0.0101]],
@@ -171,6 +187,12 @@ RIGHT = {
     "freeze-midway": [(0.01, 2.5)],
     "impossible": [np.log(2), torch.tensor(0.6932)],
     "fingerprint": [{"SameRandom": 0.5, "SameDistRandom": 1.0}],
+    "updates-left": [(960, 60, 16), [960, 60, 16.0]],
+    "alone": [27],
+    "which-leak": [LEAKS],
+    "short-warm-up": [(5, 1.25)],
+    "window-length": [math.ceil(5 * np.subtract(*echo_floors()[::-1]) / 0.01)],
+    "done": [begins, lambda done: np.vstack([done[:1] | True, done[:-1]])],
     "choose-k2": [(1 / 4, 1, 4), (0.25, 1.0, 3.996)],
     "choose-guide": [WAYS],
     "choose-device": [Truncation(50, 200)],
@@ -389,6 +411,40 @@ WRONG = [
     ("fingerprint", {"SameRandom": 1.0, "SameDistRandom": 1.0}, "twins"),
     ("fingerprint", {"SameRandom": 0.5, "SameDistRandom": 0.5}, "how many dimensions"),
     ("fingerprint", 0.5, "keys"),
+    ("updates-left", (7680, 480, 16), "side by side"),
+    ("updates-left", (16, 60, 16), "one batch"),
+    ("updates-left", (900, 60, 15), "After every chunk"),
+    ("updates-left", (960, 61, 16), "One a batch"),
+    ("updates-left", (960, 60, 1 / 16), "other way round"),
+    ("updates-left", (960, 60, 8), "add up"),
+    ("alone", 7, "half way between"),
+    ("alone", 2, "too few"),
+    ("alone", 26, "too few"),
+    ("alone", 40, "so are fewer"),
+    ("alone", 0.5, "Whole steps"),
+    ("which-leak", {**LEAKS, "a": True}, "do the weights move"),
+    ("which-leak", {**LEAKS, "b": False}, "which of the three"),
+    ("which-leak", {**LEAKS, "c": True}, "the answer to this one"),
+    ("which-leak", {**LEAKS, "d": True}, "no state goes on"),
+    ("which-leak", {**LEAKS, "d": "no"}, "True or False"),
+    ("which-leak", ["b"], "keys"),
+    ("short-warm-up", (6, 1.3), "own first word"),
+    ("short-warm-up", (4, 1.2), "1 answers are still"),
+    ("short-warm-up", (0, 1), "5 answers are still"),
+    ("short-warm-up", (8, 1.4), "Fewer words"),
+    ("short-warm-up", (5, 0.25), "The warm-up is read as well"),
+    ("short-warm-up", (4.5, 1), "Whole words"),
+    ("window-length", math.ceil(np.subtract(*echo_floors()[::-1]) / 0.01), "five of them"),
+    ("window-length", 20, "still costs"),
+    ("window-length", 2000, "shorter window"),
+    ("window-length", 1, "five at least"),
+    ("done", lambda done: done, "end an episode"),
+    ("done", lambda done: np.vstack([done[:1] & False, done[:-1]]), "first step of each row"),
+    ("done", lambda done: np.vstack([done[:2] | True, done[:-2]]), "a step late"),
+    ("done", lambda done: done[:-1], "not \\(11, 4\\)"),
+    ("done", lambda done: np.ones_like(done), "Not all flags"),
+    ("done", begins_in_place, "still needs"),
+    ("done", True, "takes a function"),
     ("choose-k2", (16 / 60, 1, 4), "has not gone 45 steps"),
     ("choose-k2", (0.75, 1, 4), "which of the 60 errors"),
     ("choose-k2", (1, 1, 4), "only the last error of a chunk"),

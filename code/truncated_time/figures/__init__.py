@@ -1,5 +1,6 @@
 """Pictures of windows and truncation, as SVG strings that the explorers show."""
 
+from truncated_time.figures.answers import loss_by_answer
 from truncated_time.figures.beyond import (
     error_of_a_mean,
     memory_reach,
@@ -34,6 +35,7 @@ __all__ = [
     "jacobian_chain",
     "labelled_windows",
     "learning_curves",
+    "loss_by_answer",
     "loss_by_position",
     "loss_by_updates",
     "losses_at_a_rate",
