@@ -34,6 +34,7 @@ from truncated_time.figures import (
     memory_reach,
     random_reach,
     reach_triangle,
+    rows_of_processes,
     split_picture,
     staleness,
     watched_loop,
@@ -323,6 +324,19 @@ def test_cost_stands_beside_what_is_counted():
     assert f"by counting operations {(2 + 20) / 3:.1f}" in title(svg)
     with pytest.raises(ValueError, match=r"one reach of GRU, got \[\]"):
         cost_by_interval("GRU", rows=rows)
+
+
+@pytest.mark.parametrize(
+    ("dealing", "processes", "right"),
+    [("lanes for each process", 3, 30), ("every so-many-th window", 1, 30),
+     ("every so-many-th window", 2, 0), ("every so-many-th batch", 3, 0)],
+)  # fmt: skip
+def test_rows_go_on_in_lanes_of_their_own(dealing, processes, right):
+    assert title(rows_of_processes(dealing, processes)).startswith(
+        f"{dealing}, {processes}. {right} of 30 later windows"
+    )
+    with pytest.raises(ValueError, match="dealing must be one of"):
+        rows_of_processes("at random", processes)
 
 
 @pytest.mark.parametrize("batch", [1, 2, 3, 6])

@@ -29,6 +29,7 @@ from truncated_time.exercises import (
     _starts,
     _stateful,
     _text,
+    _tools,
     _truncation,
     _windowing,
 )
@@ -38,7 +39,7 @@ __all__ = ["NAMES", "Result", "check"]
 
 _CHAPTERS = (
     _bptt, _windowing, _series, _stateful, _dynamic_rnn, _truncation, _cost, _text,
-    _initial_state, _cures, _starts, _checking, _choosing, _choosing_guide, _beyond,
+    _initial_state, _cures, _starts, _checking, _tools, _choosing, _choosing_guide, _beyond,
     _beyond_coins,
     _modern, _modern_states,
 )  # fmt: skip

@@ -15,6 +15,7 @@ from truncated_time.figures.lanes import batch_lanes
 from truncated_time.figures.leak import losses_over
 from truncated_time.figures.measured import gradient_bias, gradient_by_lag, learning_curves
 from truncated_time.figures.methods import losses_at_a_rate
+from truncated_time.figures.processes import rows_of_processes
 from truncated_time.figures.reach import reach_triangle
 from truncated_time.figures.starts import loss_by_position, staleness
 from truncated_time.figures.unrolled import jacobian_chain
@@ -43,6 +44,7 @@ __all__ = [
     "memory_reach",
     "random_reach",
     "reach_triangle",
+    "rows_of_processes",
     "split_picture",
     "staleness",
     "state_sizes",
