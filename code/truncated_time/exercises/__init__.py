@@ -21,6 +21,7 @@ from truncated_time.exercises import (
     _choosing_guide,
     _cost,
     _cures,
+    _detach,
     _dynamic_rnn,
     _initial_state,
     _modern,
@@ -38,7 +39,7 @@ from truncated_time.exercises._form import AnswerError
 __all__ = ["NAMES", "Result", "check"]
 
 _CHAPTERS = (
-    _bptt, _windowing, _series, _stateful, _dynamic_rnn, _truncation, _cost, _text,
+    _bptt, _detach, _windowing, _series, _stateful, _dynamic_rnn, _truncation, _cost, _text,
     _initial_state, _cures, _starts, _checking, _tools, _choosing, _choosing_guide, _beyond,
     _beyond_coins,
     _modern, _modern_states,
