@@ -1,7 +1,6 @@
 """The claims of the chapter on your own loop, from its cells and from shipped results."""
 
 import re
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -33,7 +32,7 @@ def test_the_loop_with_three_faults_trains(said):
     assert said["live_first"] > short > said["live_all"] > floor + 0.15
 
 
-def test_two_mends_gain_nothing_and_the_third_does(said):
+def test_two_fixes_gain_nothing_and_the_third_does(said):
     assert said["live_data"] == pytest.approx(said["live_all"], abs=0.02)
     assert said["live_state"] == pytest.approx(said["live_all"], abs=0.02)
     assert said["live_fixed"] < said["live_state"] - 0.1
@@ -59,7 +58,7 @@ def test_every_fault_put_back_alone_costs_in_every_seed(said):
         assert said[f"mean_{fault}"] > said["mean_none"] + 0.05
 
 
-def test_while_errors_do_not_travel_the_other_faults_hardly_matter(said):
+def test_while_no_error_goes_back_the_other_faults_hardly_matter(said):
     means = [said[f"mean_{name}"] for name in ("all", "no_state", "no_data", "errors")]
     assert max(means) - min(means) < 0.04
     assert min(means) > said["mean_data"]
@@ -73,11 +72,9 @@ def test_the_rows_jump_over_the_batch(said):
     assert said["jump"] == 32 * 12
 
 
-def test_the_fixed_loss_means_something_and_the_other_does_not(said):
+def test_the_fixed_loss_means_something(said):
     assert said["frozen_new"] == pytest.approx(said["live_fixed"], abs=0.02)
     assert said["new_mean"] == pytest.approx(said["mean_none"], abs=0.02)
-    assert said["label_train"] < 0.1 < said["guess"] < 1 < said["label_frozen"]
-    assert said["label_verdict"] == "leak"
 
 
 def test_the_explorer_has_a_message_for_every_loop():
@@ -85,37 +82,3 @@ def test_the_explorer_has_a_message_for_every_loop():
 
     named = re.search(r"MESSAGES = \{\n(.*?)^\}", TEXT, re.S | re.M)[1]
     assert tuple(re.findall(r'^    "(.+?)":', named, re.M)) == LOOPS
-
-
-def test_the_list_to_print_has_the_four_questions():
-    part = TEXT.split("## A list to print")[1].split("\n## ")[0]
-    asked = re.findall(r"^\*\*(.+\?)\*\*$", part, re.M)
-    assert asked == re.findall(r"^## \d\. (.+)$", TEXT, re.M)
-    assert len(asked) == 4
-    assert len(re.findall(r"^\* ", part, re.M)) <= 16  # one page
-
-
-def test_a_distributed_sampler_breaks_lanes_and_lanes_dealt_to_processes_go_on(said):
-    assert said["sampled_share"] < 0.01
-    assert said["unshuffled_share"] == said["in_two_share"] == 1
-
-
-def test_keras_finds_leaks_and_accuses_few_who_learned(said):
-    assert said["keras_trainings"] == 20
-    assert said["keras_caught"] == said["keras_guilty"] > 30
-    assert said["keras_accused"] / said["keras_honest"] < 0.03
-    assert said["keras_honest"] > 80
-
-
-def test_keras_accuses_few_that_cannot_leak():
-    # One loss, at the end of the sequence: weights move once an epoch, and no state can be earned.
-    cannot = [row["verdict"] for row in table("results/alarms-keras/results.csv")
-              if row["training"] == "signal, loss at the end"]  # fmt: skip
-    assert len(cannot) == 125
-    assert cannot.count("leak") / len(cannot) < 0.05
-
-
-def test_the_versions_of_other_packages_are_those_that_the_listings_run_with():
-    groups = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    named = TEXT.split("The book's tests run them, with")[1].split(". ")[0]
-    assert sorted(re.findall("`(.+?)`", named)) == sorted(groups["dependency-groups"]["others"])

@@ -164,12 +164,12 @@ VERDICTS = {
         said("initial-state")["SameDistRandom_Zeros_train_high"] < 0.6931
         < said("initial-state")["SameDistRandom_Zeros_frozen_low"])),
     "The same was": ("Refined", lambda said: (
-        said("initial-state")["ink_test_each_8_4"] < 0.12
-        and said("initial-state")["ink_test_once_8_4"] > 0.5
-        and said("initial-state")["best_each_40"] > 0.6
-        and 0.05 < said("initial-state")["best_gap_each_40"] < 0.2
-        and said("initial-state")["ink_frozen_each_8_16"]
-        <= said("initial-state")["ink_train_each_8_16"])),
+        said("cures")["ink_test_each_8_4"] < 0.12
+        and said("cures")["ink_test_once_8_4"] > 0.5
+        and said("cures")["best_each_40"] > 0.6
+        and 0.05 < said("cures")["best_gap_each_40"] < 0.2
+        and said("cures")["ink_frozen_each_8_16"]
+        <= said("cures")["ink_train_each_8_16"])),
 }  # fmt: skip
 
 

@@ -9,8 +9,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PYTHON = ROOT / "_build" / "others" / "bin" / "python"
-PAGE = (ROOT / "chapters" / "checking.md").read_text(encoding="utf-8")
-PART = PAGE.split("(coming-from-frameworks)=")[1].split("(checklist)=")[0]
+PAGE = (ROOT / "chapters" / "tools.md").read_text(encoding="utf-8")
+PART = PAGE.split("(coming-from-frameworks)=")[1].split("(what-watching-cannot-see)=")[0]
 READER, *LISTINGS = re.findall(r"^```python\n(.*?)^```$", PART, re.S | re.M)
 BEFORE = """
 import torch

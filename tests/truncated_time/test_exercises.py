@@ -12,6 +12,7 @@ import torch
 from tbptt import Truncation
 from truncated_time.exercises import NAMES, Result, check
 from truncated_time.recipes import forget
+from truncated_time.tasks import echo_floors
 
 
 def rows_by_where(state, cut, begins):
@@ -126,9 +127,26 @@ LANES = [["A1", "B1"], ["A2", "B2"], ["A3", "B3"], ["C1", "D1"], ["C2", "D2"], [
 IN_TURN = [["A1", "A2"], ["A3", "B1"], ["B2", "B3"], ["C1", "C2"], ["C3", "D1"], ["D2", "D3"]]
 STEP_BY_STEP = [["A1", "B1"], ["C1", "D1"], ["A2", "B2"], ["C2", "D2"], ["A3", "B3"], ["C3", "D3"]]
 
+LEAKS = {"a": False, "b": True, "c": False, "d": False}
+
+
+def begins(done):
+    resets = np.ones_like(done)
+    resets[1:] = done[:-1]
+    return resets
+
+
+def begins_in_place(done):
+    done[1:] = done[:-1].copy()
+    done[0] = True
+    return done
+
+
 RIGHT = {
     "factors": [(20, 4, 166_650, 99)],
     "rate": [(0.02, 0.01), [0.0195, 0.0101]],
+    "which-steps": [({3}, {2, 3, 4}), ([3], [4, 3, 2])],
+    "shapes": [((6, 5, 8), (2, 6, 8)), [torch.Size([6, 5, 8]), torch.Size([2, 6, 8])]],
     "rows": [rows_by_where, lambda s, c, b: ~b[:, None] * torch.where(c[:, None], s.detach(), s)],
     "exact": [in_chunks],
     "forgotten": [[5, 5, 10, 5], np.array([5, 5, 10, 5])],
@@ -167,10 +185,18 @@ RIGHT = {
     "begin-again": [[(2, 1), (3, 0), (3, 2)], np.array([(3, 2), (3, 0), (2, 1), (0, 0)])],
     "how-often": [(5, 1), np.array([5, 1])],
     "fix-it": [gru_in_chunks()],
+    "two-means": [(3, 0.005)],
+    "whose-row": [(1, 3), [1, 3]],
     "name-tags": [128],
     "freeze-midway": [(0.01, 2.5)],
     "impossible": [np.log(2), torch.tensor(0.6932)],
     "fingerprint": [{"SameRandom": 0.5, "SameDistRandom": 1.0}],
+    "updates-left": [(960, 60, 16), [960, 60, 16.0]],
+    "alone": [27],
+    "which-leak": [LEAKS],
+    "short-warm-up": [(5, 1.25)],
+    "window-length": [math.ceil(5 * np.subtract(*echo_floors()[::-1]) / 0.01)],
+    "done": [begins, lambda done: np.vstack([done[:1] | True, done[:-1]])],
     "choose-k2": [(1 / 4, 1, 4), (0.25, 1.0, 3.996)],
     "choose-guide": [WAYS],
     "choose-device": [Truncation(50, 200)],
@@ -272,6 +298,19 @@ WRONG = [
     ("factors", (21, 4, 166_650, 99), "how many factors"),
     ("factors", 20, "4 finite number"),
     ("factors", "twenty", "plain numbers"),
+    ("which-steps", ({3, 5}, {2, 3, 4, 5}), "after the loss"),
+    ("which-steps", ({2}, {0, 1, 2, 3}), "counted from 1"),
+    ("which-steps", ({1, 2, 3, 4}, {2, 3, 4}), "W: an error arrives"),
+    ("which-steps", ({2}, {2, 3, 4}), "W: at which steps"),
+    ("which-steps", ({3}, {1, 2, 3, 4}), "U: an error arrives"),
+    ("which-steps", ({3}, {4}), "U: before which"),
+    ("which-steps", {3}, "two things"),
+    ("shapes", ((5, 6, 8), (2, 6, 8)), "rows of the output come first"),
+    ("shapes", ((6, 5, 16), (2, 6, 8)), "top layer alone"),
+    ("shapes", ((6, 5, 3), (2, 6, 8)), "units of a layer"),
+    ("shapes", ((6, 5, 8), (6, 2, 8)), "in front of its rows"),
+    ("shapes", ((6, 5, 8), (1, 6, 8)), "two layers"),
+    ("shapes", ((6, 5, 8), (2, 5, 8)), "every layer and row"),
     ("rate", (0.005, 0.01), "smaller still"),
     ("rate", (0.04, 0.01), "more than was lost"),
     ("rate", (0.02, 0.02), "A mean does not grow"),
@@ -375,6 +414,14 @@ WRONG = [
     ("translate",
      [Truncation(4, 12), Truncation(25, 25), Truncation(10, 10), Truncation(16, 16)], "how many l"),
     ("translate", [(4, 12)], "four `Truncation`s"),
+    ("two-means", (1 / 3, 0.005), "other way round"),
+    ("two-means", (1, 0.005), "to the mean of its process"),
+    ("two-means", (3, 1 / 400), "averaged, not added"),
+    ("two-means", (3, 0.01), "comes out as 2"),
+    ("whose-row", (1, 9), "every second row"),
+    ("whose-row", (2, 3), "with 16 rows each"),
+    ("whose-row", (0, 3), "How many rows lie before"),
+    ("whose-row", (1,), "two integers"),
     ("name-tags", 64, "no more of them than dimensions"),
     ("name-tags", 512, "fewer rows already"),
     ("name-tags", 100, "One of"),
@@ -389,6 +436,40 @@ WRONG = [
     ("fingerprint", {"SameRandom": 1.0, "SameDistRandom": 1.0}, "twins"),
     ("fingerprint", {"SameRandom": 0.5, "SameDistRandom": 0.5}, "how many dimensions"),
     ("fingerprint", 0.5, "keys"),
+    ("updates-left", (7680, 480, 16), "side by side"),
+    ("updates-left", (16, 60, 16), "one batch"),
+    ("updates-left", (900, 60, 15), "After every chunk"),
+    ("updates-left", (960, 61, 16), "One a batch"),
+    ("updates-left", (960, 60, 1 / 16), "other way round"),
+    ("updates-left", (960, 60, 8), "add up"),
+    ("alone", 7, "half way between"),
+    ("alone", 2, "too few"),
+    ("alone", 26, "too few"),
+    ("alone", 40, "so are fewer"),
+    ("alone", 0.5, "Whole steps"),
+    ("which-leak", {**LEAKS, "a": True}, "do the weights move"),
+    ("which-leak", {**LEAKS, "b": False}, "which of the three"),
+    ("which-leak", {**LEAKS, "c": True}, "the answer to this one"),
+    ("which-leak", {**LEAKS, "d": True}, "no state goes on"),
+    ("which-leak", {**LEAKS, "d": "no"}, "True or False"),
+    ("which-leak", ["b"], "keys"),
+    ("short-warm-up", (6, 1.3), "own first word"),
+    ("short-warm-up", (4, 1.2), "1 answers are still"),
+    ("short-warm-up", (0, 1), "5 answers are still"),
+    ("short-warm-up", (8, 1.4), "Fewer words"),
+    ("short-warm-up", (5, 0.25), "The warm-up is read as well"),
+    ("short-warm-up", (4.5, 1), "Whole words"),
+    ("window-length", math.ceil(np.subtract(*echo_floors()[::-1]) / 0.01), "five of them"),
+    ("window-length", 20, "still costs"),
+    ("window-length", 2000, "shorter window"),
+    ("window-length", 1, "five at least"),
+    ("done", lambda done: done, "end an episode"),
+    ("done", lambda done: np.vstack([done[:1] & False, done[:-1]]), "first step of each row"),
+    ("done", lambda done: np.vstack([done[:2] | True, done[:-2]]), "a step late"),
+    ("done", lambda done: done[:-1], "not \\(11, 4\\)"),
+    ("done", lambda done: np.ones_like(done), "Not all flags"),
+    ("done", begins_in_place, "still needs"),
+    ("done", True, "takes a function"),
     ("choose-k2", (16 / 60, 1, 4), "has not gone 45 steps"),
     ("choose-k2", (0.75, 1, 4), "which of the 60 errors"),
     ("choose-k2", (1, 1, 4), "only the last error of a chunk"),

@@ -26,6 +26,7 @@ from truncated_time.figures import (
     jacobian_chain,
     labelled_windows,
     learning_curves,
+    loss_by_answer,
     loss_by_position,
     loss_by_updates,
     losses_at_a_rate,
@@ -33,6 +34,7 @@ from truncated_time.figures import (
     memory_reach,
     random_reach,
     reach_triangle,
+    rows_of_processes,
     split_picture,
     staleness,
     watched_loop,
@@ -324,6 +326,19 @@ def test_cost_stands_beside_what_is_counted():
         cost_by_interval("GRU", rows=rows)
 
 
+@pytest.mark.parametrize(
+    ("dealing", "processes", "right"),
+    [("lanes for each process", 3, 30), ("every so-many-th window", 1, 30),
+     ("every so-many-th window", 2, 0), ("every so-many-th batch", 3, 0)],
+)  # fmt: skip
+def test_rows_go_on_in_lanes_of_their_own(dealing, processes, right):
+    assert title(rows_of_processes(dealing, processes)).startswith(
+        f"{dealing}, {processes}. {right} of 30 later windows"
+    )
+    with pytest.raises(ValueError, match="dealing must be one of"):
+        rows_of_processes("at random", processes)
+
+
 @pytest.mark.parametrize("batch", [1, 2, 3, 6])
 @pytest.mark.parametrize("windows", [1, 2, 5])
 def test_lanes_carry_every_window_and_other_orders_do_not(batch, windows):
@@ -532,6 +547,25 @@ def test_the_loss_by_position_stands_next_to_the_one_from_zeros():
         )
     with pytest.raises(ValueError, match=r"at a rate of 0\.3"):
         loss_by_position("diagonal 0.9", "0.3", "zeros", rows=rows, chunk=24, floor=0.2, guess=0.69)
+
+
+def test_answers_whose_word_lies_before_the_window_are_guesses():
+    losses = {"zero": [0.69] * 5 + [0.2] * 15, "carried": [0.2] * 20}
+    rows = [
+        {"start": start, "seed": "0", "step": str(step), "loss": str(loss)}
+        for start, by_step in losses.items() for step, loss in enumerate(by_step)
+    ]  # fmt: skip
+    bounds = {"rows": rows, "floor": 0.2, "guess": 0.69}
+    assert "5 of 20 answers are closer to a guess" in title(loss_by_answer("zero", 5, **bounds))
+    svg = loss_by_answer("carried", 5, **bounds)
+    assert title(svg).startswith("5, carried. 0 of 20 answers")
+    (zeros,), (carried,) = lines(svg, LOSS)[:1], lines(svg, REACH)[:1]
+    assert [above[1] < below[1] for above, below in zip(zeros, carried, strict=True)] == (
+        5 * [True] + 15 * [False]
+    )
+    assert "the word lies in the window" in svg
+    with pytest.raises(ValueError, match="no start 'learned'"):
+        loss_by_answer("learned", 5, **bounds)
 
 
 def test_a_stored_state_is_drawn_from_the_first_update_on():

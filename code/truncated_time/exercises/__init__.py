@@ -20,13 +20,17 @@ from truncated_time.exercises import (
     _choosing,
     _choosing_guide,
     _cost,
+    _cures,
+    _detach,
     _dynamic_rnn,
     _initial_state,
     _modern,
     _modern_states,
     _series,
+    _starts,
     _stateful,
     _text,
+    _tools,
     _truncation,
     _windowing,
 )
@@ -35,8 +39,9 @@ from truncated_time.exercises._form import AnswerError
 __all__ = ["NAMES", "Result", "check"]
 
 _CHAPTERS = (
-    _bptt, _windowing, _series, _stateful, _dynamic_rnn, _truncation, _cost, _text,
-    _initial_state, _checking, _choosing, _choosing_guide, _beyond, _beyond_coins,
+    _bptt, _detach, _windowing, _series, _stateful, _dynamic_rnn, _truncation, _cost, _text,
+    _initial_state, _cures, _starts, _checking, _tools, _choosing, _choosing_guide, _beyond,
+    _beyond_coins,
     _modern, _modern_states,
 )  # fmt: skip
 _CHECKS: dict[str, Callable[[Any], None]] = {

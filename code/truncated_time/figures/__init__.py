@@ -1,5 +1,6 @@
 """Pictures of windows and truncation, as SVG strings that the explorers show."""
 
+from truncated_time.figures.answers import loss_by_answer
 from truncated_time.figures.beyond import (
     error_of_a_mean,
     memory_reach,
@@ -14,6 +15,7 @@ from truncated_time.figures.lanes import batch_lanes
 from truncated_time.figures.leak import losses_over
 from truncated_time.figures.measured import gradient_bias, gradient_by_lag, learning_curves
 from truncated_time.figures.methods import losses_at_a_rate
+from truncated_time.figures.processes import rows_of_processes
 from truncated_time.figures.reach import reach_triangle
 from truncated_time.figures.starts import loss_by_position, staleness
 from truncated_time.figures.unrolled import jacobian_chain
@@ -34,6 +36,7 @@ __all__ = [
     "jacobian_chain",
     "labelled_windows",
     "learning_curves",
+    "loss_by_answer",
     "loss_by_position",
     "loss_by_updates",
     "losses_at_a_rate",
@@ -41,6 +44,7 @@ __all__ = [
     "memory_reach",
     "random_reach",
     "reach_triangle",
+    "rows_of_processes",
     "split_picture",
     "staleness",
     "state_sizes",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -67,10 +69,8 @@ def batch_lanes(order: str, batch: int, windows: int) -> str:
     middle of a batch: no one moment to reset.
     """
     dealt = batches_in_order(order, windows, batch)
-    sequence, number = np.divmod(dealt, windows)
-    begins = number == 0
-    continues = np.zeros(dealt.shape, dtype=bool)
-    continues[1:] = (dealt[1:] == dealt[:-1] + 1) & ~begins[1:]
+    begins = dealt % windows == 0
+    continues = continued(dealt, windows)
     wanted = int((~begins).sum())
     right = int(continues.sum())
     headline = (
@@ -81,6 +81,23 @@ def batch_lanes(order: str, batch: int, windows: int) -> str:
     title = f"{order}, {batch}, {windows}. {headline.capitalize()}; {detail}."
     drawing = Drawing(_WIDTH, height, title)
     drawing.heading(headline, detail)
+    draw_batches(drawing, dealt, windows, [f"row {i}" for i in range(batch)])
+    return str(drawing)
+
+
+def continued(dealt: NDArray[np.int64], windows: int) -> NDArray[np.bool_]:
+    """Say of every window dealt whether its row held the one before it, of the same sequence."""
+    continues = np.zeros(dealt.shape, dtype=bool)
+    continues[1:] = (dealt[1:] == dealt[:-1] + 1) & (dealt[1:] % windows > 0)
+    return continues
+
+
+def draw_batches(
+    drawing: Drawing, dealt: NDArray[np.int64], windows: int, rows: Sequence[str]
+) -> None:
+    """Draw batches as columns below the heading, and what the colours mean."""
+    sequence, number = np.divmod(dealt, windows)
+    begins, continues = number == 0, continued(dealt, windows)
     count = len(dealt)
     width = min((_WIDTH - _LEFT) / count, 40.0)
     small = {"font_size": "10" if width > 16 else "7"}
@@ -99,9 +116,9 @@ def batch_lanes(order: str, batch: int, windows: int) -> str:
         for n, i in np.argwhere(begins)
     )
     drawing.path(marks, stroke=INK, stroke_width="2")
-    for i in range(batch):
+    for i, name in enumerate(rows):
         y = _TOP + (i + 0.5) * _ROW + 3.5
-        drawing.text(0, y, f"row {i}", font_size="10", opacity=".8")
+        drawing.text(0, y, name, font_size="10", opacity=".8")
         if width > 11:
             drawing.row(
                 y,
@@ -115,7 +132,7 @@ def batch_lanes(order: str, batch: int, windows: int) -> str:
                 text_anchor="middle",
                 **small,
             )
-    y = _TOP + batch * _ROW + 14
+    y = _TOP + len(rows) * _ROW + 14
     drawing.text(_LEFT, y, f"{count} batches, one after the other →", font_size="10", opacity=".8")
     x = _LEFT
     for colour, words, opacity in (
@@ -124,7 +141,6 @@ def batch_lanes(order: str, batch: int, windows: int) -> str:
         drawing.bars([(x, y + 14, 14)], 10, colour, round_caps=False, opacity=opacity)
         drawing.text(x + 19, y + 18, words, font_size="10")
         x += 90
-    return str(drawing)
 
 
 def _when_to_reset(begins: NDArray[np.bool_], right: bool, windows: int) -> str:
