@@ -48,8 +48,13 @@ def test_the_leak(said):
 
 
 def test_a_gap_of_the_span_less_one_is_what_it_takes(said):
-    assert (said["leak_with_gap"], said["leak_with_less"]) == (0, 1)
-    assert said["leak_without_gap"] == 54
+    assert (said["leak_with_gap"], said["leak_with_less"]) == ((0, 0), (1, 0))
+    assert said["leak_without_gap"] == (54, 10)
+
+
+def test_a_gap_of_the_horizon_less_one_hides_the_answer(said):
+    assert said["leak_with_horizon"] == (44, 0)  # the window's own past may be known
+    assert said["leak_with_less_horizon"][1] == 1
 
 
 def test_an_lstm_leaks_too(said, lstm):
