@@ -1,7 +1,7 @@
 """A GRU that forecasts one stream: state policies, batches, training, and the weights to keep.
 
-Weights are chosen on the validation part, at one of twenty points of the training. Whoever calls
-it says what is done with the forecasts after that part.
+Weights are chosen on the validation part, at one of twenty points of the training. The caller
+says what is done with the forecasts after that part.
 """
 
 from __future__ import annotations
