@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from tbptt._checks import positive_int
+from tbptt._checks import length
 from tbptt.keras.backends import check_carries
 from tbptt.keras.cloning import Cloning, within_steps
 from tbptt.keras.layers import recurrent_layers
@@ -61,8 +61,8 @@ def twin(
     >>> np.allclose(single(np.ones((1, 3, 1))), model(np.ones((2, 3, 1)))[:1])
     True
     """
-    batch_size = positive_int("batch_size", batch_size)
-    steps = None if steps is None else positive_int("steps", steps)
+    batch_size = length("batch_size", batch_size)
+    steps = None if steps is None else length("steps", steps)
     if not isinstance(stateful, bool | None):
         raise TypeError(f"stateful must be True, False or left out, got {stateful!r}.")
     cloning = Cloning(model, batch_size, steps, stateful)

@@ -299,6 +299,8 @@ def doubled():
         (TypeError, "got Doubled 'doubled", lambda: twin(doubled(), 1)),
         (ValueError, "model .* is not built: begin", lambda: twin(Sequential([layers.GRU(2)]), 1)),
         (ValueError, "batch_size", lambda: twin(inside(), 0)),
+        (ValueError, "batch_size must be at most", lambda: twin(inside(), 2**63 - 1)),
+        (ValueError, "steps must be at most", lambda: twin(inside(), 1, steps=2**63 - 1)),
         (TypeError, "steps", lambda: twin(inside(), 1, steps=1.5)),
         (TypeError, "True, False or left out", lambda: twin(inside(), 1, stateful=1)),
         (
