@@ -181,6 +181,34 @@ def test_the_network_does_not_win(said):
     assert said["v_104"] < said["validated"]
 
 
+def test_what_the_sweep_is_said_to_show(said, errors):
+    best = at_best(errors)
+    middle = {setting: value for setting, (_, value) in best.items()}
+    spread = {
+        setting: stdev(errors[*setting, rate]["validation_error"])
+        for setting, (rate, _) in best.items()
+    }
+    assert {len(found["validation_error"]) for found in errors.values()} == {5}
+    # The rate of each of the two that contend lies inside.
+    assert best["carried", 1, 13][0] == best["zeros, last", 52, 52][0] == choosing.COMMON
+    assert middle["zeros", 4, 4] > 2 * middle["carried", 4, 4]
+    assert middle["warm-up", 13, 13] < middle["carried", 13, 13] + spread["warm-up", 13, 13]
+    # The same window, and what is scored.
+    assert middle["zeros", 52, 52] > said["v_year"] > middle["zeros, last", 52, 52] + 0.1
+    for style in (lambda _: 1, lambda k2: k2):
+        four, thirteen, *longer = (
+            mean(errors["carried", style(k2), k2, choosing.COMMON]["validation_error"])
+            for k2 in (4, 13, 26, 52)
+        )
+        assert four > max(thirteen, *longer)
+        assert min(longer) > thirteen - 0.02
+    # A tie.
+    chosen, carried = middle["zeros, last", 52, 52], middle["carried", 1, 13]
+    assert chosen == min(middle.values())
+    assert carried == min(value for (policy, *_), value in middle.items() if policy == "carried")
+    assert carried - chosen < spread["carried", 1, 13]
+
+
 def test_what_the_validation_years_of_the_sea_are_said_to_show(said):
     runs = defaultdict(list)
     for row in table("results/sea/results.csv"):
