@@ -175,10 +175,14 @@ def test_the_choice_was_made_on_the_validation_part(said, errors):
     assert (said["n_scored"], said["n_last"], said["n_times"]) == (8 * 52, 64, 8)
 
 
-def test_the_network_does_not_win(said):
+def test_the_network_comes_level(said, errors):
     assert said["gru_high"] < said["year_test"]
-    assert said["gru_low"] > said["best_test"]
-    assert said["v_104"] < said["validated"]
+    assert said["gru_low"] < said["best_test"] < said["gru_high"]
+    assert abs(said["gru_test"] - said["best_test"]) < said["gru_spread"]
+    # At the common rate every seed is behind.
+    common = errors["zeros, last", 52, 52, choosing.COMMON]["test_error"]
+    assert min(common) > said["best_test"]
+    assert said["v_104"] < said["validated"] == pytest.approx(said["v_52"], abs=0.05)
 
 
 def test_what_the_sweep_is_said_to_show(said, errors):
@@ -190,7 +194,8 @@ def test_what_the_sweep_is_said_to_show(said, errors):
     }
     assert {len(found["validation_error"]) for found in errors.values()} == {5}
     # The rate of each of the two that contend lies inside.
-    assert best["carried", 1, 13][0] == best["zeros, last", 52, 52][0] == choosing.COMMON
+    for setting, rates in choosing.CONTEND.items():
+        assert min(rates) < best[setting][0] < max(rates)
     assert middle["zeros", 4, 4] > 2 * middle["carried", 4, 4]
     assert middle["warm-up", 13, 13] < middle["carried", 13, 13] + spread["warm-up", 13, 13]
     # The same window, and what is scored.
@@ -201,7 +206,16 @@ def test_what_the_sweep_is_said_to_show(said, errors):
             for k2 in (4, 13, 26, 52)
         )
         assert four > max(thirteen, *longer)
-        assert min(longer) > thirteen - 0.02
+        assert min(longer) > thirteen
+    at_common = {
+        setting[:3]: mean(found["validation_error"])
+        for setting, found in errors.items()
+        if setting[3] == choosing.COMMON
+    }
+    for k2 in (4, 13):
+        assert at_common["carried", 1, k2] < at_common["carried", k2, k2] - 0.05
+    for k2 in (26, 52):
+        assert at_common["carried", 1, k2] == pytest.approx(at_common["carried", k2, k2], abs=0.02)
     # A tie.
     chosen, carried = middle["zeros, last", 52, 52], middle["carried", 1, 13]
     assert chosen == min(middle.values())
@@ -249,7 +263,7 @@ def test_what_the_one_look_is_said_to_show(said):
 
 def test_what_is_left_in_the_errors(said):
     assert max(map(abs, said["gru_lags"] + said["linear_lags"])) < 0.3
-    assert max(map(abs, said["gru_lags"])) < 0.1
+    assert max(map(abs, said["gru_lags"])) < 0.15
     assert said["year_52"] < -0.5
-    assert said["linear_bias"] < said["gru_bias"] < -0.15
+    assert said["linear_bias"] < -0.15 < said["gru_bias"] < 0
     assert said["linear_late"] > 1.2 * said["linear_early"]
