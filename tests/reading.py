@@ -73,6 +73,8 @@ def statement(code: str) -> Statement:
     tree = ast.parse(code)
     if isinstance(tree.body[0], ast.For | ast.With):
         used -= assigned  # its own variables
+    if isinstance(tree.body[0], ast.AugAssign):
+        used |= assigned  # what was there before
     return Statement(code, assigned, changed(tree), used)
 
 

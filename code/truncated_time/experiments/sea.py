@@ -48,7 +48,8 @@ def usual(values: NDArray[Any]) -> NDArray[Any]:
     """Return for every month the mean of the training part over the same months of the year."""
     month = np.arange(len(values)) % YEAR
     means = np.array([values[:END][month[:END] == m].mean() for m in range(YEAR)])
-    return means[month]
+    every_month: NDArray[Any] = means[month]
+    return every_month
 
 
 def simple(data: Stream) -> dict[str, NDArray[Any]]:
