@@ -64,7 +64,12 @@ FACTORS = {
 # Levels that have so many rows beside one another that one of each is enough to know.
 REPEATS = {"seed", "epoch", "updates", "first_chunk", "step", "first", "last", "lag", "age"}
 # What trains in the same statement that reads: the page's own networks are not asked here.
-STUBS = {"modern": {"learn_memory": lambda *_, **__: 0.0}}
+STUBS = {
+    "modern": {"learn_memory": lambda *_, **__: 0.0},
+    "choosing": {
+        "train": lambda *_, **__: (dict.fromkeys(("validation_error", "test_error"), 0.0), 0.0)
+    },
+}
 # Rows that no page shows, and the file of the tests that reads them.
 TESTED = {
     "beyond": ("test_beyond.py", {

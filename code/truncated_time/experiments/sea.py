@@ -74,7 +74,8 @@ def linear(read: NDArray[Any], y: NDArray[Any], lags: int) -> NDArray[Any]:
     inputs = np.c_[views, np.ones(len(views))]
     fit = slice(lags - 1, END)
     weights = np.linalg.lstsq(inputs[: END - lags + 1], y[fit], rcond=None)[0]
-    return np.r_[np.full(lags - 1, np.nan), inputs @ weights]
+    forecast: NDArray[Any] = np.r_[np.full(lags - 1, np.nan), inputs @ weights]
+    return forecast
 
 
 def grid(seeds: int) -> list[dict[str, Any]]:
