@@ -261,6 +261,17 @@ def test_what_the_one_look_is_said_to_show(said):
     assert said["once_behind"] == sum(error > said["once_simple"] for error in network) == 4
 
 
+def test_sentences_name_what_was_measured(said):
+    text = " ".join(CHAPTER.read_text(encoding="utf-8").split())
+    behind, of = (f"{{glue:text}}`{name}`" for name in ("once_behind", "once_seeds"))
+    assert f"Against the simple forecast it is {behind} of {of}" in text
+    assert said["once_simple"] < said["once_network"]
+    assert "a linear rule that knows the season beats the GRU" in text
+    assert len({row["rate"] for row in table("results/starts-rates/results.csv")}) == 4
+    assert "each at the best of four rates" in text
+    assert "**The network comes level.**" in text
+
+
 def test_what_is_left_in_the_errors(said):
     assert max(map(abs, said["gru_lags"] + said["linear_lags"])) < 0.3
     assert max(map(abs, said["gru_lags"])) < 0.15

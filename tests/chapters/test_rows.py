@@ -129,7 +129,17 @@ def test_every_experiment_says_what_its_runs_were_given():
         assert set(given) < set(columns), name
 
 
-@pytest.mark.parametrize("experiment", NAMES)
+# Asked in a second or two; the others draw many frames, or train in what they read.
+QUICK = {
+    "across", "ahead", "alarms", "alarms-keras", "beyond", "bias", "bootstrap", "burnin", "carried",
+    "checking", "choosing", "once", "outputs", "sea", "starts", "starts-rates",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "experiment",
+    [name if name in QUICK else pytest.param(name, marks=pytest.mark.audit) for name in NAMES],
+)
 def test_every_row_is_read(experiment):
     rows = table(f"results/{experiment}/results.csv")
     chapters = readers(experiment)
