@@ -2,6 +2,7 @@
 
 import pytest
 
+from truncated_time.experiments import cures
 from truncated_time.shipped import table
 
 
@@ -108,3 +109,15 @@ def test_a_longer_run_begins_as_the_shipped_one():
     }
     assert again == rows
     assert len(rows) == 5 * 16
+
+
+def test_passes_and_updates_of_the_cures():
+    last = {}
+    for row in table("results/cures/results.csv"):
+        if row["chunk"] == "5":
+            last[row["cure"]] = max(last.get(row["cure"], 0), int(row["epoch"]))
+    slow = {cure: last.pop(cure) for cure in ("one update", "loss at the end")}
+    assert set(slow.values()) == {40}
+    assert last.pop("true truncation") == 3
+    assert set(last.values()) == {10}
+    assert 10 * cures.STEPS // cures.CHUNK == 8000

@@ -1,6 +1,8 @@
-"""The claims of the chapter on what a window begins with, from its cells."""
+"""The claims of the chapter on what a window begins with: from its cells, from shipped rows."""
 
 import pytest
+
+from truncated_time.shipped import table
 
 
 @pytest.fixture(scope="module")
@@ -30,3 +32,16 @@ def test_when_to_reset(said):
     assert said["in_time_first"] > guess + 0.03
     for later in ("in_time_later", "never_later", "late_later"):
         assert said[later] == pytest.approx(floor, abs=0.03)
+
+
+def test_from_zeros_the_first_five_answers_are_a_guess_and_the_others_at_the_floor(said):
+    by_seed = {}
+    for row in table("results/starts/results.csv"):
+        if (row["stream"], row["lag"], row["start"], row["reset"]) == (
+            "continued", "6", "zero", "as trained",
+        ):  # fmt: skip
+            by_seed.setdefault(row["seed"], {})[int(row["step"])] = float(row["loss"])
+    assert len(by_seed) == 5
+    for losses in by_seed.values():
+        assert min(losses[step] for step in range(5)) > said["guess"] - 0.05
+        assert max(losses[step] for step in range(5, 20)) < said["floor"] + 0.1

@@ -172,6 +172,9 @@ STATED = {
         "to the hundredth of a nat the five are equal": lambda said: (
             said["short_lag_spread"] < 0.01
         ),
+        "a late one costs them twice": lambda said: (
+            said["late_before"] > said["guess"] and said["late_behind"] > 2 * said["floor"]
+        ),
         "A late reset costs you twice": lambda said: (
             said["late_before"] > said["guess"] and said["late_behind"] > 2 * said["floor"]
         ),
