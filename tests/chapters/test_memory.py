@@ -31,7 +31,7 @@ def test_zero_times_nan_is_nan_and_where_is_not():
 def test_an_interpreter_clears_all_rows_at_once():
     import tensorflow as tf
 
-    assert tf.lite.Interpreter.reset_all_variables.__doc__
+    assert callable(tf.lite.Interpreter.reset_all_variables)
 
 
 def test_keras_states_have_rows_first():

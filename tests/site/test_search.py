@@ -60,7 +60,8 @@ def test_names_and_messages_that_people_arrive_with_are_found(results):
             const lookup = new DOMParser().parseFromString(text, 'text/html');
             return [...lookup.querySelectorAll('article table tbody tr')].map(row => [
                 row.cells[0].querySelector('code')
-                    ? [...row.cells[0].querySelectorAll('code')].map(name => name.textContent)
+                    ? [...row.cells[0].querySelectorAll('code')].map(name => name.textContent
+                        .replace(/^(\\w+)[(=].*$/, '$1'))
                     : row.cells[0].textContent.split(/, (?![^(]*\\))/),
                 [...row.cells[2].querySelectorAll('a')].map(
                     link => link.getAttribute('href').replace(/[.]html.*/, ''))]);
@@ -73,5 +74,9 @@ def test_names_and_messages_that_people_arrive_with_are_found(results):
             .reverse().map(([page]) => page.replace('chapters/', '')))""",
         [name for name, _ in asked],
     )
-    for (name, links), pages in zip(asked, found, strict=True):
-        assert {"lookup", *links} & set(pages[:5]), (name, links, pages[:5])
+    lost = [
+        (name, links, pages[:10])
+        for (name, links), pages in zip(asked, found, strict=True)
+        if not {"lookup", *links} & set(pages[:5])
+    ]
+    assert lost == []
