@@ -49,3 +49,34 @@ def test_every_term_of_the_glossary_is_found_there(results):
         assert f"chapters/glossary#{anchor}" in places[:10] or (
             "chapters/glossary" in places[:3]
         ), (term, places[:5])
+
+
+def test_names_and_messages_that_people_arrive_with_are_found(results):
+    page, ask = results
+    ask("reach")  # loads the index
+    rows = page.evaluate(
+        """async () => {
+            const text = await (await fetch('chapters/lookup.html')).text();
+            const lookup = new DOMParser().parseFromString(text, 'text/html');
+            return [...lookup.querySelectorAll('article table tbody tr')].map(row => [
+                row.cells[0].querySelector('code')
+                    ? [...row.cells[0].querySelectorAll('code')].map(name => name.textContent
+                        .replace(/^(\\w+)[(=].*$/, '$1'))
+                    : row.cells[0].textContent.split(/, (?![^(]*\\))/),
+                [...row.cells[2].querySelectorAll('a')].map(
+                    link => link.getAttribute('href').replace(/[.]html.*/, ''))]);
+        }"""
+    )
+    asked = [(name, links) for names, links in rows for name in names]
+    assert len(asked) > 180
+    found = page.evaluate(
+        """names => names.map(name => Search._performSearch(...Search._parseQuery(name))
+            .reverse().map(([page]) => page.replace('chapters/', '')))""",
+        [name for name, _ in asked],
+    )
+    lost = [
+        (name, links, pages[:10])
+        for (name, links), pages in zip(asked, found, strict=True)
+        if not {"lookup", *links} & set(pages[:5])
+    ]
+    assert lost == []
