@@ -192,7 +192,7 @@ STATED = {
         "tails, the error crosses, and counts twice": lambda said: (
             set(draw_factors(99, 0.5, 0)) == {0, 2}
         ),
-        "Only one error in 32 would travel the 6 steps": lambda said: 0.5 ** (6 - 1) == 1 / 32,
+        "Only one error in 32 would reach the 6 steps": lambda said: 0.5 ** (6 - 1) == 1 / 32,
         "arrives once in 32 draws and then 32-fold": lambda said: 2**5 == 32,
         "by the square root of 1000, about 32 times": lambda said: round(1000**0.5) == 32,
         "All thirty networks learn it": lambda said: (
