@@ -211,10 +211,11 @@ STATED = {
         ),
         "a relative bias of at most one half": lambda said: max(said["once_bias"]) <= 1 / 2,
         "what lies beyond is half of that at most": lambda said: said["once_bias_most"] <= 1 / 2,
+    },
+    "forward": {
+        "every word repeats the one six steps before it, nine times out of ten": echo,
         "no step was ever visited twice": lambda said: said["rtrl_off"] < 1e-12,
-        "a coin, chunks of half the lag or more": lambda said: (
-            said["noise_trained"] > 4 * said["noise_four"]
-        ),
+        "a coin, chunks of half the lag or more": lambda said: 4 * said["noise_four"] < 6,
     },
     "modern": {
         "every word repeats the one six steps before it, nine times out of ten": echo,
