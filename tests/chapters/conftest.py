@@ -15,3 +15,14 @@ def beyond_losses():
         found[row["way"], row["setting"]].append(float(row["loss"]))
     assert all(len(seeds) == 5 for seeds in found.values())
     return found
+
+
+@pytest.fixture(scope="session")
+def errors():
+    """Bias and noise of every network, by weights, style and length."""
+    found = defaultdict(list)
+    for row in table("results/unbiased/results.csv"):
+        key = row["weights"], row["style"], int(row["length"])
+        found[key].append((float(row["bias"]), float(row["noise"])))
+    assert all(len(seeds) == 5 for seeds in found.values())
+    return found

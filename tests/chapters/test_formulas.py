@@ -288,7 +288,7 @@ PRODUCTS = (
 )
 TEXT = "chapters/test_text.py", "test_on_text_the_rest_is_the_reach"
 COIN = "chapters/test_beyond.py", "test_the_coin_is_noisy_and_the_ruler_biased"
-RTRL = "chapters/test_beyond.py", "test_rtrl_is_exact_and_its_price_is_as_said"
+RTRL = "chapters/test_forward.py", "test_rtrl_is_exact_and_its_price_is_as_said"
 MOVES = "tbptt/pytorch/test_evolution.py", "test_the_mean_is_the_gradient_of_the_smoothed_loss"
 SCAN = "chapters/test_modern.py", "test_a_linear_state_needs_no_teaching_if_it_begins_well"
 SHOWN = {
@@ -310,11 +310,11 @@ SHOWN = {
     ("text", "h = 20"): TEXT,
     ("beyond", r"d_t = e_t + \lambda_{t+1}\, d_{t+1} \frac{\partial h_{t+1}}{\partial h_t},"):
         COIN,
-    ("beyond", r"J_t = \frac{\partial h_t}{\partial h_{t-1}} J_{t-1} + I_t, \qquad g_t = e_t\, "
+    ("forward", r"J_t = \frac{\partial h_t}{\partial h_{t-1}} J_{t-1} + I_t, \qquad g_t = e_t\, "
      "J_t,"): RTRL,
-    ("beyond", "n^3"): RTRL,
-    ("beyond", "n^4"): RTRL,
-    ("beyond", r"g = m\, \frac{L(+) - L(-)}{2 \sigma^2}"): MOVES,
+    ("forward", "n^3"): RTRL,
+    ("forward", "n^4"): RTRL,
+    ("forward", r"g = m\, \frac{L(+) - L(-)}{2 \sigma^2}"): MOVES,
     ("modern", r"h_t = a\, h_{t-1} + B x_t,"): SCAN,
 }  # fmt: skip
 

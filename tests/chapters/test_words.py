@@ -195,7 +195,7 @@ STATED = {
         "tails, the error crosses, and counts twice": lambda said: (
             set(draw_factors(99, 0.5, 0)) == {0, 2}
         ),
-        "Only one error in 32 would travel the 6 steps": lambda said: 0.5 ** (6 - 1) == 1 / 32,
+        "Only one error in 32 would reach the 6 steps": lambda said: 0.5 ** (6 - 1) == 1 / 32,
         "arrives once in 32 draws and then 32-fold": lambda said: 2**5 == 32,
         "by the square root of 1000, about 32 times": lambda said: round(1000**0.5) == 32,
         "All thirty networks learn it": lambda said: (
@@ -214,10 +214,11 @@ STATED = {
         ),
         "a relative bias of at most one half": lambda said: max(said["once_bias"]) <= 1 / 2,
         "what lies beyond is half of that at most": lambda said: said["once_bias_most"] <= 1 / 2,
+    },
+    "forward": {
+        "every word repeats the one six steps before it, nine times out of ten": echo,
         "no step was ever visited twice": lambda said: said["rtrl_off"] < 1e-12,
-        "a coin, chunks of half the lag or more": lambda said: (
-            said["noise_trained"] > 4 * said["noise_four"]
-        ),
+        "a coin, chunks of half the lag or more": lambda said: 4 * said["noise_four"] < 6,
     },
     "modern": {
         "every word repeats the one six steps before it, nine times out of ten": echo,
