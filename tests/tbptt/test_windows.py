@@ -178,6 +178,7 @@ def test_forecast_windows_refuses():
         ((2**63, 2, 1), ValueError, r"n_sequences must be at most 2\*\*47"),
         ((2**40, 2**40, 1), ValueError, r"n_sequences \* n_windows must be at most 2\*\*47"),
         ((2**40, 2, 3), ValueError, "Sizes that fit: 1, 2, 4"),
+        ((3, 1, 2**63), ValueError, r"batch_size must be at most 2\*\*47"),
     ],
 )
 def test_stateful_batches_refuses(arguments, error, words):

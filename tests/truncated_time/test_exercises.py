@@ -390,7 +390,7 @@ WRONG = [
     ("own-state", the_other_way_round, "not the other way round"),
     ("own-state", lambda state, before, now: [[1], [1, 2]], "Return an array"),
     ("own-state", newcomers_inherit, "not with zeros"),
-    ("far", (6 / 35, 0.991), "29 lags"),
+    ("far", (6 / 35, 0.991), "gets to lag 29"),
     ("far", (0.5, 0.991), "last errors reach far"),
     ("far", (1 / 7, 1 / 7), "its \\*first\\* error"),
     ("far", (1 / 7, 0.5), "first of the five"),

@@ -6,6 +6,7 @@ eager, because a graph that is being traced has none.
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import keras
@@ -65,6 +66,19 @@ def check_cell(cell: Any) -> None:
                     f"{type(layer).__name__} has {name}={rate}, and so gives another answer each "
                     "time. Set it to 0: dropout before the inputs or in loss_fn does no harm."
                 )
+    _check_takes_states(cell)
+
+
+def _check_takes_states(cell: Any) -> None:
+    own = inspect.signature(cell.call)
+    places = [each for each in own.parameters.values() if each.kind is not each.KEYWORD_ONLY]
+    if any(each.kind is each.VAR_POSITIONAL for each in places):
+        return
+    if len(places) < 2 or places[1].name in ("mask", "training"):
+        raise TypeError(
+            f"cell must take (x, states), but {type(cell).__name__} takes {own}: it is no "
+            "recurrent cell."
+        )
 
 
 def check_call(loss_fn: Any, truncation: Any, takes: str) -> None:

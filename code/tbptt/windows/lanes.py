@@ -70,7 +70,7 @@ def stateful_batches(
     """
     n_sequences = length("n_sequences", n_sequences)
     n_windows = length("n_windows", n_windows)
-    batch_size = positive_int("batch_size", batch_size)
+    batch_size = length("batch_size", batch_size)
     length("n_sequences * n_windows", n_sequences * n_windows)
     rows = rows_of(batch_size, processes, rank)
     if n_sequences % batch_size:

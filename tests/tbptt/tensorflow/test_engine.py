@@ -632,6 +632,8 @@ def nested():
             ValueError,
             "GaussianNoise has stddev=0.1",
         ),
+        ({"cell": keras.layers.Dense(3)}, TypeError, r"must take \(x, states\), but Dense takes"),
+        ({"cell": keras.layers.Attention()}, TypeError, r"must take \(x, states\), but Attent"),
         ({"cell": keras.layers.GRUCell(3)}, TypeError, "but the cell computes in float32"),
         ({"cell": kept("lstm")}, TypeError, r"LSTMCell must have 2 tensor\(s\), got 1"),
         ({"inputs": tf.zeros((3, 2, 5), tf.float64)}, ValueError, r"2 features, .*\(3, 2, 5\)"),
