@@ -6,8 +6,7 @@ Sizes that are not given are those of the paper or its authors' code.
 Source: the papers that each entry names, and for what kernels take, the signatures in PyTorch's
 ``torch.nn``, state-spaces/mamba, Dao-AILab/causal-conv1d, fla-org/flash-linear-attention,
 NX-AI/xlstm, NX-AI/mlstm_kernels, state-spaces/s4 and kimiyoung/transformer-xl, in copies of
-November 2026. Read whole: Mamba 2, ``chunk_gla``, xLSTM's two cells, S4's signature. The others
-were read in excerpts or in copies that may be forks.
+November 2026, some of them in excerpts or forks: look at the version that you have.
 """
 
 from __future__ import annotations

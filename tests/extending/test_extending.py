@@ -31,7 +31,7 @@ FILES = {
 }
 # Where the new things are named: what stands there already, and what the author writes beside it.
 LINES = [
-    ("_toc.yml", "      - file: chapters/modern\n", "{}      - file: chapters/warmup\n"),
+    ("_toc.yml", "      - file: chapters/passing\n", "{}      - file: chapters/warmup\n"),
     (
         "chapters/index.md",
         "\nFor looking things up:",
@@ -59,7 +59,7 @@ LINES = [
         '{}    "warmup",\n',
     ),
     ("code/truncated_time/exercises/__init__.py", "    _windowing,\n", "    _warmup,\n{}"),
-    ("code/truncated_time/exercises/__init__.py", " _modern, _modern_states,", "{} _warmup,"),
+    ("code/truncated_time/exercises/__init__.py", " _modern, _chunks, _passing,", "{} _warmup,"),
     (
         "tests/truncated_time/test_exercises.py",
         "RIGHT = {\n",

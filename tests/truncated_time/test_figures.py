@@ -17,6 +17,7 @@ from truncated_time.figures import (
     Watched,
     batch_lanes,
     ceiling_curve,
+    chunk_memory,
     cost_by_interval,
     cost_calculator,
     error_by_step,
@@ -476,6 +477,32 @@ def test_a_memory_has_layers_a_width_and_segments():
             memory_reach(*bad)
     with pytest.raises(ValueError, match="draw must be at least 1"):
         random_reach(0.5, 0)
+
+
+@pytest.mark.parametrize(
+    ("setting", "borders", "graph"),
+    [((1024, 12, 16), 64, 192), ((1000, 3, 300), 4, 900), ((64, 2, 64), 1, 128), ((9, 1, 1), 9, 1)],
+)
+def test_memory_of_chunks_is_borders_and_one_graph(setting, borders, graph):
+    steps, per_step, chunk = setting
+    assert (len(range(0, steps, chunk)), per_step * chunk) == (borders, graph)
+    svg = chunk_memory(*setting)
+    assert f"{borders + graph:,} states' worth; {borders} at borders, {graph} in" in title(svg)
+    (both,), (cut,) = lines(svg, REACH)[:1], lines(svg, LOSS)[:1]
+    lengths = [2**power for power in range(12) if 2**power <= steps]
+    axis = Axis(10, 3e6, 186, 42, log=True)
+    assert [y for _, y in both] == pytest.approx(
+        [axis.at(len(range(0, steps, n)) + per_step * n) for n in lengths], abs=0.06
+    )
+    assert [y for _, y in cut] == pytest.approx(
+        [axis.at(per_step * n) for n in lengths], abs=0.06
+    )
+
+
+def test_a_chunk_has_steps_of_the_sequence():
+    for bad in ((0, 1, 1), (4, 0, 1), (4, 1, 0), (4, 1, 5)):
+        with pytest.raises(ValueError, match="at least 1 and chunk at most"):
+            chunk_memory(*bad)
 
 
 def test_the_calculator_says_what_the_passes_say():

@@ -19,13 +19,14 @@ from truncated_time.exercises import (
     _checking,
     _choosing,
     _choosing_guide,
+    _chunks,
     _cost,
     _cures,
     _detach,
     _dynamic_rnn,
     _initial_state,
     _modern,
-    _modern_states,
+    _passing,
     _series,
     _starts,
     _stateful,
@@ -42,7 +43,7 @@ _CHAPTERS = (
     _bptt, _detach, _windowing, _series, _stateful, _dynamic_rnn, _truncation, _cost, _text,
     _initial_state, _cures, _starts, _checking, _tools, _choosing, _choosing_guide, _beyond,
     _beyond_coins,
-    _modern, _modern_states,
+    _modern, _chunks, _passing,
 )  # fmt: skip
 _CHECKS: dict[str, Callable[[Any], None]] = {
     name: test for chapter in _CHAPTERS for name, test in chapter.CHECKS.items()

@@ -1,10 +1,10 @@
-"""Recurrences of today: errors walked hop by hop."""
+"""Recurrences of today: errors walked hop by hop, states counted, documents laid end to end."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from truncated_time.exercises._form import numbers, require
+from truncated_time.exercises._form import integers, numbers, require
 
 
 def _hops(answer: Any) -> None:
@@ -72,27 +72,50 @@ def _state_bytes(answer: Any) -> None:
     require(exact <= steps < exact + 1, "Steps: how many bytes does one step add, in bfloat16?")
 
 
-def _chunk_size(answer: Any) -> None:
-    """Try every chunk."""
-    chunk, held = numbers(answer, ("steps of a chunk", "states' worth of memory"))
-    needed = {size: -(-10_000 // size) + 12 * size for size in range(1, 10_001)}
-    best = min(needed, key=lambda size: needed[size])
-    require(chunk == int(chunk) and 1 <= chunk <= 10_000, "A chunk has 1 to 10,000 whole steps.")
+def _packed(answer: Any) -> None:
+    """Lay the documents out word by word, and cut."""
+    parts = "offsets of the first piece", "offsets of the second", "states that are zero"
     require(
-        chunk != 100,
-        "The square root of the steps balances borders and steps where both cost the same. "
-        "A step's graph costs twelve states here.",
+        isinstance(answer, tuple | list) and len(answer) == 3,
+        f"This takes three things: {', '.join(parts)}.",
     )
+    first, second = (integers(given, what) for given, what in zip(answer, parts[:2], strict=False))
+    (zeros,) = integers([answer[2]], parts[2])
+    lengths, size = (700, 200, 300, 500), 1024
+    words = [document for document, length in enumerate(lengths) for _ in range(length)]
+    for given, piece, name in (
+        (first, words[:size], "First"),
+        (second, words[size:], "Second"),
+    ):
+        begins = [at for at in range(len(piece)) if at == 0 or piece[at] != piece[at - 1]]
+        right = [*begins, len(piece)]
+        require(
+            given != [later - now for now, later in zip(right, right[1:], strict=False)],
+            f"{name} piece: those are lengths. Offsets add them up, from 0 on.",
+        )
+        require(
+            given not in (right[1:], right[:-1]),
+            f"{name} piece: {len(begins)} documents need {len(begins) + 1} offsets, the first one "
+            "0 and the last one the piece's length.",
+        )
+        require(
+            not given or max(given) <= len(piece),
+            f"{name} piece: it has {len(piece)} words. Offsets count from its own beginning.",
+        )
+        require(
+            given == right,
+            f"{name} piece: where in it does a document begin? The cut may fall inside one.",
+        )
+    again = [at for at in range(size, len(words)) if at > size and words[at] != words[at - 1]]
     require(
-        chunk == best,
-        f"Chunks of {chunk:g} need {needed[int(chunk)]:,} states' worth: not the least.",
+        zeros != len(again) + 1,
+        "States: the second piece begins in the middle of a document. What has that one read?",
     )
-    require(held != 12 * best, "Memory: the borders are kept, too.")
-    require(held == needed[best], "Memory: one state for each chunk, and the graph of one chunk.")
+    require(zeros == len(again), "States: one for each document in the piece. Which begin there?")
 
 
 CHECKS = {
     "hops": _hops,
     "state-bytes": _state_bytes,
-    "chunk-size": _chunk_size,
+    "packed": _packed,
 }

@@ -8,6 +8,7 @@ from truncated_time.figures.beyond import (
 )
 from truncated_time.figures.calculator import cost_calculator
 from truncated_time.figures.carried import state_sizes
+from truncated_time.figures.chunks import chunk_memory
 from truncated_time.figures.cost import cost_by_interval
 from truncated_time.figures.feedback import error_by_step
 from truncated_time.figures.forecasting import split_picture
@@ -27,6 +28,7 @@ __all__ = [
     "Watched",
     "batch_lanes",
     "ceiling_curve",
+    "chunk_memory",
     "cost_by_interval",
     "cost_calculator",
     "error_by_step",

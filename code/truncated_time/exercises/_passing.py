@@ -1,4 +1,4 @@
-"""Recurrences of today and what they begin with: states followed step by step."""
+"""What a chunk begins with: states followed step by step, and steps that are read counted."""
 
 from __future__ import annotations
 
@@ -52,7 +52,33 @@ def _burn_in(answer: Any) -> None:
         require(steps == needed, f"For {modulus}: that is enough, and so are fewer. How many?")
 
 
+def _reread(answer: Any) -> None:
+    """Read every window of an episode, and count."""
+    burnt, whole = numbers(answer, ("read with a burn-in", "read from the beginning"))
+    episode, window, burn = 1000, 50, 100
+    starts = range(0, episode, window)
+    right = sum(min(start, burn) + window for start in starts) / episode
+    from_zero = sum(start + window for start in starts) / episode
+    require(
+        abs(burnt - (burn + window) / window) > 0.01,
+        "Burn-in: the first windows of an episode have less than 100 steps before them.",
+    )
+    require(
+        abs(burnt - (right - 1)) > 0.01, "Burn-in: the scored steps of the window are read as well."
+    )
+    require(abs(burnt - right) <= 0.01, "Burn-in: go through all twenty windows, and add up.")
+    require(
+        abs(whole - episode / window) > 0.01,
+        "From the beginning: that is the last window alone. The first one reads 50.",
+    )
+    require(
+        abs(whole - from_zero) <= 0.01,
+        "From the beginning: how many steps lie before each of the twenty windows?",
+    )
+
+
 CHECKS = {
     "burn-in": _burn_in,
     "outgrown": _outgrown,
+    "reread": _reread,
 }
