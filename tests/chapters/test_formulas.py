@@ -290,7 +290,7 @@ TEXT = "chapters/test_text.py", "test_on_text_the_rest_is_the_reach"
 COIN = "chapters/test_beyond.py", "test_the_coin_is_noisy_and_the_ruler_biased"
 RTRL = "chapters/test_forward.py", "test_rtrl_is_exact_and_its_price_is_as_said"
 MOVES = "tbptt/pytorch/test_evolution.py", "test_the_mean_is_the_gradient_of_the_smoothed_loss"
-SCAN = "chapters/test_modern.py", "test_a_linear_state_needs_no_teaching_if_it_begins_well"
+SCAN = "chapters/test_chunks.py", "test_a_linear_state_needs_no_teaching_if_it_begins_well"
 SHOWN = {
     ("bptt", r"\begin{aligned} h_t &= \tanh(W x_t + U h_{t-1} + b), \\ J_t &= \frac{\partial "
      r"h_t}{\partial h_{t-1}} = \operatorname{diag}(1 - h_t^2)\, U . \end{aligned}"): PRIMER,
@@ -315,7 +315,7 @@ SHOWN = {
     ("forward", "n^3"): RTRL,
     ("forward", "n^4"): RTRL,
     ("forward", r"g = m\, \frac{L(+) - L(-)}{2 \sigma^2}"): MOVES,
-    ("modern", r"h_t = a\, h_{t-1} + B x_t,"): SCAN,
+    ("chunks", r"h_t = a\, h_{t-1} + B x_t,"): SCAN,
 }  # fmt: skip
 
 

@@ -229,10 +229,19 @@ STATED = {
             said["near_one"]
             == sum(c[-1] < said["floor"] + 0.1 for c in said["courses_of"]["2 3 1"])
         ),
+    },
+    "chunks": {
+        "twice what a cut of that length would hold. A chunk of half or twice that length costs a "
+        "quarter more": lambda _: (
+            # Graph and borders are alike at the best: 1 + 1, then 1/2 + 2.
+            (1 + 1, (1 / 2 + 2) / (1 + 1)) == (2, 1 + 1 / 4)
+        ),
         "fade to a third or less at each step": lambda said: all(
             slowest < 1 / 3 for slowest, _, losses in said["scans"] if min(losses) > 0.64
         ),
         "a word is a few thousandths of itself at most": lambda said: 0.002 < 0.3**5 < 0.005,
+    },
+    "passing": {
         "with channels that start at nine tenths": lambda _: passing.MODELS[0][1] == 9 / 10,
         "from the true state by all five networks": lambda said: (
             sorted(loss < np.log(3) / 2 for loss in said["replay_far"]["true 0 1024"]) == 5 * [True]
@@ -293,7 +302,7 @@ SET_UP = {
         "and # with half a year",
     ),
     "beyond": ("with chunks less than half as long",),
-    "modern": ("compared with their own size: a tenth, a half, nearly all",),
+    "passing": ("compared with their own size: a tenth, a half, nearly all",),
     "sources": ("and more than ten times the time",),
 }
 KNOWN = [(chapter, words) for chapter, listed in STATED.items() for words in listed]

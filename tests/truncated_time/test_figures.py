@@ -494,9 +494,7 @@ def test_memory_of_chunks_is_borders_and_one_graph(setting, borders, graph):
     assert [y for _, y in both] == pytest.approx(
         [axis.at(len(range(0, steps, n)) + per_step * n) for n in lengths], abs=0.06
     )
-    assert [y for _, y in cut] == pytest.approx(
-        [axis.at(per_step * n) for n in lengths], abs=0.06
-    )
+    assert [y for _, y in cut] == pytest.approx([axis.at(per_step * n) for n in lengths], abs=0.06)
 
 
 def test_a_chunk_has_steps_of_the_sequence():

@@ -54,9 +54,7 @@ def _nested(answer: Any) -> None:
         held != steps // inner + graph * inner,
         "Memory: only the chunk at hand keeps its inner borders.",
     )
-    require(
-        held != inner + graph * inner, "Memory: the outer borders are kept all along, as well."
-    )
+    require(held != inner + graph * inner, "Memory: the outer borders are kept all along, as well.")
     require(held == most, "Memory: outer borders, inner ones of one chunk, and one graph.")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from truncated_time.exercises._form import integers, numbers, require
@@ -90,7 +91,7 @@ def _packed(answer: Any) -> None:
         begins = [at for at in range(len(piece)) if at == 0 or piece[at] != piece[at - 1]]
         right = [*begins, len(piece)]
         require(
-            given != [later - now for now, later in zip(right, right[1:], strict=False)],
+            given != [later - now for now, later in pairwise(right)],
             f"{name} piece: those are lengths. Offsets add them up, from 0 on.",
         )
         require(

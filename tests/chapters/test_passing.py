@@ -1,0 +1,119 @@
+"""The claims of the chapter on what a chunk begins with: states passed on, and states stored."""
+
+from math import log
+from statistics import median
+
+import pytest
+
+from truncated_time.experiments import passing
+
+
+@pytest.fixture(scope="module")
+def said(glued):
+    return glued("passing")
+
+
+LONG_LIVED = ("diagonal 0.999", "gated 0.999")
+
+
+@pytest.fixture(scope="module")
+def begun(said):
+    """Median losses by model, start, rate and the last position of a stretch."""
+    assert all(len(seeds) == 5 for seeds in said["losses_at"].values())
+    return {name: median(seeds) for name, seeds in said["losses_at"].items()}
+
+
+def test_states_that_outlive_their_training_mislead(said, begun):
+    floor, guess = said["floor"], said["guess"]
+    for model in LONG_LIVED:
+        assert begun[f"{model}, zeros, 0.01, 24"] < floor + 0.03
+        assert begun[f"{model}, zeros, 0.01, 1536"] > guess
+    # The control: states that live shorter than a chunk.
+    for rate in passing.RATES:
+        assert max(said["losses_at"][f"diagonal 0.9, zeros, {rate}, 1536"]) < floor + 0.03
+    assert said["live_zeros"][0] < floor + 0.08
+    assert said["live_zeros"][-1] > guess
+    assert max(said["live_carried"]) < floor + 0.08
+
+
+def test_a_large_rate_shortens_the_lives_of_states(said, begun):
+    for model in LONG_LIVED:
+        losses = [begun[f"{model}, zeros, {rate}, 1536"] for rate in passing.RATES]
+        assert losses == sorted(losses, reverse=True)
+        assert losses[-1] < said["floor"] + 0.04
+    assert min(said["grown_slow"], said["gated_slow"]) > 1.4
+    assert max(said["grown_fast"], said["gated_fast"]) < 1.1
+    assert 0 <= said["zeros_best"] - said["carried_best"] < 0.04
+
+
+def test_cures_that_cost_nothing(said, begun):
+    cures = {
+        "diagonal 0.999": ("carried", "noise 10", "passed, unscored"),
+        "gated 0.999": ("carried", "noise 10"),
+    }
+    for model, starts in cures.items():
+        for start in starts:
+            for rate in (0.01, 0.03):
+                for last in (24, 1536):
+                    assert begun[f"{model}, {start}, {rate}, {last}"] < said["floor"] + 0.05
+    bold = [begun[f"diagonal 0.999, carried, {rate}, 5"] for rate in passing.RATES]
+    assert bold == sorted(bold)
+    assert bold[-1] == said["carried_first"] > said["guess"] + 0.05
+    assert said["zeros_first"] == pytest.approx(said["guess"], abs=0.03)
+    # A size that is too small.
+    assert (
+        begun["diagonal 0.999, noise 1, 0.01, 1536"]
+        > begun["diagonal 0.9, zeros, 0.01, 1536"] + 0.3
+    )
+
+
+def test_another_sequence_lies_about_the_first_answers(said, begun):
+    best = {
+        start: min(begun[f"diagonal 0.999, {start}, {rate}, 1536"] for rate in passing.RATES)
+        for start in ("zeros", "passed", "passed, unscored", "fitted")
+    }
+    assert best["passed"] == said["passed_best"] > best["zeros"] + 0.03
+    assert best["passed, unscored"] < said["floor"] + 0.02
+    assert best["fitted"] > best["passed"] - 0.02
+    for rate in passing.RATES:
+        control = {
+            start: begun[f"diagonal 0.9, {start}, {rate}, 1536"] for start in ("zeros", "passed")
+        }
+        assert control["passed"] > control["zeros"] + 0.03
+
+
+def test_a_burn_in_repairs_what_is_forgotten(said):
+    # Before the rooms are learned: from the old state and from zeros alike.
+    assert said["old_early"] > 0.3
+    assert said["old_early_burnt"] < 0.1
+    assert said["zeros_early_burnt"] < 0.1
+    # After that the error stays in the state.
+    assert said["old_late"] > 0.5
+    assert said["old_late_burnt"] > 0.5
+    assert said["near_old"] > 0.005 > abs(said["near_burnt"])
+    assert said["near_zeros"] > 0.1 > 10 * abs(said["near_zeros_burnt"])
+    assert said["far_fresh"] < 0.01
+    assert said["far_old"] > 0.8
+    assert said["far_burnt"] > 0.8
+    assert said["gradient_ten"] > said["gradient_one"] > 0.1
+    for burn in (0, 10, 40):
+        assert said["aging_of"][f"1000 zeros {burn} 0"]["far"] > 0.3
+
+
+def test_zeros_in_the_middle_teach_no_room(said):
+    far, near = said["replay_far"], said["replay_near"]
+    assert all(len(seeds) == 5 for seeds in far.values())
+    assert max(map(max, near.values())) < said["floor"] + 0.05
+    assert max(far["true 0 1024"]) < log(3) / 2
+    assert min(far["zeros 0 1024"]) > 0.95 * log(3)
+    assert min(far["zeros 20 1024"]) > log(3) / 2
+    for name, count in (
+        ("stored 0 1024", "learned_old"),
+        ("stored 20 1024", "learned_burnt"),
+        ("stored 0 32", "learned_young"),
+    ):
+        assert said[count] == sum(loss < log(3) / 2 for loss in far[name])
+    # In between: somewhere learned, and somewhere not.
+    counts = [said[name] for name in ("learned_old", "learned_burnt", "learned_young")]
+    assert 0 < sum(counts) < 15
+    assert (said["read_burnt"], said["read_true"]) == (1.8, 3.0)
