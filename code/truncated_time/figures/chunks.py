@@ -56,7 +56,7 @@ def chunk_memory(steps: int, graph: int, chunk: int) -> str:
     drawing.heading(headline, detail)
     chart = Chart(
         drawing,
-        Axis(1, steps, 62, _WIDTH - 10, log=True),
+        Axis(1, steps, 62, _WIDTH - 20, log=True),  # room for the last tick
         Axis(10, 3e6, 186, 42, log=True),
     )
     lengths = [2**power for power in range(steps.bit_length()) if 2**power <= steps]
