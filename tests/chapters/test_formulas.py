@@ -13,7 +13,7 @@ from tbptt.adaptive import bias_bound, decay_rate
 from tbptt.ceilings import informative_share, stateless_accuracy, stateless_loss
 from tbptt.cost import memory_distances, within_reach
 from tbptt.random_lengths import draw_factors, weighting
-from tbptt.windows import cut
+from tbptt.windows import cut, place_windows, segments
 
 TESTS = Path(__file__).parents[1]
 CUTS = [(20, 10, 10, 0), (20, 10, 1, 0), (20, 10, 1, 9), (17, 4, 3, 16), (20, 20, 1, 5)]
@@ -222,6 +222,14 @@ def taught(formula):
         assert got == memory_distances(layers, width, segment)[1]
 
 
+def rows_of_a_window(formula):
+    for length, rate in ((3, 3), (120, 6), (1, 9)):
+        spanned = evaluate(formula, T=length, r=rate)
+        assert place_windows(segments(range(spanned)), length, 1, sampling_rate=rate).rows(0)[
+            -1
+        ] == (spanned - 1)
+
+
 def counted_passes(formula):
     # Forward and weight gradients once, the way back 20 times, of three equal parts.
     assert evaluate(formula) == (1 + 1 + 20) / 3
@@ -253,6 +261,7 @@ EVALUATED = {
     ("windowing", r"\text{ceiling} = \pi \frac cW + \max\Bigl(1 - \pi,\; \pi \bigl(1 - \frac "
      r"cW\bigr)\Bigr)."): (1, any_share),
     ("series", "(1 - o)"): (1, overlap),
+    ("units", "(T-1) r + 1"): (1, rows_of_a_window),
     ("series", "1 / (1 - o)"): (1, overlap),
     ("truncation", "(k + 1)/2"): (1, average_travel),
     ("truncation", "1 - d/k"): (1, share_in_chunks),
@@ -281,6 +290,7 @@ EVALUATED = {
 # Recurrences, derivatives and counts of work: the test that shows what they say.
 PRIMER = "chapters/test_bptt.py", "test_the_gradient_by_hand"
 PAIRS = "tbptt/test_reference.py", "test_gradients_are_finite_differences"
+CELL = "chapters/test_memory.py", "test_without_the_cells_error_the_gradient_is_far_off"
 LAG = "chapters/test_truncation.py", "test_ben_learns_and_ada_does_not"
 PRODUCTS = (
     "chapters/test_cost.py",
@@ -292,6 +302,7 @@ RTRL = "chapters/test_forward.py", "test_rtrl_is_exact_and_its_price_is_as_said"
 MOVES = "tbptt/pytorch/test_evolution.py", "test_the_mean_is_the_gradient_of_the_smoothed_loss"
 SCAN = "chapters/test_chunks.py", "test_a_linear_state_needs_no_teaching_if_it_begins_well"
 SHOWN = {
+    ("memory", r"\mathrm{d}h \cdot o \, (1 - \tanh^2 c)"): CELL,
     ("bptt", r"\begin{aligned} h_t &= \tanh(W x_t + U h_{t-1} + b), \\ J_t &= \frac{\partial "
      r"h_t}{\partial h_{t-1}} = \operatorname{diag}(1 - h_t^2)\, U . \end{aligned}"): PRIMER,
     ("bptt", "a_5 = e_5"): PRIMER,

@@ -17,6 +17,7 @@ OWNERS = {
     "book/stix-two-math.woff2": "@fontsource/stix-two-math",
     "book/*": "",
     "favicon.svg": "",
+    "wordmark*.svg": "",
     "*licences.txt": "",
     "pygments.css": "pygments",
     "copy*": "sphinx-copybutton",
@@ -217,13 +218,21 @@ def test_no_trace_of_the_machine(book, pages):
         assert str(book.root) not in path.read_text(encoding="utf-8"), path.name
 
 
+def addresses(soup):
+    """Yield where a page leads to; the theme's script writes the image of the dark theme."""
+    for tag in soup.select("link[href], [src], a[href]"):
+        yield tag.get("href") or tag.get("src")
+    for script in soup.select("script"):
+        yield from re.findall(r'document\.write\(`<img src="([^"]+)"', script.text)
+
+
 def unloaded(root, pages):
     """List the static files that no page leads to: by address, or in scripts by name."""
     waiting = {
         (path.parent / urlsplit(address).path).resolve()
         for path, soup in pages.items()
-        for tag in soup.select("link[href], [src], a[href]")
-        if not urlsplit(address := tag.get("href") or tag.get("src")).scheme
+        for address in addresses(soup)
+        if not urlsplit(address).scheme
     }
     static = (root / "_static").resolve()
     left = {path for path in static.rglob("*") if path.is_file()}
