@@ -47,3 +47,17 @@ def test_links_boxes_and_sliders_are_in_its_colours(book, path):
     text = (book.root / "code/bookbuild/static/book" / path).read_text()
     assert REACH in text
     assert path == "explorers.css" or LOSS in text
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_link_under_the_pointer_can_be_read(book, browser, axe, scheme):
+    page = browser.new_page(color_scheme=scheme)
+    page.goto((book.html / "chapters/starts.html").as_uri())
+    link = page.locator("table a.reference.internal").last
+    link.hover()
+    row = link.locator("xpath=ancestor::tr").evaluate(
+        "row => getComputedStyle(row).backgroundColor"
+    )
+    assert row == {"light": "rgb(227, 244, 242)", "dark": "rgb(18, 48, 45)"}[scheme]
+    assert [wrong for wrong in axe(page) if "color-contrast" in wrong] == []
+    page.close()

@@ -1,5 +1,8 @@
 import importlib
 import json
+import subprocess
+import sys
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import numpy as np
@@ -72,6 +75,9 @@ def test_a_log_is_dealt_in_lanes_or_as_it_was_cut(monkeypatch):
         assert sorted(inputs.flatten().tolist()) == times[:-1].tolist()
 
 
+UNTRAINED = {("once", ("deviations, 6 months",)), ("once", ("last year",))}
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_shipped_results_are_whole_and_have_provenance(name):
     rows = shipped.table(f"results/{name}/results.csv")
@@ -81,10 +87,13 @@ def test_shipped_results_are_whole_and_have_provenance(name):
     columns = [key for key in grid[0] if key in rows[0]]
     runs = {tuple(str(row[key]) for key in columns) for row in rows}
     assert runs == {tuple(str(run[key]) for key in columns) for run in grid}
-    # As many rows for each seed.
-    each = {seed: sum(row["seed"] == seed for row in rows) for seed in {r["seed"] for r in rows}}
-    assert len(set(each.values())) == 1
-    assert len(each) == told["options"]["seeds"]
+    # As many rows with each seed. A forecast that is not trained has one run.
+    each = defaultdict(Counter)
+    for row in rows:
+        each[tuple(row[key] for key in columns if key != "seed")][row["seed"]] += 1
+    for setting, count in each.items():
+        assert len(set(count.values())) == 1, setting
+        assert len(count) == told["options"]["seeds"] or (name, setting) in UNTRAINED, setting
     assert told["options"]["seeds"] >= 3
 
 
@@ -239,8 +248,14 @@ def test_all_methods_of_the_benchmark_make_a_gradient_of_the_same_loss():
 
 @pytest.mark.parametrize("framework", ["PyTorch", "TensorFlow"])
 def test_a_row_of_the_floor(framework):
-    sizes = {"cell": "GRU", "batch": 2, "steps": 6, "k2": 3, "hidden": 2, "layers": 2}
-    row = floor.run(framework, 1, "layers", repeats=3, seed=0, **sizes)
+    # In a process of its own: TensorFlow takes its number of threads before it has run anything.
+    code = (
+        "import json; from truncated_time.experiments import floor; print(json.dumps(floor.run("
+        f"{framework!r}, 1, 'layers', cell='GRU', batch=2, steps=6, k2=3, hidden=2, layers=2,"
+        " repeats=3, seed=0)))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    row = json.loads(run.stdout)
     assert row["ratio"] > 0
     assert row["milliseconds"] > 0 < row["baseline_milliseconds"]
 

@@ -17,7 +17,7 @@ def chunk_memory(steps: int, graph: int, chunk: int) -> str:
     Parameters
     ----------
     steps : int
-        Of the sequence.
+        Length of the sequence.
     graph : int
         What the graph of one step takes, in states.
     chunk : int
