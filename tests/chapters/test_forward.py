@@ -46,6 +46,7 @@ def inside(rates):
 
 
 def test_every_way_is_seen_at_its_best_rate(ahead, said):
+    assert {len(rates) for rates in ahead.values()} == {6, 7, 8, 9}
     for (network, way), rates in ahead.items():
         assert said["best"][f"{network} {way}"] == sorted(rates[inside(rates)])
 
@@ -95,7 +96,7 @@ def test_the_fleet_ends_where_the_engines_do(ahead, beyond_losses):
         assert median(library) == pytest.approx(median(fleet), abs=0.05)
 
 
-def test_the_price_of_never_going_back():
+def test_the_price_of_never_going_back(said):
     rows = table("results/price/results.csv")
 
     def of(cell, way, column):
@@ -117,6 +118,9 @@ def test_the_price_of_never_going_back():
     growth = {key: of(*key, "ratio")[64] / of(*key, "ratio")[16]
               for key in (("plain", "RTRL"), ("diagonal", "traces"))}  # fmt: skip
     assert growth["plain", "RTRL"] > 3 > 2 > growth["diagonal", "traces"]
+    for size, kind in ((16, "_small"), (64, "")):
+        assert said[f"price_plain{kind}"] == of("plain", "RTRL", "ratio")[size]
+        assert said[f"price_traces{kind}"] == of("diagonal", "traces", "ratio")[size]
 
 
 def test_moved_weights_learn_although_they_are_loud(said):
