@@ -155,8 +155,13 @@ def test_a_learned_forecast_carries_no_credit_here(said):
         assert forecast > plain + 0.03
         assert said["leaky_rtrl"] < forecast - 0.2
     assert abs(said["foreseen"]) < 0.1
-    by_rate = defaultdict(list)
+    rates = defaultdict(lambda: defaultdict(list))
     for row in table("results/bootstrap/results.csv"):
-        if (row["network"], row["way"], row["steps"]) == ("leaky", "bootstrapped", "24000"):
-            by_rate[float(row["rate"])].append(float(row["loss"]))
-    inside(by_rate)
+        key = row["network"], row["way"], row["steps"]
+        rates[key][float(row["rate"])].append(float(row["loss"]))
+    for key, by_rate in rates.items():
+        assert len(by_rate) == 5
+        if key == ("plain", "chunks", "24000"):  # said: at the smallest rate
+            assert min(by_rate, key=lambda rate: median(by_rate[rate])) == min(by_rate)
+        elif key != ("leaky", "chunks", "6000"):
+            inside(by_rate)

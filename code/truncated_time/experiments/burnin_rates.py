@@ -1,7 +1,7 @@
 """Windows from a replay, at half and at twice the learning rate of ``burnin``.
 
-The networks of ``burnin``, which has them at its one rate: whether what a window begins with decides
-what is learned at other rates as well.
+The networks of ``burnin``, which has them at its one rate: whether what a window begins with
+decides what is learned at other rates as well.
 """
 
 from __future__ import annotations
