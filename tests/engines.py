@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from tbptt import Truncation
 from tbptt import reference as oracle
 from tbptt.pytorch import StackedCell, as_cell, backward, online
+from tbptt.pytorch.bootstrap import bootstrapped
 from tbptt.pytorch.chunkwise import chunkwise
 from tbptt.pytorch.forward_mode import RTRL, accumulate
 from tbptt.pytorch.random_lengths import reweighted
@@ -270,6 +271,39 @@ def by_chunks(problem: Problem) -> Result:
         bare(tuple(map(torch.tensor, problem.state))), 2, **problem.flags(torch.tensor),
     )  # fmt: skip
     return Result(of(cell), x.grad.numpy(), outputs.numpy(), arrays(state))
+
+
+def by_forecast(problem: Problem) -> Result:
+    """Tell each chunk of two steps what the next one has sent: one pass over everything."""
+    cell, x = torch_cell(problem), torch.tensor(problem.inputs, requires_grad=True)
+    borders, errors = [bare(tuple(map(torch.tensor, problem.state)))], torch.tensor(problem.errors)
+    flags = {name: flag.split(2) for name, flag in problem.flags(torch.tensor).items()}
+
+    def of_chunk(number, forecast):
+        asked = errors.split(2)[number]
+        return bootstrapped(
+            cell, lambda out: problem.loss_fn(cell)(out, asked), x.split(2)[number],
+            borders[number], forecast, **{name: parts[number] for name, parts in flags.items()},
+        )  # fmt: skip
+
+    outputs, chunks, sent = [], range(len(errors.split(2))), None
+    for number in chunks:
+        passed = of_chunk(number, nothing_sent)
+        borders.append(passed.state)
+        outputs.append(passed.outputs)
+    cell.zero_grad()
+    x.grad = None
+    for number in reversed(chunks):
+        sent = of_chunk(number, nothing_sent if sent is None else partial(told, sent)).target
+    return Result(of(cell), x.grad.numpy(), torch.cat(outputs).numpy(), arrays(borders[-1]))
+
+
+def told(sent, state):
+    return sent
+
+
+def nothing_sent(state):
+    return bare(tuple(map(torch.zeros_like, parts_of(state))))
 
 
 def of(cell: nn.Module) -> dict[str, np.ndarray | None]:

@@ -46,6 +46,7 @@ def inside(rates):
 
 
 def test_every_way_is_seen_at_its_best_rate(ahead, said):
+    assert {len(rates) for rates in ahead.values()} == {6, 7, 8, 9}
     for (network, way), rates in ahead.items():
         assert said["best"][f"{network} {way}"] == sorted(rates[inside(rates)])
 
@@ -95,7 +96,7 @@ def test_the_fleet_ends_where_the_engines_do(ahead, beyond_losses):
         assert median(library) == pytest.approx(median(fleet), abs=0.05)
 
 
-def test_the_price_of_never_going_back():
+def test_the_price_of_never_going_back(said):
     rows = table("results/price/results.csv")
 
     def of(cell, way, column):
@@ -117,6 +118,9 @@ def test_the_price_of_never_going_back():
     growth = {key: of(*key, "ratio")[64] / of(*key, "ratio")[16]
               for key in (("plain", "RTRL"), ("diagonal", "traces"))}  # fmt: skip
     assert growth["plain", "RTRL"] > 3 > 2 > growth["diagonal", "traces"]
+    for size, kind in ((16, "_small"), (64, "")):
+        assert said[f"price_plain{kind}"] == of("plain", "RTRL", "ratio")[size]
+        assert said[f"price_traces{kind}"] == of("diagonal", "traces", "ratio")[size]
 
 
 def test_moved_weights_learn_although_they_are_loud(said):
@@ -151,8 +155,13 @@ def test_a_learned_forecast_carries_no_credit_here(said):
         assert forecast > plain + 0.03
         assert said["leaky_rtrl"] < forecast - 0.2
     assert abs(said["foreseen"]) < 0.1
-    by_rate = defaultdict(list)
+    rates = defaultdict(lambda: defaultdict(list))
     for row in table("results/bootstrap/results.csv"):
-        if (row["network"], row["way"], row["steps"]) == ("leaky", "bootstrapped", "24000"):
-            by_rate[float(row["rate"])].append(float(row["loss"]))
-    inside(by_rate)
+        key = row["network"], row["way"], row["steps"]
+        rates[key][float(row["rate"])].append(float(row["loss"]))
+    for key, by_rate in rates.items():
+        assert len(by_rate) == 5
+        if key == ("plain", "chunks", "24000"):  # said: at the smallest rate
+            assert min(by_rate, key=lambda rate: median(by_rate[rate])) == min(by_rate)
+        elif key != ("leaky", "chunks", "6000"):
+            inside(by_rate)

@@ -103,17 +103,28 @@ def test_a_burn_in_repairs_what_is_forgotten(said):
 def test_zeros_in_the_middle_teach_no_room(said):
     far, near = said["replay_far"], said["replay_near"]
     assert all(len(seeds) == 5 for seeds in far.values())
-    assert max(map(max, near.values())) < said["floor"] + 0.05
-    assert max(far["true 0 1024"]) < log(3) / 2
-    assert min(far["zeros 0 1024"]) > 0.95 * log(3)
-    assert min(far["zeros 20 1024"]) > log(3) / 2
-    for name, count in (
-        ("stored 0 1024", "learned_old"),
-        ("stored 20 1024", "learned_burnt"),
-        ("stored 0 32", "learned_young"),
-    ):
-        assert said[count] == sum(loss < log(3) / 2 for loss in far[name])
-    # In between: somewhere learned, and somewhere not.
-    counts = [said[name] for name in ("learned_old", "learned_burnt", "learned_young")]
-    assert 0 < sum(counts) < 15
+    assert len(far) == 18
+    assert max(map(max, near.values())) == said["word_most"] < said["floor"] + 0.06
+    for rate in ("0.01", "0.02"):
+        assert max(far[f"true 0 1024 {rate}"]) < log(3) / 2
+        assert min(far[f"zeros 0 1024 {rate}"]) > 0.95 * log(3)
+        assert min(far[f"zeros 20 1024 {rate}"]) > log(3) / 2
+    # In so few updates half the rate is too small for anybody.
+    slow = [losses for name, losses in far.items() if name.endswith("0.005")]
+    assert len(slow) == 6
+    assert min(map(min, slow)) > 0.95 * log(3)
+    ways = {"old": "stored 0 1024", "burnt": "stored 20 1024", "young": "stored 0 32"}
+    for rate, when in (("0.01", ""), ("0.02", "_fast")):
+        counts = [said[f"learned_{name}{when}"] for name in ways]
+        assert counts == [sum(loss < log(3) / 2 for loss in far[f"{way} {rate}"])
+                          for way in ways.values()]  # fmt: skip
+        # In between: learned by some, and not by all.
+        assert 0 < sum(counts) < 15
+    assert sum(said[f"learned_{name}"] for name in ways) < sum(counts)
+    for name in (*ways, "true"):
+        at_twice = far[f"{ways.get(name, 'true 0 1024')} 0.02"]
+        assert said[f"room_{name}_fast"] == median(at_twice)
+    assert said["room_old_fast"] > 10 * max(said["room_young_fast"], said["room_true_fast"])
+    assert said["room_burnt_fast"] > 10 * max(said["room_young_fast"], said["room_true_fast"])
+    assert max(said["room_young_fast"], said["room_true_fast"]) < 0.005
     assert (said["read_burnt"], said["read_true"]) == (1.8, 3.0)

@@ -24,6 +24,7 @@ FACTORS = {
     "bias": ("cell", "weights", "seed", "style", "k1", "k2"),
     "bootstrap": ("network", "way", "seed", "rate", "steps"),
     "burnin": ("start", "burn", "life", "seed"),
+    "burnin-rates": ("start", "burn", "life", "seed", "rate"),
     "carried": ("way", "window", "seed"),
     "checking": ("data", "state", "errors", "seed"),
     "choosing": ("policy", "k1", "k2", "rate", "seed"),
@@ -131,8 +132,9 @@ def test_every_experiment_says_what_its_runs_were_given():
 
 # Asked in a second or two; the others draw many frames, or train in what they read.
 QUICK = {
-    "across", "ahead", "alarms", "alarms-keras", "beyond", "bias", "bootstrap", "burnin", "carried",
-    "checking", "choosing", "once", "outputs", "sea", "starts", "starts-rates",
+    "across", "ahead", "alarms", "alarms-keras", "beyond", "bias", "bootstrap", "burnin",
+    "burnin-rates", "carried", "checking", "choosing", "once", "outputs", "sea", "starts",
+    "starts-rates",
 }  # fmt: skip
 
 

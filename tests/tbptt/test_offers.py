@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 import re
 from typing import Any
@@ -19,6 +20,7 @@ from engines import (
     by_chunks,
     by_definition,
     by_factors,
+    by_forecast,
     by_pytorch,
     by_stream,
     by_tensorflow,
@@ -29,7 +31,9 @@ from offers import ENGINES, OFFERS, PYTORCH_ALONE
 from tbptt import Truncation, reference
 from tbptt import tensorflow as of_tensorflow
 from tbptt.pytorch import Block, backward, online
+from tbptt.pytorch.bootstrap import bootstrapped
 from tbptt.pytorch.chunkwise import chunkwise
+from tbptt.pytorch.evolution import NRES, evolve
 from tbptt.pytorch.forward_mode import RTRL, accumulate
 from tbptt.pytorch.random_lengths import reweighted
 from tbptt.tensorflow import gradients
@@ -96,29 +100,43 @@ def calls(engine, **given):
     return call
 
 
+def by_moves(cell=None, x=X, h=H, loss_fn=None, **flags):
+    """Rows have losses of their own here: the sum over a row is what a scalar is elsewhere."""
+    cell = nn.RNNCell(2, 3) if cell is None else cell
+    loss_fn = (lambda out: out.sum(dim=(0, 2))) if loss_fn is None else loss_fn
+    return evolve(cell, loss_fn, x, h, NRES(0.01, torch.Generator().manual_seed(0)), **flags)
+
+
 CALLS: dict[str, Any] = {
     "backward": calls(backward, truncation=PASSES),
     "online": by_blocks,
     "reweighted": calls(reweighted, factors=[0, 1, 1]),
     "accumulate": calls(accumulate, method=RTRL()),
     "chunkwise": calls(chunkwise, chunk=2),
+    "bootstrapped": calls(bootstrapped, synthesiser=torch.zeros_like),
+    "evolve": by_moves,
     "gradients": by_keras,
     "keras online": by_keras_blocks,
     "reference": by_numpy,
 }
 FUNCTIONS = (
-    backward, online, reweighted, accumulate, chunkwise, gradients, keras_online,
-    reference.gradients,
+    backward, online, reweighted, accumulate, chunkwise, bootstrapped, evolve, gradients,
+    keras_online, reference.gradients,
 )  # fmt: skip
 JUDGED = dict(
     zip(
         ENGINES,
-        (by_pytorch, by_stream, by_factors, ahead, by_chunks, by_tensorflow, by_tensorflow_stream,
-         by_definition),
+        (by_pytorch, by_stream, by_factors, ahead, by_chunks, by_forecast, None, by_tensorflow,
+         by_tensorflow_stream, by_definition),
         strict=True,
     )
 )  # fmt: skip
-IN_TORCH, IN_KERAS = ENGINES[:5], ("gradients", "keras online")
+IN_TORCH, IN_KERAS = ENGINES[:7], ("gradients", "keras online")
+WHOLE = Truncation(3, 3)
+# The passes that an engine without a truncation makes of three steps.
+FITTING = {
+    "reweighted": Truncation(1, 1), "accumulate": WHOLE, "chunkwise": WHOLE, "bootstrapped": WHOLE,
+}  # fmt: skip
 
 
 def problem(passes=PASSES, **flags):
@@ -159,23 +177,47 @@ class Words(nn.Module):
 
 def passes_of(engine):
     """Its own way to say where errors end, of passes end to end where it has no truncation."""
-    whole = Truncation(3, 3)
-    fitting = {"reweighted": Truncation(1, 1), "accumulate": whole, "chunkwise": whole}
-    check(JUDGED[engine], problem(fitting.get(engine, PASSES)))
     parameters = inspect.signature(FUNCTIONS[ENGINES.index(engine)]).parameters
-    assert ("truncation" in parameters) == (engine not in fitting)
+    assert ("truncation" in parameters) == (engine not in (*FITTING, "evolve"))
     assert ("factors" in parameters) == (engine == "reweighted")
+    assert ("synthesiser" in parameters) == (engine == "bootstrapped")
+    if engine != "evolve":
+        check(JUDGED[engine], problem(FITTING.get(engine, PASSES)))
+        return
+    # Many rows that read the same are many draws: unrolls of a step, and the mean is that of one
+    # pass over all steps, not of passes of a step each.
+    rows, cell = 20_000, nn.RNNCell(1, 1, bias=False)
+    with torch.no_grad():
+        cell.weight_ih.fill_(0.8), cell.weight_hh.fill_(0.6)
+    x, zero, carried = torch.ones(3, rows, 1), torch.zeros(rows, 1), None
+    strategy = NRES(0.01, torch.Generator().manual_seed(0))
+    for step in x.split(1):
+        _, carried = evolve(cell, lambda out: out.sum(dim=(0, 2)), step, zero, strategy, carried)
+    drawn, found = torch.cat([weight.grad.flatten() for weight in cell.parameters()]), []
+    for passes in (WHOLE, Truncation(1, 1)):
+        cell.zero_grad()
+        backward(cell, torch.sum, x, zero, passes)
+        found.append(torch.cat([weight.grad.flatten() for weight in cell.parameters()]))
+    full, cut = ((drawn - gradient).norm() / rows for gradient in found)
+    assert 10 * full < cut
 
 
 def flags_of(engine):
-    resets = np.array([[False, False], [True, False], [False, True]])
-    whole = Truncation(3, 3)
-    fitting = {"reweighted": Truncation(1, 1), "accumulate": whole, "chunkwise": whole}
-    passes = fitting.get(engine, PASSES)
-    check(JUDGED[engine], problem(passes, resets=resets, mask=MASK))
     parameters = inspect.signature(FUNCTIONS[ENGINES.index(engine)]).parameters
-    assert ("mask" in parameters) == (engine not in ("online", "keras online"))
+    assert ("mask" in parameters) == (engine not in ("online", "keras online", "evolve"))
+    assert ("begins" in parameters) == (engine == "evolve")
     assert {"resets", "mask"} <= {*Block._fields}
+    if engine != "evolve":
+        resets = np.array([[False, False], [True, False], [False, True]])
+        given = problem(FITTING.get(engine, PASSES), resets=resets, mask=MASK)
+        check(JUDGED[engine], given)
+        return
+    # A row whose sequence begins starts from the state, and its moves are new ones.
+    cell, begins = nn.RNNCell(2, 3), torch.tensor([True, False])
+    carried = by_moves(cell).carried
+    after = by_moves(cell, carried=tuple(part + 1 for part in carried), begins=begins).carried
+    assert all(torch.equal(part[0], again[0]) for part, again in zip(carried, after, strict=True))
+    assert (after[2][1] == carried[2][1] + 1).all()
 
 
 def inputs_of(engine):
@@ -193,7 +235,9 @@ def inputs_of(engine):
 def loss_of(engine):
     parameters = inspect.signature(FUNCTIONS[ENGINES.index(engine)]).parameters
     assert ("loss_fn" in parameters) == ("errors" not in parameters) == (engine != "reference")
-    if engine != "reference":
+    if engine == "evolve":
+        CALLS[engine](loss_fn=lambda out: torch.exp(torch.tanh(out[0, :, 0])))
+    elif engine != "reference":
         kind = tf if engine in IN_KERAS else torch
         CALLS[engine](loss_fn=lambda out: kind.exp(kind.tanh(out[0, 0, 0])))
 
@@ -213,7 +257,11 @@ def built(engine):
 
 def compiled_of(engine):
     if engine in IN_TORCH:
-        result = CALLS[engine](torch.compile(Own(nn.GRUCell(2, 3)), backend="aot_eager"))
+        cell = Own(nn.GRUCell(2, 3))
+        result = CALLS[engine](torch.compile(cell, backend="aot_eager"))
+        assert cell.cell.weight_hh.grad is not None
+        if engine == "evolve":
+            return
     elif engine in IN_KERAS:
         result = tf.function(built(engine), jit_compile=True)(tf.constant(np.asarray(X)))
     else:
@@ -270,7 +318,16 @@ def updates_of(engine):
         for done in keras_online(cell, loss_fn, blocks, zero, Truncation(3, 9), weights):
             sgd.apply(done.gradients, weights)
         return
-    assert not hasattr(CALLS[engine](), "__next__")
+    cell = None if engine in IN_KERAS or engine == "reference" else nn.RNNCell(2, 3)
+    first = CALLS[engine](cell)
+    assert not hasattr(first, "__next__")
+    if engine in ("bootstrapped", "evolve"):  # what it returns begins the next call
+        with torch.no_grad():
+            cell.weight_hh.sub_(0.1 * cell.weight_hh.grad)
+        if engine == "evolve":
+            CALLS[engine](cell, carried=first.carried)
+        else:
+            CALLS[engine](cell, h=first.state)
 
 
 def finite_of(engine):
@@ -283,8 +340,9 @@ def finite_of(engine):
 
 
 def first_of(engine):
-    if engine == "reference":
-        assert not hasattr(CALLS[engine](mask=MASK), "outputs")
+    if engine in ("reference", "evolve"):
+        flags = {} if engine == "evolve" else {"mask": MASK}
+        assert not hasattr(CALLS[engine](**flags), "outputs")
         return
     output = CALLS[engine](h=H + 7, mask=torch.tensor(MASK)).outputs[0, 0]
     assert np.asarray(output).tolist() == [0.0 if engine in IN_KERAS else 7.0] * 3
@@ -300,6 +358,11 @@ TRIALS = dict(
 )  # fmt: skip
 
 
+def with_gradients():
+    """All weights there are that have a gradient."""
+    return [it for it in gc.get_objects() if type(it) is nn.Parameter and it.grad is not None]
+
+
 # PyTorch's own compiler asks for it.
 @pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning")
 @pytest.mark.parametrize("engine", ENGINES)
@@ -310,8 +373,11 @@ def test_what_it_says_is_what_it_does(offer, engine):
     if entry != "no":
         TRIALS[offer](engine)
         return
+    before = {id(weight) for weight in with_gradients()}
     with pytest.raises((TypeError, ValueError)) as refused:
         TRIALS[offer](engine)
+    # The cells of the trial live on in the frames of what was raised.
+    assert {id(weight) for weight in with_gradients()} <= before
     # A sentence of ours, and no message from inside a framework.
     assert "tbptt" in str(refused.traceback[-1].path)
     assert len(re.findall(r"\w+", str(refused.value))) > 6

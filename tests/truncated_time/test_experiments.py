@@ -20,6 +20,7 @@ from truncated_time.experiments import (
     beyond,
     bias,
     burnin,
+    burnin_rates,
     checking,
     cuts,
     floor,
@@ -354,6 +355,19 @@ def test_a_replay_is_renewed_within_a_life(monkeypatch):
     for _ in burnin.train("zeros", 0, 32, seed=0, updates=32):
         pass
     assert lived[0].shape[1] == sum(words.shape[1] for words in lived[1:]) == burnin.EPISODES
+
+
+def test_a_replay_is_trained_at_the_rate_that_is_asked_for():
+    assert {run["rate"] for run in burnin_rates.grid(1)} == {burnin.RATE / 2, 2 * burnin.RATE}
+    assert len(burnin_rates.grid(5)) == 2 * len(burnin.grid(5)) == 60
+    first = {}
+    for rate in (burnin.RATE, 2 * burnin.RATE):
+        torch.manual_seed(0)
+        before = burnin.Model().readout.bias.detach().clone()
+        *_, (_, model) = burnin.train("zeros", 0, 32, seed=0, updates=1, rate=rate)
+        first[rate] = model.readout.bias.detach() - before
+    # Adam's first step is as long as the rate.
+    torch.testing.assert_close(first[2 * burnin.RATE], 2 * first[burnin.RATE])
 
 
 def test_a_young_stored_state_is_the_truth_and_zeros_are_not():

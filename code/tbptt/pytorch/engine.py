@@ -116,7 +116,7 @@ def backward(
     >>> loss, outputs, state = backward(cell, last, x, zero, truncation)
     >>> outputs.shape, state.shape
     (torch.Size([100, 4, 8]), torch.Size([4, 8]))
-    >>> x.grad.any(dim=(1, 2)).sum()  # its error has travelled 20 steps
+    >>> x.grad.any(dim=(1, 2)).sum()  # its error has reached 20 steps
     tensor(20)
     """
     check_gradients_on()

@@ -29,7 +29,8 @@ class AtOnce(NamedTuple, Generic[S]):
     outputs : Tensor, shape (steps, batch, hidden)
         The state's first part after every step.
     state : Tensor, or tuple or list of Tensor
-        After the last step, of the kind that was handed in: what the next chunk begins with.
+        After the last step, of the kind that was handed in: what the next chunk begins with. It
+        may be a view, which keeps all outputs in memory: a copy of it does not.
 
     Examples
     --------

@@ -1,9 +1,9 @@
 """Training on a stream: an update every `k1` steps, gradients through `k2`, constant memory.
 
-An update changes the weights, so the states that a longer backward pass wants to travel through
+An update changes the weights, so the states that a longer backward pass wants to go back over
 are stale, and what autograd saved for them is gone: this is where copied recipes fail, with an
-in-place error or silently. Here the window is run again, from its first state, with the weights
-of the moment.
+in-place error or silently. Here the window is run again, from its first state, with the current
+weights.
 """
 
 from __future__ import annotations

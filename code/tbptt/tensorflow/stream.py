@@ -1,8 +1,8 @@
 """Training on a stream: an update every `k1` steps, gradients through `k2`, constant memory.
 
-An update changes the weights, so the states that a longer backward pass wants to travel through
+An update changes the weights, so the states that a longer backward pass wants to go back over
 are stale, and a tape over several blocks would go back through what the weights used to make of
-them. Here the window is run again, from its first state, with the weights of the moment.
+them. Here the window is run again, from its first state, with the current weights.
 """
 
 from __future__ import annotations

@@ -3,7 +3,8 @@
 One network and one loss over 4096 steps, and each way to its gradient: autograd over a loop of the
 cell, autograd over a scan, chunks from whose borders the state's error goes on (``chunkwise``), the
 influence carried along, and plain chunks, which cut. ``by hand`` is the chapter's loop, which makes
-each chunk's loss in its turn. A row has how far its gradient is from the
+each chunk's loss in its turn; its borders are no copies here, but views that keep the outputs of
+their chunks. A row has how far its gradient is from the
 full one, in float64; how long it takes, as a ratio to the loop's time in the same process; and how
 much memory a process of its own takes beyond what the task itself does.
 """
@@ -140,7 +141,7 @@ class Task:
         self.chunkwise(size, at_once=False)
 
     def by_hand(self, size: int) -> None:
-        """Do the same with each chunk's loss made in its turn: no outputs are kept."""
+        """Do the same with each chunk's loss made in its turn; borders are views of outputs."""
         borders, parts = [self.state.clone()], self.x.split(size)
         with torch.no_grad():
             for part in parts:

@@ -28,7 +28,7 @@ SETTINGS = (
     ("zeros", 0, 1024), ("zeros", 20, 1024), ("stored", 0, 1024), ("stored", 20, 1024),
     ("stored", 0, 32), ("true", 0, 1024),
 )  # fmt: skip
-RATE = 0.01
+RATE = 0.01  # ``burnin-rates`` has others
 PACKAGES = ("torch", "numpy")
 
 
@@ -134,12 +134,12 @@ def begin(
 
 
 def train(
-    start: str, burn: int, life: int, seed: int, updates: int = UPDATES
+    start: str, burn: int, life: int, seed: int, updates: int = UPDATES, rate: float = RATE
 ) -> Iterator[tuple[int, Model]]:
     """Train one network; yield it after every update."""
     torch.manual_seed(seed)
     model, rng = Model(), torch.Generator().manual_seed(seed)
-    adam = torch.optim.Adam(model.parameters(), RATE)
+    adam = torch.optim.Adam(model.parameters(), rate)
     # Whatever comes in later is drawn now: the same episodes for every start.
     words = words_of(EPISODES + updates * EPISODES // life, seed)
     replay, arriving = act(model, words[:, :EPISODES].clone()), words[:, EPISODES:]
@@ -162,7 +162,7 @@ def train(
         yield update, model
 
 
-def run(start: str, burn: int, life: int, seed: int) -> dict[str, Any]:
+def run(start: str, burn: int, life: int, seed: int, rate: float = RATE) -> dict[str, Any]:
     """Train one network, and read new episodes from their beginning.
 
     Returns
@@ -173,7 +173,7 @@ def run(start: str, burn: int, life: int, seed: int) -> dict[str, Any]:
         gradient.
     """
     torch.set_num_threads(1)
-    *_, (_, model) = train(start, burn, life, seed)
+    *_, (_, model) = train(start, burn, life, seed, rate=rate)
     near, far = score(model, seed + 1000)
     return {
         "start": start, "burn": burn, "life": life, "seed": seed,

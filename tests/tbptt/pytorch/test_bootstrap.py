@@ -151,6 +151,51 @@ def test_errors_come_to_cross_any_number_of_chunks():
     assert abs(float(cell.feed.grad) - (5 + 5)) < 1e-4
 
 
+def by_traces(problem, forecast, keep):
+    """BP(lambda), as its authors write it: one step's surprise, and a trace of all forecasts made.
+
+    Returns what all steps of a sequence together ask of the forecast's weights.
+    """
+    now, asked = problem.state, torch.zeros(HIDDEN, HIDDEN)
+    trace = torch.zeros(BATCH, HIDDEN, HIDDEN, HIDDEN)  # row, part of the state, weight
+    for t, x in enumerate(problem.x):
+        own = torch.einsum("pi,bj->bpij", torch.eye(HIDDEN), now)
+        trace = trace + own
+        leaf = now.detach().requires_grad_()
+        after = problem.cell(x, leaf)
+        (error,) = torch.autograd.grad(
+            problem.loss(slice(t, t + 1))(after[None]), after, retain_graph=True
+        )
+        beyond = forecast(after.detach()) if t + 1 < STEPS else torch.zeros_like(after)
+        (arrived,) = torch.autograd.grad(after, leaf, error + beyond, retain_graph=True)
+        asked += torch.einsum("bp,bpij->ij", (arrived - forecast(now)).detach(), trace)
+        moved = [torch.autograd.grad(after[:, part].sum(), leaf, retain_graph=True)[0]
+                 for part in range(HIDDEN)]  # fmt: skip
+        trace = keep * torch.einsum("bpq,bqij->bpij", torch.stack(moved, dim=1), trace)
+        now = after.detach()
+    return asked
+
+
+def test_traces_without_a_past_are_chunks_of_a_step_and_whole_ones_learn_what_really_came():
+    problem, forecast = Problem("rnn"), nn.Linear(HIDDEN, HIDDEN, bias=False)
+    state = problem.state
+    for t in range(STEPS):
+        here, last = slice(t, t + 1), torch.full((BATCH,), t + 1 == STEPS)
+        state = bootstrapped(
+            problem.cell, problem.loss(here), problem.x[here], state, forecast, ends=last
+        ).state
+    torch.testing.assert_close(by_traces(problem, forecast, 0.0), -forecast.weight.grad)
+    forecast.zero_grad()
+    state = problem.state
+    for t in range(STEPS):
+        missed = (forecast(state) - problem.beyond(t)).square().sum()
+        (missed / 2).backward()
+        state = problem.cell(problem.x[t], state).detach()
+    torch.testing.assert_close(by_traces(problem, forecast, 1.0), -forecast.weight.grad)
+    between = by_traces(problem, forecast, 0.5)
+    assert (between + forecast.weight.grad).norm() > 0.01 * between.norm()
+
+
 def test_nothing_comes_back_from_beyond_an_end_nor_through_a_reset():
     problem, ends = Problem("rnn"), torch.tensor([True, False, False])
     ones = lambda state: torch.ones_like(state)  # noqa: E731
