@@ -50,6 +50,10 @@ def test_the_page_and_the_experiment_are_the_same_loop(said):
         assert said[name] == pytest.approx(ends(**left)[0], abs=0.002)
 
 
+def test_the_loss_is_that_of_the_last_updates(said):
+    assert 0 < said["last_updates"] < said["all_updates"] / 4
+
+
 def test_every_fault_put_back_alone_costs_in_every_seed(said):
     fixed = ends()
     assert len(fixed) == said["seeds"] == 5

@@ -52,6 +52,10 @@ def test_products_of_jacobians_need_less_work_than_moving_errors():
     assert products / steps < (k2 - 1) * n**2 < 2 * products / steps
 
 
+def test_medians_are_of_several_runs(said):
+    assert (said["timing_seeds"], said["memory_seeds"]) == (5, 3)
+
+
 def test_the_cost(said):
     assert said["published_timing"] == pytest.approx(2.16, abs=0.01)
     assert said["counted"] == pytest.approx(22 / 3)

@@ -1,6 +1,8 @@
 """How the results were made: each experiment is there, whole, and the table is current."""
 
+import importlib
 import json
+import re
 import tomllib
 from pathlib import Path
 
@@ -8,7 +10,7 @@ import pytest
 
 from bookbuild.book import Book
 from bookbuild.execute import executions
-from truncated_time.experiments import NAMES
+from truncated_time.experiments import NAMES, module
 from truncated_time.experiments.shared import results
 from truncated_time.shipped import table
 
@@ -69,3 +71,37 @@ def test_no_chapter_takes_more_memory_than_binder_has(said):
         assert 30 < took.peak_mib < MEMORY, took
     kept = [int(row["peak_mib"]) for row in table("results/chapters/results.csv")]
     assert max(kept) == said["peak"] < MEMORY
+
+
+def test_what_holds_on_another_processor_is_said_of_every_experiment(said):
+    assert sorted(name for names in said["elsewhere"].values() for name in names) == sorted(NAMES)
+    assert set(said["elsewhere"]) == {"digits", "means", "counts", "ratios"}
+
+
+MEASURES = re.compile(r"perf_counter|process_time|peak_kib|tracemalloc")
+
+
+def trains(name):
+    """Whether a run trains a network, itself or through another experiment."""
+    source = Path(importlib.import_module(module(name)).__file__).read_text()
+    others = re.findall(r"from truncated_time\.experiments import (.*)", source)
+    others += re.findall(r"from truncated_time\.experiments\.(\w+) import", source)
+    known = {name.replace("-", "_"): name for name in NAMES}
+    return (
+        "Adam" in source
+        or "Fleet" in source
+        or any(
+            trains(known[other]) for line in others for other in line.split(", ") if other in known
+        )
+    )
+
+
+def test_what_holds_is_what_the_runs_do(said):
+    for kind, names in said["elsewhere"].items():
+        for name in names:
+            source = Path(importlib.import_module(module(name)).__file__).read_text()
+            # One training notes its seconds as well; no sentence compares them.
+            measures = bool(MEASURES.search(source)) and name != "stateful"
+            assert measures == (kind == "ratios"), name
+            if not measures:
+                assert trains(name) == (kind != "digits"), name

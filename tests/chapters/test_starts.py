@@ -23,6 +23,12 @@ def test_what_a_window_begins_with(said):
         assert said[f"alike_{start}"] == pytest.approx(floor, abs=0.02)
 
 
+def test_no_rate_lets_zeros_say_the_first_answers(said):
+    assert (said["rates_tried"], said["rates_seeds"]) == (4, 5)
+    assert said["rates_zero"] > 0.69
+    assert said["rates_warm"] < said["floor"] + 0.02
+
+
 def test_when_to_reset(said):
     floor, guess = said["floor"], said["guess"]
     assert said["never_first"] > guess + 0.5

@@ -48,6 +48,7 @@ STATED = {
     },
     "detach": {
         "except that in half of the sequences the first one is a 1": half_positive,
+        "a coin is right half of the time": half_positive,
         "The other four stay at a half": lambda said: (
             sum(row[:4] == [0.5] * 4 for row in said["every_step"]) == 4
         ),
