@@ -199,6 +199,19 @@ def test_a_message_is_what_is_raised_today(message):
     assert message.split(" from inverse_transform")[0] in said
 
 
+@pytest.mark.parametrize("old", [
+    lambda: _layer(batch_input_shape=(1, 2, 3)),
+    lambda: _layer(batch_shape=(1, 2, 3)),
+    lambda: _sequential(_layer()).reset_states(),
+    lambda: _layer(stateful=True).reset_states(states=[0, 0]),
+])  # fmt: skip
+def test_what_the_page_calls_refused_is(old):
+    refused = [row for row in ROWS["names-of-keras"] if row[1].startswith("refused: ")]
+    assert sum(len(names(row[0])) for row in refused) == 4
+    with pytest.raises((ValueError, AttributeError, TypeError)):
+        old()
+
+
 def test_no_message_is_made_up():
     assert {begins for begins in RAISED if any(m.startswith(begins) for m in NEW)} == set(RAISED)
 

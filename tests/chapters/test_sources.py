@@ -25,7 +25,7 @@ def said(glued):
 
 
 def one_step_states(said):
-    return said("stateful")["stepwise_off"] < 1e-6
+    return said("streams")["stepwise_off"] < 1e-6
 
 
 def near(ours, published, digits):
@@ -66,7 +66,7 @@ VERDICTS = {
         and said("stateful")["lanes"] == [1] * 5)),
     '"25%': ("Confirmed", lambda said: near(said("windowing")["accuracies_two"], 1 - 0.25, 4)),
     "A picture": ("Refined", lambda said: (
-        said("stateful")["gain_small"] > 5 * said("stateful")["gain_large"] > 50)),
+        said("streams")["gain_small"] > 5 * said("streams")["gain_large"] > 50)),
     "A first cell": ("Differs", lambda said: (
         "--no-deps" in getsource(install_cell) and "tensorflow" not in INSTALL)),
     "Stateless, windows": ("Confirmed", lambda said: (
@@ -76,24 +76,24 @@ VERDICTS = {
         and said()["said_zeros"] == PUBLISHED["one_step_zeros"])),
     "Stateful, the same": ("Confirmed", lambda said: (
         # Ten of our runs: a little further down than the one that was published.
-        between([said("windowing")["stateful_min"], said("windowing")["stateful_max"]],
+        between([said("axes")["stateful_min"], said("axes")["stateful_max"]],
                 PUBLISHED["stateful_lowest"] - 0.03, PUBLISHED["stateful_highest"]))),
     "Stateful, one step": ("Confirmed", lambda said: (
         said()["one_step_accuracy"] == 1
         # "One epoch later."
         and said()["one_step_low"] > PUBLISHED["one_step_loss"] > said()["one_step_second"]
-        and said("stateful")["one_step_seconds"] < PUBLISHED["one_step_seconds"])),
+        and said("streams")["one_step_seconds"] < PUBLISHED["one_step_seconds"])),
     "Stateless, one step": ("Confirmed", lambda said: (
-        near([said("stateful")["stateless_high"]], 0.525, 3)
+        near([said("streams")["stateless_high"]], 0.525, 3)
         and near([said("windowing")["one_step_ceiling"]], PUBLISHED["one_step_test"], 3)
         # Above what fixed weights can get there, so they move with the label.
-        and said("stateful")["train_bound"] == pytest.approx(0.5136)
+        and said("streams")["train_bound"] == pytest.approx(0.5136)
         and between([PUBLISHED["stateless_training_first"], PUBLISHED["stateless_training_last"]],
-                    said("stateful")["train_bound"], 0.53))),
-    '"Each row': ("Confirmed", lambda said: said("windowing")["row_difference"] < 1e-6),
+                    said("streams")["train_bound"], 0.53))),
+    '"Each row': ("Confirmed", lambda said: said("axes")["row_difference"] < 1e-6),
     '"No shuffling': ("Refined", lambda said: max(said("stateful")["switched_on"]) < 0.8),
     '"Gradients are': ("Confirmed", lambda said: (
-        said("stateful")["scored_one"] == [0.5] * 5)),
+        said("streams")["scored_one"] == [0.5] * 5)),
     "A state in a variable": ("Confirmed", lambda said: said("dynamic-rnn")["kept_gap"] < 1e-12),
     "Stack several": ("Confirmed", lambda said: said("stateful")["lanes"] == [1] * 5),
     "Trained on 100": ("Confirmed", one_step_states),
@@ -102,7 +102,7 @@ VERDICTS = {
         and said()["blocks_short"] < said()["blocks_long"] - 1)),
     "Sub-sampled": ("Refined", lambda said: (
         said("windowing")["one_accuracy"] == pytest.approx((1 + 1 / 11) / 2, abs=1e-3))),
-    "Batch size against": ("Confirmed", lambda said: said("stateful")["rows_out"] == 6),
+    "Batch size against": ("Confirmed", lambda said: said("streams")["rows_out"] == 6),
     "An assignment": ("Confirmed", lambda said: (
         said("dynamic-rnn")["nodes_each"] > said("dynamic-rnn")["nodes_once"] == 0
         and said("dynamic-rnn")["slower"])),

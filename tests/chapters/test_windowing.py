@@ -44,24 +44,6 @@ def test_published_figures_are_the_bounds(said):
     assert said["one_step_ceiling"] == pytest.approx(said["published_one_step"], abs=1e-12)
 
 
-def test_state_over_overlapping_windows_does_not_help(said):
-    assert said["stateful_min"] >= said["stateful_lowest"] - 0.03
-    assert said["stateful_max"] <= float(stateless_accuracy(20, 10, 1, 0)) + 0.01
-    assert len(said["stateful_final"]) == 2  # shuffled, and in order
-    for final in said["stateful_final"]:
-        assert len(final) == 5
-        assert max(final) <= float(stateless_accuracy(20, 10, 1, 0)) + 0.005
-
-
-def test_state_in_lanes_breaks_the_ceiling(said):
-    assert said["lanes"] == [1.0] * 5
-    assert said["live_lanes"] == 1.0
-
-
-def test_rows_of_a_batch_are_strangers(said):
-    assert said["row_difference"] < 1e-6
-
-
 @pytest.mark.parametrize("seed", [0, 1])
 @pytest.mark.parametrize(("window", "increment", "position"), [(5, 5, 7), (8, 4, 10), (10, 2, 0)])
 def test_other_cuts_reach_their_ceiling_and_never_pass_it(window, increment, position, seed):

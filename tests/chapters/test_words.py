@@ -64,6 +64,7 @@ STATED = {
         "2000 windows, half of them labelled 1": half_positive,
         "let half of the sequences be positive": half_positive,
     },
+    "axes": {},
     "series": {
         "with stride 4, and a quarter of the windows": lambda said: (
             said["n_sparse"] < 0.27 * said["n_dense"]
@@ -75,6 +76,7 @@ STATED = {
     "stateful": {
         "What is the accuracy: 100%, still #, or less": lambda said: said["halves"] < 1,
     },
+    "streams": {},
     "dynamic-rnn": {
         "inside a loop of 100 rounds. What is defined once, and what 100 times": lambda said: (
             said["nodes_each"] > 0 == said["nodes_once"]
@@ -293,7 +295,8 @@ SET_UP = {
         "Guessing gives one half, and the evidence adds half of its share",
     ),
     "series": ("hold out a fifth of them, and do so five times",),
-    "stateful": ("the fifth sample is computed twice",),
+    "axes": ("nearly all, about three quarters, or still #",),
+    "streams": ("the fifth sample is computed twice",),
     "initial-state": (
         "only 32 different sequences, and each occurs twice",
         "the mean is 0 in one class and a half in the other",

@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 # One without a framework and one of each; `make audit` runs the others.
-SAMPLE = ["index", "stateful", "dynamic-rnn", "truncation"]
+SAMPLE = ["index", "streams", "dynamic-rnn", "truncation"]
 PYTHON = ROOT / "_build" / "colab" / "bin" / "python"
 
 
@@ -74,11 +74,11 @@ def test_a_chapter_runs_and_its_sliders_move(report, chapter):
 
 
 def test_what_the_text_says_of_keras_in_colab(report):
-    told = [text.splitlines() for text in report("stateful")["printed"]]
+    told = [text.splitlines() for text in report("streams")["printed"]]
     assert any("OperatorNotAllowedInGraphError" in lines for lines in told)
     pins = Path(__file__).with_name("colab.txt").read_text()
     (minor,) = re.findall(r"^keras==(\d+\.\d+)\.", pins, flags=re.MULTILINE)
-    assert f"Keras {minor}, which Colab has" in (ROOT / "chapters/stateful.md").read_text()
+    assert f"Keras {minor}, which Colab has" in (ROOT / "chapters/streams.md").read_text()
 
 
 def test_only_the_first_notebook_had_to_install(report):

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from tbptt import Truncation
+from tbptt.keras import twin
 from truncated_time.exercises import NAMES, Result, check
 from truncated_time.recipes import forget
 from truncated_time.tasks import echo_floors
@@ -142,6 +143,52 @@ def begins_in_place(done):
     return done
 
 
+def turned(table, length):
+    return np.lib.stride_tricks.sliding_window_view(table.T, length, axis=0).swapaxes(1, 2)
+
+
+def reshaped(table, length):
+    features, steps = table.shape
+    wrong = table.reshape(steps, features)
+    return np.stack([wrong[start : start + length] for start in range(steps - length + 1)])
+
+
+def fresh_rows(lanes):
+    begins = np.zeros((sum(lanes[0]), len(lanes)), dtype=bool)
+    for row, lengths in enumerate(lanes):
+        at = 0
+        for length in lengths:
+            begins[at, row] = True
+            at += length
+    return begins
+
+
+def whole_batches(lanes):
+    return fresh_rows(lanes) | fresh_rows(lanes).any(axis=1, keepdims=True)
+
+
+def first_batch_only(lanes):
+    return fresh_rows(lanes) & (np.arange(sum(lanes[0])) == 0)[:, None]
+
+
+def serve(model, sequence):
+    one = twin(model, 1)
+    for step in sequence:
+        answer = one(step[None, None])
+    return answer
+
+
+ONES = []  # a twin that is built once, and never reset
+
+
+def goes_on(model, sequence):
+    if not ONES:
+        ONES.append(twin(model, 1))
+    for step in sequence:
+        answer = ONES[0](step[None, None])
+    return answer
+
+
 RIGHT = {
     "factors": [(20, 4, 166_650, 99)],
     "rate": [(0.02, 0.01), [0.0195, 0.0101]],
@@ -153,6 +200,12 @@ RIGHT = {
     "middle": [(Fraction(3, 4), Fraction(17, 22)), (0.75, 0.773)],
     "shortest": [20],
     "lopsided": [(0.8, 0.6)],
+    "named": [(0.65, 0.8), (Fraction(13, 20), Fraction(4, 5))],
+    "input-shape": [(1160, 100, 6)],
+    "turn": [turned, lambda table, length: [table.T[i : i + length].tolist()
+                                            for i in range(table.shape[1] - length + 1)]],
+    "two-lanes": [([0, 2, 4, 6], [1, 3, 5]), ([1, 3, 5], [0, 2, 4, 6])],
+    "context": [(0.19, 51)],
     "count": [0.94, 15 / 16],
     "digits": [[0.5, 0.8, 0.75, 0.65]],
     "lane-order": [
@@ -162,6 +215,10 @@ RIGHT = {
           for row in LANES], [0, 3]),
     ],
     "unequal": [{"at": [2, 3]}, {"at": (0, 2, 3)}],
+    "fresh-rows": [fresh_rows, lambda lanes: fresh_rows(lanes).tolist()],
+    "moves": [{"a", "b", "e"}, "abe"],
+    "saved": [(320, 80)],
+    "serve": [serve, lambda model, sequence: twin(model, 1)(sequence[None])],
     "two-distances": [lambda t, window: (t + 1, t % window + 1)],
     "border": [([7, 15, 23], [8, 16]), ([15, 23], (8, 16))],
     "identity": [(False, True)],
@@ -348,6 +405,35 @@ WRONG = [
     ("lopsided", (0.7, 0.6), "count the positive"),
     ("lopsided", (0.8, 0.5), "Always answering 0"),
     ("lopsided", (80, 60), "not per cent"),
+    ("named", (0.3, 0.8), "share of positive windows"),
+    ("named", (0.8, 0.8), "still all zeros"),
+    ("named", (0.75, 0.8), "in no window"),
+    ("named", (0.65, 0.6), "half of all have none"),
+    ("named", (0.65, 1.0), "six of the twenty"),
+    ("named", (0.65, 0.65), "one window that holds"),
+    ("named", (0.65, 0.7), "at how many of the 20"),
+    ("named", (65, 80), "not per cent"),
+    ("input-shape", (1160, 2, 6), "not two steps"),
+    ("input-shape", (1160, 6, 100), "Steps come before"),
+    ("input-shape", (1160, 50, 6), "How many rows are two seconds"),
+    ("input-shape", (1160, 100, 1), "at one moment"),
+    ("input-shape", (1199, 100, 6), "one recording into the next"),
+    ("input-shape", (600, 100, 6), "end to end"),
+    ("input-shape", (1200, 100, 6), "too short"),
+    ("input-shape", (40, 100, 6), "where do they begin"),
+    ("turn", lambda table, length: turned(table, length).swapaxes(1, 2), "sensors before"),
+    ("turn", reshaped, "turns nothing"),
+    ("turn", lambda table, length: turned(table, length)[::length], "the shape"),
+    ("turn", lambda table, length: table.T, "three axes"),
+    ("two-lanes", ([0, 1, 2, 3], [4, 5, 6]), "5 steps again"),
+    ("two-lanes", ([0, 2, 6], [1, 3, 5]), "Each of the windows"),
+    ("two-lanes", ([0, 3, 5], [1, 2, 4, 6]), "leaves 5 steps out"),
+    ("context", (0.2, 51), "has seen 20"),
+    ("context", (0.8, 51), "is that too few"),
+    ("context", (0.19, 50), "its own step"),
+    ("context", (0.19, 1), "very first window"),
+    ("context", (0.19, 100), "comes first in its window"),
+    ("context", (19, 51), "not per cent"),
     ("count", 1 / 16, "clean windows"),
     ("count", 0.75, "Two neighbours"),
     ("count", 0.5, "several neighbours"),
@@ -369,6 +455,28 @@ WRONG = [
     ("unequal", {"at": [3, 4]}, "counted from 0"),
     ("unequal", {"every": []}, "one number"),
     ("unequal", [2, 3], "by name"),
+    ("fresh-rows", lambda lanes: fresh_rows(lanes).T, "First the batches"),
+    ("fresh-rows", lambda lanes: fresh_rows(lanes)[1:], "the shape is"),
+    ("fresh-rows", lambda lanes: ~fresh_rows(lanes), "Batch 0 begins"),
+    ("fresh-rows", whole_batches, "in mid-sequence"),
+    ("fresh-rows", first_batch_only, "that you do not reset"),
+    ("moves", {"a", "b", "e", "f"}, "put back afterwards"),
+    ("moves", {"a", "b", "d", "e"}, "not among the weights"),
+    ("moves", {"a", "e"}, "not training alone"),
+    ("moves", {"a", "b"}, "whether or not a method"),
+    ("moves", {"x"}, "a to f"),
+    ("moves", 3, "Give the letters"),
+    ("saved", (192, 80), "two parts"),
+    ("saved", (80, 80), "Each of the four rows"),
+    ("saved", (64, 80), "not in the last alone"),
+    ("saved", (7089, 80), "from call to call"),
+    ("saved", (160, 80), "each part of a layer"),
+    ("saved", (320, 320), "that row's share"),
+    ("serve", lambda model, sequence: twin(model, 3)(sequence[None].repeat(3, 0)), "one answer"),
+    ("serve", lambda model, sequence: model(sequence[None].repeat(3, 0))[:1], "have moved"),
+    ("serve", lambda model, sequence: twin(model, 1)(sequence[None, -1:]), "forgot the others"),
+    ("serve", lambda model, sequence: twin(model, 1)(sequence[None, ::-1]), "something else"),
+    ("serve", goes_on, "what the first"),
     ("two-distances", lambda t, window: (t, t % window), "step itself counts"),
     ("two-distances", lambda t, window: (t % window + 1, t % window + 1), "without carried"),
     ("two-distances", lambda t, window: (t + 1, t + 1), "beginning of the batch"),

@@ -18,6 +18,7 @@ from truncated_time.figures import (
     batch_lanes,
     ceiling_curve,
     chunk_memory,
+    continued_windows,
     cost_by_interval,
     cost_calculator,
     error_by_step,
@@ -95,6 +96,31 @@ def test_labelled_windows_colours_what_holds_the_one():
     svg = labelled_windows(5, 2, 10)
     assert "2 of 8 windows show the 1: ceiling 62.5%; 1 of 20 steps" in title(svg)
     assert sum(path.get("stroke") == REACH for path in parsed(svg).iter(f"{SVG}path")) == 1
+
+
+@settings(max_examples=40)
+@given(st.integers(1, 20), st.integers(1, 20))
+def test_a_window_goes_on_where_the_one_before_it_ended(window, increment):
+    starts = range(0, 21 - window, increment)
+    follow = []
+    while window * (len(follow) + 1) in starts:
+        follow.append(window * (len(follow) + 1))
+    svg = continued_windows(window, increment)
+    if len(starts) > 1:
+        first = f"Window {follow[0] // increment + 1}" if follow else "No window"
+        assert f"{first} goes on where window 1 ends; {len(follow)} of the" in title(svg)
+    drawn = {
+        colour: sum(
+            path.get("d").count("M")
+            for path in parsed(svg).iter(f"{SVG}path")
+            if path.get("stroke") == colour and path.get("stroke-dasharray") is None
+        )
+        for colour in (LOSS, REACH, "currentColor")
+    }
+    # One more of each says what the colour means.
+    assert drawn[LOSS] == 2
+    assert drawn[REACH] == len(follow) + 1
+    assert drawn["currentColor"] == len(starts) - len(follow)
 
 
 @pytest.mark.parametrize(
@@ -190,6 +216,7 @@ def test_jacobian_chain_draws_sizes_on_one_scale():
         (jacobian_chain, (2, 5), "detach_after must be a step from 1 to 4, got 5"),
         (one_picture, (0, 1), "window must be at least 1"),
         (labelled_windows, (21, 1, 1), "longer than the sequence"),
+        (continued_windows, (21, 1), "longer than the sequence"),
         (labelled_windows, (10, 1, 21), "position must be a step"),
         (ceiling_curve, (0, 1), "increment must be at least 1"),
     ],

@@ -13,6 +13,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from truncated_time.exercises import (
+    _axes,
     _beyond,
     _beyond_coins,
     _bptt,
@@ -30,6 +31,7 @@ from truncated_time.exercises import (
     _series,
     _starts,
     _stateful,
+    _streams,
     _text,
     _tools,
     _truncation,
@@ -40,7 +42,8 @@ from truncated_time.exercises._form import AnswerError
 __all__ = ["NAMES", "Result", "check"]
 
 _CHAPTERS = (
-    _bptt, _detach, _windowing, _series, _stateful, _dynamic_rnn, _truncation, _cost, _text,
+    _bptt, _detach, _windowing, _axes, _series, _stateful, _streams, _dynamic_rnn,
+    _truncation, _cost, _text,
     _initial_state, _cures, _starts, _checking, _tools, _choosing, _choosing_guide, _beyond,
     _beyond_coins,
     _modern, _chunks, _passing,

@@ -1,4 +1,4 @@
-"""Carried state: lanes followed row by row, resets counted, Keras asked."""
+"""Carried state: lanes followed row by row, resets counted, states looked at in Keras."""
 
 from __future__ import annotations
 
@@ -6,7 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from truncated_time.exercises._form import AnswerError, function, integers, numbers, pair, require
+from truncated_time.exercises._form import (
+    AnswerError,
+    array,
+    function,
+    integers,
+    pair,
+    require,
+)
 
 
 def _lane_order(answer: Any) -> None:
@@ -88,77 +95,93 @@ def _unequal(answer: Any) -> None:
     )
 
 
-def _broadcast(answer: Any) -> None:
-    """Ask the Keras that is installed, with a small layer."""
+def _fresh_rows(answer: Any) -> None:
+    """Walk through lanes of several lengths, batch by batch."""
+    begins = function(answer, "begins(lanes)")
+    for lanes in ([[2, 1], [1, 2]], [[3], [1, 1, 1], [2, 1]], [[1, 4, 1], [2, 2, 2]]):
+        wanted = np.zeros((sum(lanes[0]), len(lanes)), dtype=bool)
+        for row, lengths in enumerate(lanes):
+            wanted[np.cumsum([0, *lengths[:-1]]), row] = True
+        said = array(begins([list(lengths) for lengths in lanes]), "(batches, rows)")
+        require(
+            said.shape != wanted.T.shape or said.shape == wanted.shape,
+            "First the batches, then the rows: a line for each batch, as `reset_rows` takes it.",
+        )
+        require(
+            said.shape == wanted.shape,
+            f"For lanes {lanes} the shape is {wanted.shape}, (batches, rows), not {said.shape}.",
+        )
+        told = said.astype(bool)
+        require(told[0].all(), "Batch 0 begins a sequence in every row.")
+        require(
+            (told == wanted).all() or not (told == np.roll(wanted, -1, axis=0)).all(),
+            "Those are the batches that end a sequence. The reset comes before the next one.",
+        )
+        require(
+            (wanted <= told).all(),
+            f"In lanes {lanes} a sequence begins in a row that you do not reset.",
+        )
+        require(
+            (told <= wanted).all(),
+            f"In lanes {lanes} you reset a row in mid-sequence. The other row begins there, and "
+            "this one goes on.",
+        )
+
+
+def _moves(answer: Any) -> None:
+    """Do each of the six, and look at the state before and after."""
     import keras
 
-    require(
-        isinstance(answer, dict) and set(answer) == {5, 6, 7, 8},
-        "Give a dict with the keys 5, 6, 7 and 8: the number of rows that come back, or None where "
-        "predict fails.",
-    )
-    returned: dict[int, int | None] = {}
-    for rows in (5, 6, 7, 8):
-        model = keras.Sequential(
-            [keras.Input(batch_shape=(4, 2, 1)), keras.layers.LSTM(2, stateful=True)]
-        )
-        try:
-            returned[rows] = len(model.predict(np.zeros((rows, 2, 1)), 4, verbose=0))
-        except Exception:  # of which kind depends on the backend
-            returned[rows] = None
-    require(answer[8] == returned[8], "Two full batches: nothing is left over.")
-    require(
-        answer[6] is None and answer[7] is None,
-        "A last batch of 2 or 3 rows does not fit a state of 4, and nothing can make it fit. Is "
-        "that told, or silent?",
-    )
-    require(
-        answer[5] == returned[5],
-        f"A last batch of one row: NumPy's rule of broadcasting lets one row stand for many. (Your "
-        f"Keras is {keras.__version__}.) How many rows does the last batch then have?",
-    )
+    from tbptt.keras import kept_state, snapshot
 
+    x, y = np.ones((2, 3, 1), "float32"), np.zeros((2, 1))
+    model = keras.Sequential(
+        [keras.Input(batch_shape=(2, 3, 1)), keras.layers.LSTM(2, stateful=True),
+         keras.layers.Dense(1)]
+    )  # fmt: skip
+    model.compile("sgd", "mse")
 
-def _two_distances(answer: Any) -> None:
-    """Walk back step by step: a value through every window, an error to its window's beginning."""
-    distances = function(answer, "distances(t, window)")
-    for window in (1, 4, 5, 10, 20):
-        for t in range(20):
-            memory = sum(1 for _ in range(t + 1))
-            credit = next(back for back in range(1, t + 2) if (t - back + 1) % window == 0)
-            known, walked = numbers(
-                distances(t, window), ("how many steps the value knows", "how many the error tells")
-            )
-            where = f"At step {t} (from 0), with windows of {window}: "
-            require(
-                (known, walked) != (memory - 1, credit - 1),
-                f"{where}one step short in both. The step itself counts.",
-            )
-            require(
-                not (known == credit < memory),
-                f"{where}you let the value end at the border. That is a network without carried "
-                "state; here the value crosses.",
-            )
-            require(
-                not (walked == memory > credit),
-                f"{where}you let the error walk as far back as the value comes from. It stops at "
-                "the beginning of the batch.",
-            )
-            require(
-                not (walked == min(window, t + 1) > credit),
-                f"{where}you let every error walk a whole window. It goes back to the window's "
-                "first step, and some errors arise soon after it.",
-            )
-            require(
-                (known, walked) == (memory, credit),
-                f"{where}({known:g}, {walked:g}) is wrong. Which steps lie between the beginning "
-                "of the sequence, the beginning of the window and this step?",
-            )
+    def kept() -> None:
+        with kept_state(model):
+            model.predict(x, 2, verbose=0)
+
+    done = {
+        "a": lambda: model.predict(x, 2, verbose=0),
+        "b": lambda: model.evaluate(x, y, 2, verbose=0),
+        "c": lambda: model.get_weights(),
+        "d": lambda: model.set_weights(model.get_weights()),
+        "e": lambda: model(x),
+        "f": kept,
+    }
+    try:
+        given = {str(letter) for letter in answer}
+    except TypeError:
+        raise AnswerError('Give the letters, as {"a", "b"}.') from None
+    require(given <= set(done), 'Give the letters, as {"a", "b"}: a to f.')
+    model(x)
+    moved = set()
+    for letter, act in done.items():
+        before = [part.copy() for part in snapshot(model)]
+        act()
+        if any((a != b).any() for a, b in zip(before, snapshot(model), strict=True)):
+            moved.add(letter)
+    wrong = sorted(given - moved)
+    require("f" not in given, "f: the state is put aside first, and put back afterwards.")
+    require(
+        not wrong,
+        f"{', '.join(wrong)}: the state is not among the weights, and nothing runs there.",
+    )
+    missing = moved - given
+    require(
+        not missing & {"a", "b"},
+        "Whatever runs the network moves the state, and not training alone.",
+    )
+    require(not missing, "Calling a stateful model runs it, whether or not a method is named.")
 
 
 CHECKS = {
     "lane-order": _lane_order,
     "unequal": _unequal,
-    "broadcast": _broadcast,
-    "two-distances": _two_distances,
+    "fresh-rows": _fresh_rows,
+    "moves": _moves,
 }

@@ -85,6 +85,45 @@ def _lopsided(answer: Any) -> None:
     )
 
 
+def _named(answer: Any) -> None:
+    """Put the 1 at every step in turn, and ask each window and each sequence."""
+    by_window, by_sequence = numbers(answer, ("the ceiling for windows", "that for sequences"))
+    windows = [range(begin, begin + 6) for begin in range(0, 15, 8)]
+    held = [sum(place in window for window in windows) for place in range(20)]
+    half = Fraction(1, 2)
+    share = Fraction(sum(held), 20 * len(windows))
+    seen = Fraction(sum(count > 0 for count in held), 20)
+    require(max(by_window, by_sequence) <= 1, "Give shares between 0 and 1, not per cent.")
+    require(
+        not _close(by_window, share),
+        "That is the share of positive windows that hold the 1. The others can be guessed.",
+    )
+    require(
+        not _close(by_window, half + half * seen),
+        "For windows: where the 1 is in one of them, the other one is still all zeros.",
+    )
+    require(
+        _close(by_window, half + half * share),
+        "For windows: which steps are in no window? Where the 1 is there, no window shows it.",
+    )
+    require(
+        not _close(by_sequence, seen),
+        "For sequences: without a 1 in any window you can still say 0, and half of all have none.",
+    )
+    require(
+        not _close(by_sequence, 1),
+        "For sequences: six of the twenty steps and two more are in no window.",
+    )
+    require(
+        not _close(by_sequence, by_window),
+        "For sequences: one window that holds the 1 is enough to name all of it.",
+    )
+    require(
+        _close(by_sequence, half + half * seen),
+        "For sequences: at how many of the 20 steps may the 1 stand, so that some window holds it?",
+    )
+
+
 def _digits(answer: Any) -> None:
     """Ask for what any honest estimate has; a plain neighbour search says where the floor is."""
     from truncated_time.tasks import digits
@@ -117,5 +156,6 @@ CHECKS = {
     "middle": _middle,
     "shortest": _shortest,
     "lopsided": _lopsided,
+    "named": _named,
     "digits": _digits,
 }

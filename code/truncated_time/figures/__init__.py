@@ -22,13 +22,14 @@ from truncated_time.figures.starts import loss_by_position, staleness
 from truncated_time.figures.unrolled import jacobian_chain
 from truncated_time.figures.updates import loss_by_updates
 from truncated_time.figures.watched import Watched, watched_loop
-from truncated_time.figures.windowing import ceiling_curve, labelled_windows
+from truncated_time.figures.windowing import ceiling_curve, continued_windows, labelled_windows
 
 __all__ = [
     "Watched",
     "batch_lanes",
     "ceiling_curve",
     "chunk_memory",
+    "continued_windows",
     "cost_by_interval",
     "cost_calculator",
     "error_by_step",

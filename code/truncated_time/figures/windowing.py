@@ -93,6 +93,97 @@ def labelled_windows(window: int, increment: int, step: int, *, steps: int = 20)
     return str(drawing)
 
 
+def continued_windows(window: int, increment: int, *, steps: int = 20) -> str:
+    """Draw the windows of one sequence: which of them can go on from the state of the first.
+
+    Parameters
+    ----------
+    window, increment : int
+        Length of a window, and steps between windows.
+    steps : int
+        Length of the sequence.
+
+    Returns
+    -------
+    str
+        An SVG, with its message as the title. Orange: the first window, whose state is carried.
+        Teal: windows that go on from there, each where the one before it ended. Grey: the others.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`tbptt.windows.cut` does.
+
+    Examples
+    --------
+    >>> import re
+    >>> from truncated_time.figures import continued_windows
+    >>> for increment in (1, 3):
+    ...     svg = continued_windows(window=10, increment=increment)
+    ...     print(re.search("<title>(.*)</title>", svg)[1])
+    Window 10, increment 1. Window 11 goes on where window 1 ends; 1 of the 10 other
+    windows follows on.
+    Window 10, increment 3. No window goes on where window 1 ends; 0 of the 3 other
+    windows follow on.
+    """
+    where = cut(steps, window, increment)
+    others = where.n_windows - 1
+    follows, end = [], window
+    for start in where.starts:
+        follows.append(bool(start == end))
+        end += window * follows[-1]
+    count = sum(follows)
+    if not others:
+        headline, detail = "one window: nothing to carry", "no other window"
+    else:
+        goes_on = f"window {follows.index(True) + 1}" if count else "no window"
+        headline = f"{goes_on} goes on where window 1 ends"
+        verb = "follows" if count == 1 else "follow"
+        detail = f"{count} of the {others} other window{'s' * (others > 1)} {verb} on"
+    title = f"Window {window}, increment {increment}. {headline.capitalize()}; {detail}."
+    drawing = Drawing(_WIDTH, 240, title)
+    drawing.heading(headline, detail)
+    left, top = 22.0, 62.0
+    cell = (_WIDTH - left) / steps
+    drawing.row(
+        48,
+        [(left + (t + 0.5) * cell, str(t + 1)) for t in range(steps)],
+        text_anchor="middle",
+        font_size="9",
+        opacity=".8",
+    )
+    pitch = min(14.0, 152 / where.n_windows)
+    bars = [
+        (left + int(start) * cell + 1, top + row * pitch, window * cell - 2)
+        for row, start in enumerate(where.starts)
+    ]
+    thick = pitch * 0.65
+    drawing.bars(
+        [bar for bar, yes in zip(bars[1:], follows[1:], strict=True) if not yes],
+        thick, INK, opacity=".28",
+    )  # fmt: skip
+    drawing.bars([bar for bar, yes in zip(bars, follows, strict=True) if yes], thick, REACH)
+    drawing.bars(bars[:1], thick, LOSS)
+    drawing.path(
+        f"M{number(left + window * cell)} {number(top - 8)}V{number(top + 158)}",
+        stroke=INK, stroke_dasharray="3 3", opacity=".6",
+    )  # fmt: skip
+    named = [0, *(row for row, yes in enumerate(follows) if yes)]
+    drawing.column(
+        left - 6,
+        [(top + row * pitch + 3, str(row + 1)) for row in named],
+        text_anchor="end",
+        font_size="9",
+    )
+    for x, colour, words, opacity in (
+        (0, LOSS, "window 1", "1"), (92, REACH, "goes on from it", "1"),
+        (212, INK, "does not", ".28"),
+    ):  # fmt: skip
+        drawing.bars([(left + x, 230, 14)], 8, colour, opacity=opacity)
+        drawing.text(left + x + 19, 234, words, font_size="10")
+    return str(drawing)
+
+
 def ceiling_curve(increment: int | str, step: int, *, steps: int = 20) -> str:
     """Draw the best stateless accuracy against the length of the window.
 
