@@ -1,9 +1,5 @@
 """The claims of the dynamic_rnn chapter, read from its executed cells."""
 
-import inspect
-import re
-from pathlib import Path
-
 import pytest
 
 
@@ -23,8 +19,7 @@ def test_without_feedback_every_later_call_is_wrong(said):
 def test_with_feedback_it_is_one_long_run(said):
     assert said["on_largest"] < 1e-12
     assert said["kept_gap"] < 1e-12
-    assert said["whole_gap"] < 1e-12
-    assert said["top_gap"] > 0.01
+    assert said["two_rows_gap"] < 1e-12
 
 
 def test_swapped_rows_are_wrong_and_no_others(said):
@@ -33,30 +28,7 @@ def test_swapped_rows_are_wrong_and_no_others(said):
     assert third < 1e-12
 
 
-def test_lengths(said):
-    assert said["padded_zero"]
-    assert said["own_last"]
-    assert said["came_with"]
-
-
 def test_a_graph_grows_by_what_is_defined_in_the_loop(said):
     assert said["nodes_once"] == 0
     assert said["nodes_each"] == int(said["nodes_each"]) > 0
     assert said["slower"] is True
-
-
-def test_todays_programs_give_the_same_numbers(said):
-    assert len(said["same"]) == 3
-    assert max(said["same"]) < 1e-12
-    assert len(said["ends"]) == 2
-    assert max(said["ends"]) < 1e-12
-    assert said["two_rows_gap"] < 1e-12
-    assert said["keys_gap"] < 1e-12
-
-
-def test_the_table_has_every_parameter():
-    import tensorflow as tf
-
-    text = Path("chapters/dynamic-rnn.md").read_text(encoding="utf-8")
-    told = set(re.findall(r"^\| `(\w+)` \|", text, flags=re.MULTILINE))
-    assert set(inspect.signature(tf.compat.v1.nn.dynamic_rnn).parameters) <= told

@@ -78,7 +78,7 @@ STATED = {
     },
     "streams": {},
     "dynamic-rnn": {
-        "inside a loop of 100 rounds. What is defined once, and what 100 times": lambda said: (
+        "in a loop of 100 rounds. What is defined once, and what 100 times": lambda said: (
             said["nodes_each"] > 0 == said["nodes_once"]
         ),
         "more than ten times as long over these rounds": lambda said: said["slower"],
@@ -100,6 +100,15 @@ STATED = {
             for row in table("results/language/results.csv")
             if row["style"] == "semi-epochwise"
         ),
+        "the average has half of it": lambda said: (
+            round(Truncation(99, 99).travelled(99).mean() / 99, 1) == 0.5
+        ),
+    },
+    "enough": {
+        "every word repeats the one six steps before it, nine times out of ten": echo,
+        "If the bar is a tenth of the largest share": lambda said: (
+            sum(reach < 6 for reach in said["read_tenth"]) == 2
+        ),
         "shrinks by a factor of # per step at a scale of one half": lambda said: (
             said["rnn_half"] > 1
         ),
@@ -109,9 +118,6 @@ STATED = {
         ),
         "a gate that starts at one half lets half of it through": lambda _: (
             1 / (1 + np.exp(-0.0)) == 0.5
-        ),
-        "the average has half of it": lambda said: (
-            round(Truncation(99, 99).travelled(99).mean() / 99, 1) == 0.5
         ),
     },
     "cost": {

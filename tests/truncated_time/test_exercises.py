@@ -37,6 +37,20 @@ def nothing_is_cut(state, cut, begins):
     return torch.where(begins[:, None], 0.0, state)
 
 
+def starts_by_where(begins, learned, saved):
+    return torch.where(begins[:, None], learned, saved.detach())
+
+
+def starts_by_mixing(begins, learned, saved):
+    rows = begins[:, None].float()
+    return rows * learned + (1 - rows) * saved.detach()
+
+
+def last_that_counts(sizes, agreements):
+    counts = (sizes >= max(sizes) / 20) & (agreements >= 0.5)
+    return int(np.flatnonzero(counts)[-1]) + 1
+
+
 def in_place(state, cut, begins):
     with torch.no_grad():
         state[begins] = 0
@@ -222,6 +236,9 @@ RIGHT = {
     "two-distances": [lambda t, window: (t + 1, t % window + 1)],
     "border": [([7, 15, 23], [8, 16]), ([15, 23], (8, 16))],
     "identity": [(False, True)],
+    "grow": ["be", "E, b"],
+    "how-much-state": [(16, 8, 24, 48)],
+    "begin": [starts_by_where, starts_by_mixing],
     "mask": [{"zero_output_for_mask": True}],
     "last-output": [last],
     "own-state": [by_name],
@@ -234,6 +251,14 @@ RIGHT = {
     "recordings": [[18, 5, 0], np.array([18, 5, 0])],
     "work": [(19_810, 1_990, 19)],
     "again": [(4, 1)],
+    "two-thirds": [(13, 36)],
+    "one-per-cent": [0.1425, math.tan(math.acos(0.99))],
+    "without-lag": [
+        [(1, Truncation(24, 24)), (-1, Truncation.true(4)), (1, Truncation.true(3))],
+        [(-1, Truncation.true(4)), (1, Truncation.true(40)), (1, Truncation.true(3))],
+    ],
+    "read-reach": [last_that_counts],
+    "below-rounding": [(20, 40)],
     "gate": [3, math.log(0.95 / 0.05)],
     "semi": [Truncation(3, 8)],
     "translate": [[Truncation(4, 12), Truncation(25, 25), Truncation(10, 10), Truncation(1, 16)]],
@@ -487,6 +512,27 @@ WRONG = [
     ("border", ([7, 15, 23], [0, 8, 16]), "no border"),
     ("border", ([7, 15, 23], [9, 17]), "Right after"),
     ("border", ([23], [8, 16]), "last step of each call"),
+    ("grow", "b", "where does it put its zeros"),
+    ("grow", "e", "a tensor"),
+    ("grow", "abe", "before the loop"),
+    ("grow", "bce", "an array"),
+    ("grow", "bde", "NumPy know"),
+    ("grow", "bef", "a new node"),
+    ("grow", "xy", "a to f"),
+    ("grow", 2, "in one string"),
+    ("how-much-state", (8, 8, 24, 48), "two parts"),
+    ("how-much-state", (16, 16, 24, 48), "no cell state"),
+    ("how-much-state", (16, 8, 12, 48), "Each layer of a stack"),
+    ("how-much-state", (16, 8, 24, 16), "three layers"),
+    ("how-much-state", (16, 8), "four numbers"),
+    ("begin", lambda begins, learned, saved: torch.where(begins[:, None], learned, saved),
+     "into the call before"),
+    ("begin", lambda begins, learned, saved: starts_by_where(begins, learned.detach(), saved),
+     "no history"),
+    ("begin", lambda begins, learned, saved: starts_by_where(~begins, learned, saved),
+     "does not begin with its saved"),
+    ("begin", lambda begins, learned, saved: saved.detach(), "does not have the learned"),
+    ("begin", lambda begins, learned, saved: learned, "a state for each row"),
     ("identity", (True, True), "whatever the graph holds"),
     ("identity", (False, False), "From which state"),
     ("identity", (0.0, 0.1), "True or False"),
@@ -511,6 +557,32 @@ WRONG = [
     ("bug", lambda trail: setattr(trail[-1][0], "grad", None), "pass before"),
     ("bug", lambda trail: [leaf.requires_grad_(False) for leaf, _ in trail], "cannot walk"),
     ("bug", forget(()), "takes a function"),
+    ("two-thirds", (12, 36), "one step short"),
+    ("two-thirds", (25, 36), "its own included"),
+    ("two-thirds", (13, 18), "other third"),
+    ("two-thirds", (13, 24), "first 12 errors"),
+    ("two-thirds", 13, "two things"),
+    ("one-per-cent", 0.01, "hardly falls"),
+    ("one-per-cent", 0.1411, "of the \\*whole\\*"),
+    ("one-per-cent", 0.14, "three digits"),
+    ("one-per-cent", 0.5, "would be 0.89"),
+    ("one-per-cent", 14.2, "between 0 and 1"),
+    ("without-lag", [(1, Truncation.true(24)), (-1, Truncation.true(4))], "once each"),
+    ("without-lag", [(1, Truncation.true(24)), (-1, Truncation.true(3))], "still there"),
+    ("without-lag", [(1, Truncation.true(3))], "beyond 3"),
+    ("without-lag", [(1, Truncation(24, 24)), (-1, Truncation(4, 4)), (1, Truncation(3, 3))],
+     "still there"),
+    ("without-lag", [(2, Truncation.true(24)), (-1, Truncation.true(4))], "still there"),
+    ("without-lag", [Truncation.true(3)], "list of pairs"),
+    ("read-reach", lambda sizes, agreements: last_that_counts(sizes, agreements) - 1,
+     "does it need"),
+    ("read-reach", lambda sizes, agreements: last_that_counts(sizes, agreements * 0 + 1),
+     "on which no streams agree"),
+    ("read-reach", lambda sizes, agreements: last_that_counts(sizes * 0 + 1, agreements),
+     "A small share counts"),
+    ("below-rounding", (19, 40), "times the rounding"),
+    ("below-rounding", (21, 40), "one step earlier"),
+    ("below-rounding", (8, 12), "once for each lag"),
     ("gate", 0.95, "through the sigmoid"),
     ("gate", 1.0, "only"),
     ("gate", 6.0, "set both"),

@@ -25,10 +25,12 @@ from truncated_time.exercises import (
     _cures,
     _detach,
     _dynamic_rnn,
+    _enough,
     _initial_state,
     _modern,
     _passing,
     _series,
+    _serving,
     _starts,
     _stateful,
     _streams,
@@ -42,8 +44,8 @@ from truncated_time.exercises._form import AnswerError
 __all__ = ["NAMES", "Result", "check"]
 
 _CHAPTERS = (
-    _bptt, _detach, _windowing, _axes, _series, _stateful, _streams, _dynamic_rnn,
-    _truncation, _cost, _text,
+    _bptt, _detach, _windowing, _axes, _series, _stateful, _streams, _dynamic_rnn, _serving,
+    _truncation, _enough, _cost, _text,
     _initial_state, _cures, _starts, _checking, _tools, _choosing, _choosing_guide, _beyond,
     _beyond_coins,
     _modern, _chunks, _passing,

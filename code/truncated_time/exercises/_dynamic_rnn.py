@@ -1,7 +1,8 @@
-"""`dynamic_rnn`: borders counted, a graph run lazily, rows compared with their own history."""
+"""`dynamic_rnn`: borders counted, a graph run lazily and grown, rows with their own history."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -58,53 +59,46 @@ def _identity(answer: Any) -> None:
     )
 
 
-def _mask(answer: Any) -> None:
-    """Make a layer with the arguments, and look past the end of a short row."""
-    import keras
+def _grow(answer: Any) -> None:
+    """Run each line twice in a small graph, and count its nodes before and after the second."""
+    import tensorflow as tf
 
-    require(
-        isinstance(answer, dict) and answer,
-        "Give the argument of the layer by name: dict(name=value).",
-    )
-    values = np.linspace(-1, 1, 24).reshape(3, 4, 2)
-    mask = np.arange(4) < np.array([4, 2, 0])[:, None]
-    try:
-        layer = keras.layers.LSTM(3, return_sequences=True, **answer)
-        outputs = layer(values, mask=keras.ops.convert_to_tensor(mask))
-    except (TypeError, ValueError) as error:
-        raise AnswerError(f"Keras does not make such a layer: {str(error)[:120]}") from None
-    alone = not isinstance(outputs, tuple | list) and tuple(outputs.shape) == (3, 4, 3)
-    require(alone, "The layer has to return the outputs of all steps, and nothing else.")
-    returned = keras.ops.convert_to_numpy(outputs)
-    require(
-        not returned[1, 2:].any() and not returned[2].any(),
-        "Past its end a row still gives something else than zeros: by default Keras repeats the "
-        "last output. Look for the argument that speaks of the output and the mask.",
-    )
-    require(returned[0].any(), "Now the real steps give zeros, too.")
+    require(isinstance(answer, str), 'Give the letters in one string, such as "acd".')
+    given = set(answer.lower()) - set(" ,")
+    require(given <= set("abcdef"), "The lines are a to f.")
+    v1, graph = tf.compat.v1, tf.Graph()
+    with graph.as_default(), v1.Session() as session:
+        x = v1.placeholder(tf.float64, [2])
+        kept = v1.get_variable("kept", [2], tf.float64, v1.zeros_initializer())
+        outputs, array = x + kept.read_value(), np.ones(2)
+        forget, before = kept.initializer, outputs * 2
+        session.run(forget)
+        lines: dict[str, Callable[[], Any]] = {
+            "a": lambda: session.run(forget),
+            "b": lambda: session.run(outputs + 1, {x: array}),
+            "c": lambda: session.run(outputs, {x: array + 1}),
+            "d": lambda: np.zeros(2),
+            "e": lambda: tf.zeros(2),
+            "f": lambda: session.run(before, {outputs: array}),
+        }
 
+        def grows(line: str) -> bool:
+            lines[line]()
+            nodes = len(graph.get_operations())
+            lines[line]()
+            return len(graph.get_operations()) > nodes
 
-def _last_output(answer: Any) -> None:
-    """Feed every step a number of its own, so that a wrong step is seen."""
-    last = function(answer, "last(outputs, lengths, before)")
-    outputs = 100.0 + np.arange(4 * 5 * 2).reshape(4, 5, 2)
-    lengths, before = np.array([5, 2, 0, 1]), -1.0 - np.arange(8.0).reshape(4, 2)
-    for row, length in enumerate(lengths):
-        outputs[row, length:] = 0
-    picked = array(last(outputs.copy(), lengths.copy(), before.copy()), "one output a row")
-    require(picked.shape == (4, 2), f"Return one output a row, (4, 2), not {picked.shape}.")
-    require(
-        picked[1].any(),
-        "A short row gives zeros: you took a step past its end. Step n has the index n - 1.",
-    )
-    for row, length in enumerate(lengths):
-        right = outputs[row, length - 1] if length else before[row]
-        require(
-            length or (picked[row] == right).all(),
-            "A row of length 0 has no output at all, and an index of -1 wraps around. What does "
-            "the graph return for it?",
-        )
-        require((picked[row] == right).all(), f"A row of length {length} gives the wrong step.")
+        growing = {line for line in lines if grows(line)}
+    hints = {
+        "a": "`forget` was defined before the loop; to run it defines nothing.",
+        "b": "`outputs + 1` looks like arithmetic, but `outputs` is a tensor: what does `+` make?",
+        "c": "`stream` is an array: what is added up in c, and where?",
+        "d": "What does NumPy know of the graph?",
+        "e": "`tf.zeros` gives no array here: where does it put its zeros?",
+        "f": "To feed a tensor replaces its value for one run. Does that need a new node?",
+    }
+    for line in sorted(given ^ growing):
+        raise AnswerError(hints[line])
 
 
 def _own_state(answer: Any) -> None:
@@ -146,7 +140,6 @@ def _own_state(answer: Any) -> None:
 CHECKS = {
     "border": _border,
     "identity": _identity,
-    "mask": _mask,
-    "last-output": _last_output,
+    "grow": _grow,
     "own-state": _own_state,
 }

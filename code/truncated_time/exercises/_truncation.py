@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
 from tbptt.schedule import Truncation
-from truncated_time.exercises._form import numbers, require
+from truncated_time.exercises._form import integers, numbers, pair, require
 
 
-def _travel(k1: int, k2: int, steps: int) -> list[int]:
+def _covered(k1: int, k2: int, steps: int) -> list[int]:
     """Return how many steps each error covers, its own included, by walking every pass."""
     covered, end = [0] * steps, 0
     while end < steps:
@@ -26,7 +25,7 @@ def _far(answer: Any) -> None:
     require(min(chunked, often) >= 0 and max(chunked, often) <= 1, "Give shares between 0 and 1.")
 
     def share(k1: int, k2: int, lags: int) -> float:
-        return float(np.mean(np.array(_travel(k1, k2, 3500)) > lags))
+        return float(np.mean(np.array(_covered(k1, k2, 3500)) > lags))
 
     require(
         abs(chunked - share(35, 35, 29)) > 1e-3,
@@ -47,20 +46,31 @@ def _far(answer: Any) -> None:
     )
 
 
-def _gate(answer: Any) -> None:
-    (bias,) = numbers(answer, ("the sum of the forget gate's two biases",))
-    opening = 1 / (1 + math.exp(-min(max(bias, -50.0), 50.0)))
+def _two_thirds(answer: Any) -> None:
+    """Walk the errors of one chunk of every length."""
+    shortest, enough = (
+        integers(part, "a length")[0]
+        for part in pair(answer, "the shortest for any error", "for two thirds of them")
+    )
+
+    def share(length: int) -> float:
+        return float(np.mean(np.array(_covered(length, length, length)) > 12))
+
+    lengths = range(1, 100)
     require(
-        abs(bias - 0.95) > 0.02,
-        f"A bias goes through the sigmoid: {bias:g} opens the gate by {opening:.2f}.",
+        shortest != 12,
+        "A chunk of 12 steps has lags 0 to 11: its last error stops one step short.",
     )
     require(
-        opening > 0.935,
-        f"The gate is open by {opening:.2f} only: after 19 steps {opening**19:.1g} would be left.",
+        shortest == next(n for n in lengths if share(n) > 0),
+        "For any error at all: how many steps has the last error of a chunk, its own included?",
     )
     require(
-        opening < 0.97,
-        f"The gate is open by {opening:.3f}, more than was asked. Did you set both biases?",
+        enough != 18, "In a chunk of 18 it is the other third: 12 of 18 errors do *not* reach it."
+    )
+    require(
+        enough == next(n for n in lengths if share(n) >= 2 / 3 - 1e-9),
+        "For two thirds: the first 12 errors of a chunk do not reach lag 12, all later ones do.",
     )
 
 
@@ -71,7 +81,7 @@ def _semi(answer: Any) -> None:
         "This takes the cheapest one as a `Truncation(k1, k2)` of the package.",
     )
     require(answer.k2 <= 8, f"k2 = {answer.k2} is more than 8.")
-    least = min(_travel(answer.k1, answer.k2, 240)[8:])
+    least = min(_covered(answer.k1, answer.k2, 240)[8:])
     require(
         least >= 6,
         f"Some errors cover {least} step(s) only. `k2` is what the *last* loss of a block gets; "
@@ -81,7 +91,7 @@ def _semi(answer: Any) -> None:
         k2 / k1
         for k2 in range(1, 9)
         for k1 in range(1, k2 + 1)
-        if min(_travel(k1, k2, 240)[8:]) >= 6
+        if min(_covered(k1, k2, 240)[8:]) >= 6
     ]
     cost = answer.k2 / answer.k1
     require(
@@ -114,13 +124,13 @@ def _translate(answer: Any) -> None:
     }
     for given, (name, (k1, k2)) in zip(answer, described.items(), strict=True):
         steps = 300
-        same = _travel(given.k1, given.k2, steps) == _travel(k1, k2, steps)
+        same = _covered(given.k1, given.k2, steps) == _covered(k1, k2, steps)
         require(same, f"{given} is not what is described ({name}). {hints[name]}")
 
 
 CHECKS = {
     "far": _far,
-    "gate": _gate,
+    "two-thirds": _two_thirds,
     "semi": _semi,
     "translate": _translate,
 }
