@@ -16,6 +16,7 @@ from truncated_time.exercises import (
     _beyond,
     _beyond_coins,
     _bptt,
+    _case,
     _checking,
     _choosing,
     _choosing_guide,
@@ -41,8 +42,8 @@ __all__ = ["NAMES", "Result", "check"]
 
 _CHAPTERS = (
     _bptt, _detach, _windowing, _series, _stateful, _dynamic_rnn, _truncation, _cost, _text,
-    _initial_state, _cures, _starts, _checking, _tools, _choosing, _choosing_guide, _beyond,
-    _beyond_coins,
+    _initial_state, _cures, _starts, _checking, _tools, _choosing, _choosing_guide, _case,
+    _beyond, _beyond_coins,
     _modern, _chunks, _passing,
 )  # fmt: skip
 _CHECKS: dict[str, Callable[[Any], None]] = {
