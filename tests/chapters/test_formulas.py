@@ -266,7 +266,7 @@ EVALUATED = {
     ("truncation", "(k + 1)/2"): (1, average_travel),
     ("truncation", "1 - d/k"): (1, share_in_chunks),
     ("cost", "(2 + 20)/3"): (1, counted_passes),
-    ("choosing", r"\min\left(1,\ \max\left(0,\ \frac{k_2 - d}{k_1}\right)\right),"):
+    ("choosing", r"\min\left(1,\ \max\left(0,\ \frac{k_2 - d}{k_1}\right)\right)."):
         (1, share_of_errors),
     ("choosing", "(k_2 - d) / k_1"): (1, share_of_errors),
     ("choosing", r"k_1 \le k_2 - d"): (2, every_error_spans),

@@ -67,7 +67,7 @@ REPEATS = {"seed", "epoch", "updates", "first_chunk", "step", "first", "last", "
 # What trains in the same statement that reads: the page's own networks are not asked here.
 STUBS = {
     "modern": {"learn_memory": lambda *_, **__: 0.0},
-    "choosing": {
+    "case": {
         "train": lambda *_, **__: (dict.fromkeys(("validation_error", "test_error"), 0.0), 0.0)
     },
 }

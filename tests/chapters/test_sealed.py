@@ -1,4 +1,4 @@
-"""The sealed years of the choosing chapter: read by one experiment, and shown by one cell."""
+"""The sealed years of the case: read by one experiment, and shown by one cell."""
 
 import ast
 import re
@@ -60,7 +60,7 @@ def test_no_cell_opens_the_sealed_years_and_one_shows_what_the_look_gave():
         assert not used & {"sea_temperature", "elnino", "sealed", "SEALED"}, (name, cell)
         if re.search(r"results/once/|results\([\"']once|experiments(\.| import .*\b)once\b", cell):
             shown.append((name, "results/once/results.csv" in used))
-    assert shown == [("choosing", True)]
+    assert shown == [("case", True)]
 
 
 def test_nothing_is_chosen_by_the_sealed_years(monkeypatch):

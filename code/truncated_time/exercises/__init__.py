@@ -17,6 +17,7 @@ from truncated_time.exercises import (
     _beyond,
     _beyond_coins,
     _bptt,
+    _case,
     _checking,
     _choosing,
     _choosing_guide,
@@ -46,8 +47,8 @@ __all__ = ["NAMES", "Result", "check"]
 _CHAPTERS = (
     _bptt, _detach, _windowing, _axes, _series, _stateful, _streams, _dynamic_rnn, _serving,
     _truncation, _enough, _cost, _text,
-    _initial_state, _cures, _starts, _checking, _tools, _choosing, _choosing_guide, _beyond,
-    _beyond_coins,
+    _initial_state, _cures, _starts, _checking, _tools, _choosing, _choosing_guide, _case,
+    _beyond, _beyond_coins,
     _modern, _chunks, _passing,
 )  # fmt: skip
 _CHECKS: dict[str, Callable[[Any], None]] = {

@@ -1,15 +1,17 @@
-"""Choosing: passes laid down and counted, forecasts fitted once more."""
+"""Choosing: passes laid down and counted, neighbours looked up once more."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tbptt.cost import cost
 from tbptt.schedule import Truncation
-from truncated_time.exercises._form import AnswerError, numbers, require
-from truncated_time.shipped import table
+from truncated_time.exercises._form import numbers, require
+
+Floats = NDArray[np.float64]
 
 
 def _lay(k1: int, k2: int, lag: int) -> tuple[float, float]:
@@ -70,84 +72,55 @@ def _choose_device(answer: Any) -> None:
     )
 
 
-def _choose_look(answer: Any) -> None:
-    """Choose on the shipped file, by hand."""
-    honest, peeked = numbers(answer, ("the honest error", "the error that looks best"))
-    tests: dict[str, list[float]] = {}
-    checked: dict[str, list[float]] = {}
-    for row in table("results/choosing/results.csv"):
-        setting = f"{row['policy']} {row['k1']} {row['k2']} {row['rate']}"
-        tests.setdefault(setting, []).append(float(row["test_error"]))
-        checked.setdefault(setting, []).append(float(row["validation_error"]))
-    chosen = min(checked, key=lambda setting: sum(checked[setting]))
-    right, best = float(np.mean(tests[chosen])), min(min(errors) for errors in tests.values())
+def nearest_three(known: Floats, targets: Floats, asked: Floats) -> Floats:
+    """Return the mean target of the three windows nearest to each one that is asked for."""
+    apart = (known**2).sum(1) - 2 * asked @ known.T  # but for what is the same in a row
+    nearest = np.argpartition(apart, 3, axis=1)[:, :3]
+    means: Floats = targets[nearest].mean(axis=1)
+    return means
+
+
+def _choose_change(answer: Any) -> None:
+    """Look the neighbours up by hand, in her folds and in the order of time."""
+    from sklearn.model_selection import KFold
+
+    from truncated_time.tasks import carbon_dioxide
+
+    leaky, honest = numbers(answer, ("the share shuffled", "the share in the order of time"))
+    require(max(leaky, honest) <= 1, "Give shares, at most 1, not per cent.")
+    level = carbon_dioxide().astype(float)
+    ends = np.arange(51, len(level) - 13)
+    windows = np.array([level[end - 51 : end + 1] - level[end] for end in ends])
+    changes = level[ends + 13] - level[ends]
+
+    def explained(fit: NDArray[Any], ask: NDArray[Any]) -> float:
+        said = nearest_three(windows[fit], changes[fit], windows[ask])
+        return float(1 - np.mean((said - changes[ask]) ** 2) / changes[ask].var())
+
+    folds = KFold(5, shuffle=True, random_state=0).split(windows)
+    shuffled = float(np.mean([explained(fit, ask) for fit, ask in folds]))
+    in_time = explained(ends + 13 < 1400, (ends >= 1400) & (ends + 13 < 1840))
     require(
-        abs(honest - np.mean(checked[chosen])) > 1e-3,
-        "The honest one: that is the validation error by which it was chosen.",
+        abs(honest - 0.9696) > 2e-3 and abs(leaky - 0.9994) > 1e-4,
+        "That is a share of the variance of the *levels*. The question is about the changes.",
     )
     require(
-        abs(honest - right) < 6e-4,
-        "The honest one: the mean validation error chooses the setting and its rate, not the seed. "
-        "What is the mean test error of that one?",
+        abs(leaky - in_time) > 2e-3 or abs(honest - shuffled) > 2e-3,
+        "The other way round: shuffled first.",
     )
     require(
-        abs(peeked - right) > 6e-4,
-        "The peeker: the setting is the same, but somebody who peeks chooses the seed as well.",
+        abs(leaky - shuffled) < 2e-3,
+        "Shuffled: give `cross_val_score` windows and answers that both begin at the window's own "
+        "level, and her folds.",
     )
     require(
-        abs(peeked - best) < 6e-4,
-        "The peeker takes, of all runs, the one with the smallest `test_error`.",
-    )
-
-
-def _choose_flag(answer: Any) -> None:
-    """Fit by the normal equations; where that is not it, with the usual mistakes."""
-    from truncated_time.experiments.choosing import error_of_part, weeks
-    from truncated_time.experiments.shared.weeks import END, TEST, VALIDATION
-    from truncated_time.tasks import carbon_dioxide_raw
-
-    without, early = numbers(answer, ("the error without flags", "the share of missing weeks"))
-    data = weeks()
-
-    def is_error(inputs: int, end: int = END, name: str = "validation") -> bool:
-        x = data.x[:, :inputs].astype(float)
-        points = np.array([np.append(x[t - 104 : t], 1.0) for t in range(104, len(x) + 1)])
-        use = data.scored[103:] & (np.arange(103, len(x)) < end)
-        fit = points[use]
-        # A flag that never rises has a column of zeros.
-        weights = np.linalg.pinv(fit.T @ fit, rcond=1e-12) @ (fit.T @ data.y[103:][use])
-        forecast = np.append(np.full(103, np.nan), points @ weights)
-        return bool(abs(without - error_of_part(forecast, data, name)) < 1.5e-3)
-
-    if not is_error(1):
-        require(
-            not is_error(2),
-            "That is the error with the flags; leave their column out, in the fit and in the "
-            "forecast.",
-        )
-        require(
-            not is_error(1, name="test"),
-            "Those are the test weeks. The question is about the validation part.",
-        )
-        require(
-            not is_error(1, end=TEST - 13),
-            "The validation weeks were in the fit. Fit on the training part alone.",
-        )
-        raise AnswerError(
-            "The error: 104 weekly changes and a constant, fitted on the scored training weeks, in "
-            "ppm on the validation weeks."
-        )
-    missing = np.flatnonzero(np.isnan(carbon_dioxide_raw()))
-    require(
-        abs(early - np.mean(missing < VALIDATION)) < 6e-3,
-        "The share, between 0 and 1: of the weeks that are *missing*, how many lie before the "
-        "validation part?",
+        abs(honest - in_time) < 2e-3,
+        "In the order of time: `change` is what was forecast for the later years. What was true?",
     )
 
 
 CHECKS = {
     "choose-k2": _choose_k2,
     "choose-device": _choose_device,
-    "choose-look": _choose_look,
-    "choose-flag": _choose_flag,
+    "choose-change": _choose_change,
 }

@@ -19,6 +19,7 @@ from truncated_time.figures.methods import losses_at_a_rate
 from truncated_time.figures.processes import rows_of_processes
 from truncated_time.figures.reach import reach_triangle
 from truncated_time.figures.starts import loss_by_position, staleness
+from truncated_time.figures.sweep import errors_at_a_reach
 from truncated_time.figures.unrolled import jacobian_chain
 from truncated_time.figures.updates import loss_by_updates
 from truncated_time.figures.watched import Watched, watched_loop
@@ -34,6 +35,7 @@ __all__ = [
     "cost_calculator",
     "error_by_step",
     "error_of_a_mean",
+    "errors_at_a_reach",
     "gradient_bias",
     "gradient_by_lag",
     "jacobian_chain",
