@@ -104,13 +104,7 @@ def test_a_run_is_repeatable():
 
 
 def test_the_simple_forecasts_are_in_the_order_of_the_text(said):
-    assert (
-        said["v_104"]
-        < said["v_52"]
-        < said["v_year"]
-        < said["v_half"]
-        < said["v_none"]
-    )
+    assert said["v_104"] < said["v_52"] < said["v_year"] < said["v_half"] < said["v_none"]
     assert said["best"] == "linear, 104 weeks"
 
 

@@ -192,7 +192,9 @@ STATED = {
         "scores 100%, always saying the mean of the eight years scores 0%": lambda said: (
             said["in_time"] < 0 < said["stays"] < 1
         ),
-        "Chunks of $ cost one full pass, and half their errors span it": lambda _: spans(10, 10, 5) == 1 / 2,
+        "Chunks of $ cost one full pass, and half their errors span it": (
+            lambda _: spans(10, 10, 5) == 1 / 2
+        ),
         "In chunks of 6, where one error in six spans it": lambda _: spans(6, 6, 5) == 1 / 6,
     },
     "beyond": {
@@ -307,9 +309,7 @@ SET_UP = {
         "shuffles them and holds out a fifth",
         "100% minus the mean squared error",
     ),
-    "case": (
-        "with half a year it has #",
-    ),
+    "case": ("with half a year it has #",),
     "beyond": ("with chunks less than half as long",),
     "passing": ("compared with their own size: a tenth, a half, nearly all",),
     "sources": ("and more than ten times the time",),

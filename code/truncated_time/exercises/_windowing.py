@@ -111,7 +111,7 @@ def _named(answer: Any) -> None:
         "For sequences: without a 1 in any window you can still say 0, and half of all have none.",
     )
     require(
-        not _close(by_sequence, 1),
+        not _close(by_sequence, Fraction(1)),
         "For sequences: six of the twenty steps and two more are in no window.",
     )
     require(

@@ -81,9 +81,9 @@ def errors_at_a_reach(
     axis = Axis(low, high, _LEFT, _WIDTH - 34)
     small = {"font_size": "10"}
     for place, (name, error) in enumerate(sorted(to_beat.items(), key=lambda item: item[1])):
-        x, y = axis.at(error), 46 + 13 * place
-        drawing.path(f"M{number(x)} {y}V{number(bottom)}", stroke=LOSS, stroke_dasharray="3 3")
-        drawing.text(x + 4, y + 5, f"{name} {error:.2f}", fill=LOSS, **small)
+        x, above = axis.at(error), 46 + 13 * place
+        drawing.path(f"M{number(x)} {above}V{number(bottom)}", stroke=LOSS, stroke_dasharray="3 3")
+        drawing.text(x + 4, above + 5, f"{name} {error:.2f}", fill=LOSS, **small)
     for place, (name, errors) in enumerate(settings.items()):
         y = top + (place + 0.5) * _RISE
         weight = "700" if name == winner else "400"
