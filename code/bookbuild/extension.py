@@ -51,6 +51,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     # Before myst-nb and the theme read their configuration.
     app.connect("config-inited", _configure, priority=100)
     app.connect("autodoc-skip-member", _skip)
+    app.connect("env-before-read-docs", _forget)
     app.connect("env-updated", _all_pages)
     app.connect("write-started", _begin_anew)
     app.connect("doctree-resolved", _without_alike_ids)
@@ -85,6 +86,16 @@ def _configure(app: Sphinx, config: Config) -> None:
 def _skip(app: Sphinx, what: str, name: str, member: Any, *_: Any) -> bool | None:
     # The fields of a tuple: the docstring has a section on them.
     return True if type(member).__name__ == "_tuplegetter" else None
+
+
+def _forget(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
+    """Forget all that changed before any of it is read: what moves would be in two pages.
+
+    Sphinx forgets a page only just before that page.
+    """
+    for docname in docnames:
+        app.emit("env-purge-doc", env, docname)
+        env.clear_doc(docname)
 
 
 def _all_pages(app: Sphinx, env: BuildEnvironment) -> list[str]:

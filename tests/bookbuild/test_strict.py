@@ -156,16 +156,20 @@ def test_what_is_quoted_from_another_page_is_never_stale(copy):
     (copy / "_toc.yml").write_text((copy / "_toc.yml").read_text() + more)
     write(copy, "books", "# Books\n\n```{bibliography}\n```\n")
     cell = "from truncated_time.notebook import glue\nglue(counted={})"
-    write(copy, "third", "# Third\n\nOf {glue:text}`second.md::counted:d` pieces.\n")
+    quoting = "# Third\n\nOf {glue:text}`second.md::counted:d` pieces.\n"
+    moving = "\n(a-place)=\n## A place\n\n```{exercise}\n:label: ex-moving\nMove.\n```\n"
+    write(copy, "third", quoting + moving)
     write(copy, "second", chapter("Second", cell.format(27182)))
     assert build(copy).returncode == 0
     assert "Werbos" not in page(copy, "books")
     assert "27182" in page(copy, "third")
 
-    # The quoting pages are as they were.
-    cited = "By {cite}`werbos1990backpropagation`."
+    # What moves to a page that is read earlier is nowhere twice.
+    cited = f"By {{cite}}`werbos1990backpropagation`.\n{moving}"
     write(copy, "second", chapter("Second", cell.format(31415), prose=cited))
-    assert build(copy).returncode == 0
+    write(copy, "third", quoting)
+    told = build(copy)
+    assert told.returncode == 0, told.stderr
     assert "31415" in page(copy, "third")
     assert "Werbos" in page(copy, "books")
 
