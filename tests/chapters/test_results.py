@@ -89,6 +89,7 @@ def trains(name):
     known = {name.replace("-", "_"): name for name in NAMES}
     return (
         "Adam" in source
+        or "forecasting import train" in source
         or "Fleet" in source
         or any(
             trains(known[other]) for line in others for other in line.split(", ") if other in known
