@@ -251,7 +251,8 @@ STATED = {
     "passing": {
         "with channels that start at nine tenths": lambda _: passing.MODELS[0][1] == 9 / 10,
         "from the true state by all five networks": lambda said: (
-            sorted(loss < np.log(3) / 2 for loss in said["replay_far"]["true 0 1024 0.01"]) == 5 * [True]
+            sorted(loss < np.log(3) / 2 for loss in said["replay_far"]["true 0 1024 0.01"])
+            == 5 * [True]
         ),
         "below half of a guess": lambda said: (
             said["learned_young"]

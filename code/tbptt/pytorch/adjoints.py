@@ -218,7 +218,9 @@ def _interleaved(inputs: Tensor, stride: int) -> tuple[Tensor, ...]:
     if stride == 1:
         return (inputs.flatten(0, 1),)
     # One gather and one split, so that their gradients are one pass over memory, too.
-    order = [torch.arange(remainder, len(inputs), stride) for remainder in range(stride)]
+    order = [
+        torch.arange(remainder, len(inputs), stride, device="cpu") for remainder in range(stride)
+    ]
     gathered = inputs.index_select(0, torch.cat(order).to(inputs.device))
     parts = torch.split_with_sizes(gathered, [len(steps) for steps in order])
     return tuple(part.flatten(0, 1) for part in parts)

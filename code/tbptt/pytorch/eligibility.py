@@ -113,7 +113,7 @@ class EProp(UnitTraces):
         step = self._step(jacobians)
         generator = torch.Generator().manual_seed(0)
         x, at = (
-            torch.randn(TRIES, size, generator=generator).to(state)
+            torch.randn(TRIES, size, generator=generator, device="cpu").to(state)
             for size in (jacobians.features, jacobians.width)
         )
         after = torch.stack([step(*row) for row in zip(x, at, at, strict=True)])

@@ -59,8 +59,8 @@ class RandomFeedback(nn.Linear):
                 f"generator must be a torch.Generator, got {type(generator).__name__}; "
                 "torch.Generator().manual_seed(0), say."
             )
-        drawn = torch.rand(outer, inner, generator=generator)
-        self.register_buffer("feedback", (2 * drawn - 1) / inner**0.5)
+        drawn = torch.rand(outer, inner, generator=generator, device=generator.device)
+        self.register_buffer("feedback", (2 * drawn - 1).to(self.weight) / inner**0.5)
 
     def forward(self, input: Tensor) -> Tensor:
         """Return ``W x + b``; errors come back by `feedback`."""

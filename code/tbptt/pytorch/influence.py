@@ -224,7 +224,9 @@ class UORO:
     def signs(self, state: Tensor) -> Tensor:
         """Draw a sign for each part of each row, all of them independent."""
         check_tensor("state", state, ("batch", "state"))
-        return torch.randint(0, 2, state.shape, generator=self.generator).to(state) * 2 - 1
+        device = self.generator.device  # which need not be the state's
+        drawn = torch.randint(0, 2, state.shape, generator=self.generator, device=device)
+        return drawn.to(state) * 2 - 1
 
     def read(self, carried: Carried, error: Tensor) -> Tensor:
         """Return ``(e s) w``, summed over rows."""

@@ -97,9 +97,12 @@ class StepJacobians(Generic[S]):
             after = step(self.cell, x.clone(), self._parts(state.clone()), self._like)
             return torch.cat(after, dim=1)
 
+    # Of no rows nothing is asked: on a GPU vmap has no rule for some kernels with none.
     def by_state(self, x: Tensor, state: Tensor) -> Tensor:
         """Return ``(batch, state, state)``: row i is how part i of the new state moves."""
         self._check_step(x, state)
+        if not len(x):
+            return state.new_zeros(0, self.width, self.width)
         of_row = jacrev(self._step_of_row, argnums=2)
         jacobian: Tensor = vmap(of_row, in_dims=(None, 0, 0))(self._weights(), x, state)
         return jacobian
@@ -107,6 +110,8 @@ class StepJacobians(Generic[S]):
     def by_weights(self, x: Tensor, state: Tensor) -> Tensor:
         """Return ``(batch, state, weights)``."""
         self._check_step(x, state)
+        if not len(x):
+            return state.new_zeros(0, self.width, self.size)
         of_row = jacrev(self._step_of_row)
         jacobians = vmap(of_row, in_dims=(None, 0, 0))(self._weights(), x, state)
         return torch.cat([jacobians[name].flatten(2) for name in self.learned], dim=2)
@@ -115,6 +120,8 @@ class StepJacobians(Generic[S]):
         """Return ``(batch, weights)``: each row's error times its derivative by the weights."""
         self._check_step(x, state)
         check_tensor("errors", errors, tuple(state.shape), like=state)
+        if not len(x):
+            return state.new_zeros(0, self.size)
         weights = self._weights()
 
         def pull_row(error: Tensor, x: Tensor, state: Tensor) -> dict[str, Tensor]:
@@ -129,6 +136,8 @@ class StepJacobians(Generic[S]):
         """Return the flat state after a step in which each row has weights ``(batch, weights)``."""
         self._check_step(x, state)
         check_tensor("weights", weights, (len(x), self.size), like=state)
+        if not len(x):
+            return torch.empty_like(state)
         shares = torch.split_with_sizes(weights, [w.numel() for w in self.learned.values()], dim=1)
         of_rows = {
             name: share.unflatten(1, weight.shape)
@@ -247,7 +256,7 @@ def pattern(jacobians: StepJacobians[Any], state: Tensor, order: int, tries: int
     check_tensor("state", state, ("batch", jacobians.width), like=jacobians.like)
     generator = torch.Generator().manual_seed(0)
     x, at = (
-        torch.randn(tries, size, generator=generator).to(state)
+        torch.randn(tries, size, generator=generator, device="cpu").to(state)
         for size in (jacobians.features, state.shape[1])
     )
     reached = (jacobians.by_weights(x, at) != 0).any(dim=0)

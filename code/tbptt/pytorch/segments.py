@@ -130,8 +130,8 @@ class Layer(nn.Module):
     def forward(self, x: Tensor, context: Tensor) -> Tensor:
         """Return what follows `x` ``(steps, ...)``, the last steps of `context`."""
         asking, asked = self.norm(x), self.norm(context)
-        here = torch.arange(len(context) - len(x), len(context))
-        back = here[:, None] - torch.arange(len(context))  # (steps, context): how far back
+        there = torch.arange(len(context), device=context.device)
+        back = there[len(context) - len(x) :, None] - there  # (steps, context): how far back
         allowed = (back >= 0) & (back < len(self.distance))
         scores = torch.einsum("tbf,sbf->bts", self.query(asking), self.key(asked))
         scores = scores / x.shape[2] ** 0.5 + self.distance[back.clamp(0, len(self.distance) - 1)]

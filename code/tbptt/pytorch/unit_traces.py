@@ -95,4 +95,5 @@ class UnitTraces:
 def one_number_each(numbers: int, state: Tensor) -> Tensor:
     """Return ``(numbers, 1, state)``: ones in one number of each unit, zeros in the others."""
     units = state.shape[1] // numbers
-    return torch.eye(numbers).to(state).repeat_interleave(units, dim=1)[:, None]
+    ones = torch.eye(numbers, dtype=state.dtype, device=state.device)
+    return ones.repeat_interleave(units, dim=1)[:, None]

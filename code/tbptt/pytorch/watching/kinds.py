@@ -10,7 +10,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from tbptt.pytorch.states import State, flatten
 
-_ONE = torch.ones(1, dtype=torch.bool)
+_ONE = torch.ones(1, dtype=torch.bool, device="cpu")
 
 
 class Came(NamedTuple):
@@ -125,7 +125,7 @@ def last_steps(steps: int, sizes: Tensor | None) -> Tensor:
     if steps == 1:
         return _ONE
     if sizes is None:
-        return torch.arange(steps) == steps - 1
+        return torch.arange(steps, device="cpu") == steps - 1
     return sizes > torch.cat([sizes[1:], sizes.new_zeros(1)])
 
 
