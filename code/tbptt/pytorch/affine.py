@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 
-from tbptt.pytorch.fused import fused, weights_of
+from tbptt.pytorch.fused import fused, rounds_as_the_cell, weights_of
 from tbptt.pytorch.row_flags import RowFlags
 from tbptt.pytorch.states import Parts, State
 from tbptt.pytorch.steps import run_cell
@@ -25,7 +25,8 @@ class HandDerived(ABC):
         self._cell, self._inputs = cell, inputs
         self._ih, self._hh = cell.weight_ih.detach(), cell.weight_hh.detach()
         with torch.no_grad():
-            if flags.resets is None and flags.mask is None:
+            plain = flags.resets is None and flags.mask is None
+            if plain and rounds_as_the_cell(inputs):
                 # Of an LSTM only the outputs: `_prepare` adds the cell's part of the state.
                 self.after = (fused(cell, inputs, first),)
             else:

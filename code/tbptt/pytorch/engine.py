@@ -95,7 +95,10 @@ def backward(
     After any error, be it one of the cell's, the loss's or a hook's, ``.grad``, the random state
     and the cell's buffers are as they were.
 
-    Derivatives by hand call the cell once, and with `resets` or `mask` once more for each step.
+    Derivatives by hand call the cell once, and once more for each step with `resets` or `mask`, or
+    where PyTorch's fused loop would round otherwise than the cell: on a GPU it is cuDNN's, which
+    takes float32 for TF32 and errs by some 3e-4, unless it is told not to. After
+    ``torch.backends.cudnn.allow_tf32 = False`` it is used there, too, and a call is much faster.
     Otherwise it is called once for a trial, once for each step without a graph, and ``k1`` times
     for many steps at once: hooks of the cell see these calls. Hooks of weights see the whole
     gradient, once.

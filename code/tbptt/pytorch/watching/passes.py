@@ -144,7 +144,12 @@ class Pass:
     def enter(self, call: Call, steps: Tensor) -> None:
         """Note that errors came in at some steps of a call."""
         known = self.direct.get(call.number)
-        self.direct[call.number] = steps if known is None else known | steps
+        if known is not None:
+            # Flags of errors lie on their device, those of last steps on the CPU. They meet on the
+            # device: the other way would wait for all that is queued there.
+            there = known.device if steps.device.type == "cpu" else steps.device
+            steps = known.to(there) | steps.to(there)
+        self.direct[call.number] = steps
 
     def settle(self) -> None:
         """Look at what has arrived: where the whole is more than its parts, a loss came in."""
