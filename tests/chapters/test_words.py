@@ -141,7 +141,7 @@ STATED = {
         ),
     },
     "initial-state": {
-        "It is worse than a guess, by far: # nats, mean of # seeds over epochs 16 to 25": lambda said: (
+        "worse than a guess, by far: # nats, mean of # seeds over epochs 16 to 25": lambda said: (
             said["published_frozen_least"] > 2 * np.log(2)
         ),
         "The network is certain, and wrong about half of the time": lambda said: (
