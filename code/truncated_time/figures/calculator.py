@@ -57,8 +57,9 @@ def cost_calculator(steps: int, hidden: int, batch: int, k1: int, k2: int) -> st
     counted = cost(truncation, steps, hidden, batch)
     lags = sorted({min(round(10 ** (n / 8)), steps - 1) for n in range(25)})
     shares = [within_reach(truncation, steps, lag) for lag in lags]
+    passes = "pass" if counted.work == steps else "passes"
     rows = (
-        ("work", f"{counted.work:,} backward steps, {counted.work / steps:.3g} full passes"),
+        ("work", f"{counted.work:,} backward steps, {counted.work / steps:.3g} full {passes}"),
         ("depth", f"{counted.depth:,} steps that wait for one another"),
         ("memory", f"{size(counted.stream)} as a stream, {size(counted.whole)} at once"),
     )

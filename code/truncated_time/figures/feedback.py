@@ -17,8 +17,8 @@ def error_by_step(
     ----------
     chunk : int
         Steps in a call.
-    feedback : {"off", "on"}
-        Whether the final state of a call is the initial state of the next.
+    feedback : str
+        What of the final state of a call goes on into the next: ``"off"``, ``"on"``, or a name.
     errors : mapping
         For each pair of the two, the distance at every step.
 
@@ -47,7 +47,8 @@ def error_by_step(
     steps = len(shown)
     wrong = sum(error > 1e-6 for error in shown)
     headline = f"{wrong} of {steps} outputs differ from one long run"
-    detail = f"distance by step; {-(-steps // chunk)} calls of {chunk}, feedback {feedback}"
+    handed = f"feedback {feedback}" if feedback in ("off", "on") else f"handed on: {feedback}"
+    detail = f"distance by step; {-(-steps // chunk)} calls of {chunk}, {handed}"
     drawing = Drawing(360, 230, f"{chunk}, {feedback}. {headline}; {detail}.")
     drawing.heading(headline, detail)
     top = max(max(curve) for curve in errors.values())
