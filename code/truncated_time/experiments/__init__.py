@@ -11,8 +11,8 @@ from pathlib import Path
 
 NAMES = (
     "across", "ahead", "alarms", "alarms-keras", "beyond", "bias", "bootstrap", "burnin", "carried",
-    "checking", "choosing", "cures", "cures-rates", "cuts", "digits", "evolution", "floor",
-    "hearsay", "initial-state", "language", "leak", "longer", "memory", "once", "outputs",
+    "carried-rates", "checking", "choosing", "cures", "cures-rates", "cuts", "digits", "evolution",
+    "floor", "hearsay", "initial-state", "language", "leak", "longer", "memory", "once", "outputs",
     "passing", "price", "ptb", "rates", "sea", "staleness", "starts", "starts-rates", "stateful",
     "sunspots", "text", "throughput", "timing", "unbiased", "vanishing",
 )  # fmt: skip

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from truncated_time.experiments import cures
 from truncated_time.experiments.shared.chunked import Carry, Classifier, sequences
+from truncated_time.experiments.shared.own_rates import OwnRates
 from truncated_time.tasks.labelled import DataType
 
 PACKAGES = cures.PACKAGES
@@ -31,7 +32,6 @@ RATES = {
     "true truncation": (0.0001, 0.0003, 0.001, 0.003),
 }
 LAST = 3  # epochs that are looked at
-BETAS, EPSILON = (0.9, 0.999), 1e-8  # of Adam, as PyTorch has them
 
 
 def grid(seeds: int) -> list[dict[str, Any]]:
@@ -48,7 +48,7 @@ def weights_of(net: Classifier) -> list[Tensor]:
 
 
 class Side:
-    """Classifiers side by side; each has an Adam with a rate of its own.
+    """Classifiers side by side, each with a learning rate of its own.
 
     Parameters
     ----------
@@ -59,19 +59,10 @@ class Side:
     """
 
     def __init__(self, nets: Sequence[Classifier], rates: Tensor):
-        self.hidden, self.updates = nets[0].gru.hidden_size, 0
+        self.hidden = nets[0].gru.hidden_size
         starts = [torch.stack(parts) for parts in zip(*map(weights_of, nets), strict=True)]
-        sizes = [part.numel() for part in starts]
-        total = sum(sizes)
-        self.weights, self.gradients = torch.zeros(total), torch.zeros(total)
-        self.first, self.second = torch.zeros(total), torch.zeros(total)
-        self.rates = torch.cat([rates.repeat_interleave(part[0].numel()) for part in starts])
-        self.parts = []
-        places = zip(starts, self.weights.split(sizes), self.gradients.split(sizes), strict=True)
-        for part, place, gradient in places:
-            own = place.view(part.shape).copy_(part).requires_grad_()
-            own.grad = gradient.view(part.shape)
-            self.parts.append(own)
+        self.adam = OwnRates(starts, rates, clip=1.0)
+        self.parts = self.adam.parts
 
     def read(self, x: Tensor, state: Tensor) -> list[Tensor]:
         """Read ``(networks, steps, rows)`` from a state; return the state after every step."""
@@ -92,22 +83,6 @@ class Side:
         logits = torch.baddbmm(self.parts[5], state, self.parts[4])
         each = nn.functional.cross_entropy(logits.movedim(2, 1), y, reduction="none")
         return each.mean(1), (logits.detach().argmax(2) == y).float().mean(1)
-
-    @torch.no_grad()
-    def step(self) -> None:
-        """Clip each network's gradient to a norm of 1, update its weights, forget the gradient."""
-        self.updates += 1
-        own = [part.grad for part in self.parts if part.grad is not None]
-        norms = torch.stack([part.square().sum((1, 2)) for part in own]).sum(0).sqrt()
-        for part in own:
-            part *= (1 / (norms + 1e-6)).clamp(max=1)[:, None, None]
-        grad = self.gradients
-        self.first.lerp_(grad, 1 - BETAS[0])
-        self.second.mul_(BETAS[1]).addcmul_(grad, grad, value=1 - BETAS[1])
-        corrections = [1 - beta**self.updates for beta in BETAS]
-        spread = (self.second / corrections[1]).sqrt_().add_(EPSILON)
-        self.weights -= self.rates / corrections[0] * self.first / spread
-        grad.zero_()
 
 
 def in_chunks(
@@ -130,7 +105,7 @@ def in_chunks(
             if learns:
                 (loss / len(parts) if update == "once" else loss).sum().backward()
                 if update == "each" or done:
-                    side.step()
+                    side.adam.step()
         losses.append(loss.detach())
         state = carry(state.detach()) if carry else state.detach()
     return torch.stack(losses).mean(0), right
@@ -148,7 +123,7 @@ def shuffled(side: Side, x: Tensor, y: Tensor, stored: Tensor, order: Tensor) ->
         state = side.read(part, stored[each, at, row])[-1]
         loss = side.losses(state, y[each, row])[0]
         loss.sum().backward()
-        side.step()
+        side.adam.step()
         stored[each, at + 1, row] = state.detach()
         losses.append(loss.detach())
     return torch.stack(losses).mean(0)
@@ -163,7 +138,7 @@ def true(side: Side, x: Tensor, y: Tensor, state: Tensor) -> Tensor:
         states = side.read(x[:, now + 1 - back : now + 1], begins[0])
         loss = side.losses(states[-1], y)[0]
         loss.sum().backward()
-        side.step()
+        side.adam.step()
         begins = [begins[0], *(after.detach() for after in states)][-cures.CHUNK :]
         losses.append(loss.detach())
     return torch.stack(losses).mean(0)
