@@ -11,7 +11,8 @@ from pathlib import Path
 
 NAMES = (
     "across", "ahead", "alarms", "alarms-keras", "beyond", "bias", "bootstrap", "burnin",
-    "burnin-rates", "carried", "checking", "choosing", "cures", "cuts", "digits", "evolution",
+    "burnin-rates", "carried", "carried-rates", "checking", "choosing", "cures", "cures-rates",
+    "cuts", "digits", "evolution",
     "floor", "hearsay", "initial-state", "language", "leak", "longer", "memory", "once", "outputs",
     "passing", "price", "ptb", "rates", "sea", "staleness", "starts", "starts-rates", "stateful",
     "sunspots", "text", "throughput", "timing", "unbiased", "vanishing",

@@ -75,7 +75,7 @@ def baselines() -> dict[str, float]:
     }
 
 
-def network(batch: int | None, steps: int, *, carried: bool) -> Any:
+def network(batch: int | None, steps: int, *, carried: bool, rate: float = LEARNING_RATE) -> Any:
     """Build and compile one of the two networks."""
     import keras
 
@@ -86,7 +86,7 @@ def network(batch: int | None, steps: int, *, carried: bool) -> Any:
             keras.layers.Dense(1),
         ]
     )
-    model.compile(keras.optimizers.Adam(LEARNING_RATE), "mse")
+    model.compile(keras.optimizers.Adam(rate), "mse")
     return model
 
 
@@ -103,8 +103,15 @@ def answers(model: Any, window: int, *, carried: bool) -> NDArray[Any]:
     return forecast
 
 
-def run(way: str, window: int, seed: int) -> dict[str, Any]:
+def run(way: str, window: int, seed: int, rate: float = LEARNING_RATE) -> dict[str, Any]:
     """Train one network, and test the weights that did best on the validation part.
+
+    Parameters
+    ----------
+    way, window, seed
+        As in the grid.
+    rate : float, optional
+        Learning rate of Adam.
 
     Returns
     -------
@@ -118,7 +125,7 @@ def run(way: str, window: int, seed: int) -> dict[str, Any]:
 
     keras.utils.set_random_seed(seed)
     carried = way == "carried"
-    model = network(LANES if carried else None, window, carried=carried)
+    model = network(LANES if carried else None, window, carried=carried, rate=rate)
     _, y = series()
     data = lanes(window) if carried else shuffled(window, seed)
     best: dict[str, Any] = {"validation_error": np.inf}
