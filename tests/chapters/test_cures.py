@@ -36,6 +36,36 @@ def test_the_cures(said):
     assert said["stopped_none"] < 0.8  # stopping alone is no cure
 
 
+def test_at_rates_of_their_own(said):
+    tried = {}
+    gaps = {}
+    for row in table("results/cures-rates/results.csv"):
+        key = row["cure"], float(row["rate"])
+        tried.setdefault(row["cure"], {cures.LEARNING_RATE}).add(key[1])
+        gaps.setdefault(key, []).append(float(row["frozen_loss"]) - float(row["train_loss"]))
+    assert all(len(runs) == 5 for runs in gaps.values())
+    own, right = said["own_rate"], said["own_right"]
+    assert all(len(runs) == 5 for runs in right.values())
+    inside = {cure for cure, rates in tried.items() if min(rates) < own[cure] < max(rates)}
+    assert inside == {"none", "dropout", "one update", "loss at the end"}
+    assert own["shuffled"] == own["true truncation"] == 0.0001  # "the smallest rate that was tried"
+    assert own["none"] == pytest.approx(cures.LEARNING_RATE / 3, rel=0.15)
+    # No gap, and as good as the cures, with every seed.
+    assert max(said["own_gap"]["none"]) < 0.15
+    for cure in ("none", "dropout", "one update", "shuffled"):
+        assert min(right[cure]) > 0.9, cure
+    assert said["own_loss_at_the_end"] < said["own_one_update"] - 0.05
+    # At a third of it, at every rate below, and at the common one, it leaks.
+    assert sorted(said["gaps_below"]) == [0.0001, 0.0003, 0.001]
+    assert min(said["gaps_below"].values()) > 0.5
+    assert said["gap_signal_none"] > 2
+    assert min(said["true_gaps"].values()) > 1
+    assert len(said["true_gaps"]) == 5
+    for (cure, _), runs in gaps.items():
+        if cure == "one update":
+            assert sum(runs) / 5 < 0.05
+
+
 def test_smaller_updates_postpone_it():
     last = [
         float(row["frozen_loss"]) - float(row["train_loss"])

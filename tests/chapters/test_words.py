@@ -175,6 +175,13 @@ STATED = {
         ),
         "half of the carried state is lost at every chunk": lambda said: cures.DROPOUT == 1 / 2,
         "small updates: a learning rate of 3 %": lambda said: cures.SMALL == 3 / 100,
+        "none, at a third of that rate. And shuffled at a hundredth": lambda said: (
+            round(said["cure_rate"] / said["own_rate"]["none"]) == 3
+            and round(said["cure_rate"] / said["own_rate"]["shuffled"]) == 100
+        ),
+        "leaks at the common rate, not at a third of it, and again": lambda said: (
+            max(said["own_gap"]["none"]) < 0.15 < 0.5 < min(said["gaps_below"].values())
+        ),
     },
     "starts": {
         "every word repeats the one 6 words before it, nine times out of ten": echo,
