@@ -26,9 +26,11 @@ FACTORS = {
     "burnin": ("start", "burn", "life", "seed"),
     "burnin-rates": ("start", "burn", "life", "seed", "rate"),
     "carried": ("way", "window", "seed"),
+    "carried-rates": ("way", "window", "rate", "seed"),
     "checking": ("data", "state", "errors", "seed"),
     "choosing": ("policy", "k1", "k2", "rate", "seed"),
     "cures": ("cure", "data_type", "chunk", "seed", "epoch"),
+    "cures-rates": ("cure", "rate", "seed"),
     "cuts": ("way", "seed", "epoch"),
     "digits": ("update", "batch", "chunk", "seed", "epoch"),
     "evolution": ("way", "spread", "seed", "rate"),
@@ -133,8 +135,8 @@ def test_every_experiment_says_what_its_runs_were_given():
 # Asked in a second or two; the others draw many frames, or train in what they read.
 QUICK = {
     "across", "ahead", "alarms", "alarms-keras", "beyond", "bias", "bootstrap", "burnin",
-    "burnin-rates", "carried", "checking", "choosing", "once", "outputs", "sea", "starts",
-    "starts-rates",
+    "burnin-rates", "carried", "carried-rates", "checking", "choosing", "cures-rates", "once",
+    "outputs", "sea", "starts", "starts-rates",
 }  # fmt: skip
 
 

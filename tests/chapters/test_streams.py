@@ -97,11 +97,12 @@ def test_state_pays_where_the_season_does_not_fit_into_the_window(said):
     assert said["at_the_edge"] == ["4 carried"]  # all others have a worse rate on either side
 
 
-def test_networks_side_by_side_learn_as_kerass_do():
+def test_networks_side_by_side_learn_as_kerass_do(said):
     alone, together = weekly("carried"), weekly("carried-rates")
-    for key, errors in alone.items():
-        spread = max(stdev(errors), stdev(together[key]))
-        assert abs(mean(errors) - mean(together[key])) < max(spread, 0.02), key
+    for (way, window, rate), errors in alone.items():
+        assert said["by_keras"][f"{way} {window}"] == pytest.approx(errors)
+        spread = max(stdev(errors), stdev(together[way, window, rate]))
+        assert abs(mean(errors) - mean(together[way, window, rate])) < max(spread, 0.02)
 
 
 def test_rows_make_it_fast(said):

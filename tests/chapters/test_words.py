@@ -100,7 +100,7 @@ STATED = {
             for row in table("results/language/results.csv")
             if row["style"] == "semi-epochwise"
         ),
-        "the average has half of it": lambda said: (
+        "the average has about half of it": lambda said: (
             round(Truncation(99, 99).travelled(99).mean() / 99, 1) == 0.5
         ),
     },
@@ -175,7 +175,7 @@ STATED = {
         ),
         "half of the carried state is lost at every chunk": lambda said: cures.DROPOUT == 1 / 2,
         "small updates: a learning rate of 3 %": lambda said: cures.SMALL == 3 / 100,
-        "none, at a third of that rate. And shuffled at a hundredth": lambda said: (
+        "at a third of that rate. And shuffled at a hundredth": lambda said: (
             round(said["cure_rate"] / said["own_rate"]["none"]) == 3
             and round(said["cure_rate"] / said["own_rate"]["shuffled"]) == 100
         ),

@@ -21,7 +21,7 @@ from truncated_time.tasks.labelled import DataType
 
 PACKAGES = cures.PACKAGES
 DATA: DataType = "DiffDistRandom"
-# Besides the rate of `cures`; few updates want large ones. A state that does not outlive its chunk
+# All but the rate of `cures`; few updates want large ones. A state that does not outlive its chunk
 # is not here: no rate gets more out of five numbers. Small updates are `none` at another rate.
 RATES = {
     "none": (0.0001, 0.0003, 0.001, 0.003),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from statistics import mean
+from types import MappingProxyType
 
 from tbptt.drawing import INK, LOSS, REACH, Drawing, number
 from truncated_time.figures._chart import Axis
@@ -23,7 +24,7 @@ def errors_at_a_reach(
     reach: int,
     *,
     rows: Sequence[Mapping[str, str]],
-    to_beat: Mapping[str, float],
+    to_beat: Mapping[str, float] = MappingProxyType({}),
     unit: str = "ppm",
     low: float = 0.5,
     high: float = 1.1,
@@ -36,7 +37,7 @@ def errors_at_a_reach(
         The reach, as in the rows.
     rows : sequence of mappings
         ``results/choosing``: policy, k1, k2, rate, seed and validation_error.
-    to_beat : mapping of str to float
+    to_beat : mapping of str to float, optional
         The errors of simple forecasts, by name: a line for each.
     unit : str
         What errors are measured in.
@@ -75,7 +76,7 @@ def errors_at_a_reach(
     beaten = ", ".join(f"{name} {error:.2f}" for name, error in to_beat.items())
     top = 50 + 13 * len(to_beat)
     bottom = top + max(4, len(settings)) * _RISE
-    title = f"{reach}. {headline}; {spoken}. To beat: {beaten}."
+    title = f"{reach}. {headline}; {spoken}." + f" To beat: {beaten}." * bool(to_beat)
     drawing = Drawing(_WIDTH, bottom + 32, title)
     drawing.heading(headline, "validation error; a dot for each seed, and the mean of the seeds")
     axis = Axis(low, high, _LEFT, _WIDTH - 34)
