@@ -106,7 +106,7 @@ launch: book notebooks $(COLAB) $(BINDER)  ## chapters as Colab and Binder run t
 	$(BIN)/python -m pytest -m "not audit" tests/launch
 
 audit: book notebooks $(COLAB) $(BINDER) $(OTHERS)  ## the rest: a second build, a new chapter, every notebook and page
-	$(BIN)/python -m pytest -m audit tests
+	EXAMPLES=300 $(BIN)/python -m pytest -m "audit or hypothesis" tests
 
 # Alone, outside the tree. What another version warns of is no failure of this one.
 SHARED := tests/engines.py tests/offers.py tests/public_loops tests/wrapped.py

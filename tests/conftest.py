@@ -45,8 +45,14 @@ def _place(item: pytest.Item) -> int:
     return next((i for i, long in enumerate(_LONG) if name.startswith(long)), len(_LONG))
 
 
-# A slow machine is no failure; in CI the same examples every time, elsewhere new ones.
-settings.register_profile("book", deadline=None, derandomize=bool(os.environ.get("CI")))
+# A slow machine is no failure; in CI the same examples every time, elsewhere new ones. `make audit`
+# asks for more of them.
+settings.register_profile(
+    "book",
+    deadline=None,
+    derandomize=bool(os.environ.get("CI")),
+    max_examples=int(os.environ.get("EXAMPLES", "30")),
+)
 settings.load_profile("book")
 
 

@@ -64,7 +64,7 @@ def cells(svg, colour, width):
     )
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(st.integers(1, 16), st.integers(1, 16))
 def test_one_picture_draws_every_reach(window, stride):
     window, stride = max(window, stride), min(window, stride)

@@ -83,6 +83,7 @@ def test_a_damaged_finished_run_is_made_again(tmp_path, whole, caplog):
     assert table(tmp_path) == whole
 
 
+@pytest.mark.audit
 def test_a_cluster_of_which_one_worker_is_killed(tmp_path, whole):
     from dask.distributed import Client, LocalCluster
 
