@@ -477,11 +477,11 @@ def rows_cut_off():
     return seen
 
 
-def chunks_by_number():
+def chunks_by_number(chunks=6):
     layer = nn.GRU(2, UNITS)
     with watch(layer) as seen:
         state = None
-        for chunk in series(steps=46).tensor_split(6):
+        for chunk in series(steps=46).tensor_split(chunks):
             outputs, state = layer(chunk, state)
             learn(layer, outputs.square().mean())
             state = state.detach()
@@ -504,6 +504,7 @@ PLANTED = {
     updated_inside: "weights changed inside a backward pass",
     rows_cut_off: "short batch cuts rows off the state: 2 rows end at step 10",
     chunks_by_number: "Chunks have 8 and 7 steps, 6 in all",
+    lambda: chunks_by_number(5): "Chunks have 10 and 9 steps, 5 in all",
 }
 
 
@@ -571,6 +572,10 @@ def test_what_cannot_be_seen_is_said():
     with watch(nn.Sequential(nn.GRU(2, 3))) as seen:
         pass
     assert str(seen).startswith("0 (GRU): it did not run, or not where hooks can see it")
+    assert str(seen).endswith("So nothing can be said of it.")
+    with watch(cell) as seen:
+        cell(series()[0])
+    assert str(seen).endswith("No backward pass was seen, so nothing is said of errors.")
     layer = nn.GRU(2, UNITS)
     with watch(layer) as seen:
         outputs = torch.utils.checkpoint.checkpoint(

@@ -242,7 +242,8 @@ def _uneven_chunks(history: History) -> Iterator[str]:
     longer = [length for length in lengths if length == first]
     shorter = [length for length in lengths if length == first - 1]
     ordered = lengths == longer + shorter
-    if ordered and len(longer) >= 2 and len(shorter) >= 2:
+    # A chunk that is cut short comes last, and alone.
+    if ordered and longer and len(shorter) >= 2:
         yield (
             f"Chunks have {first} and {first - 1} steps, {len(lengths)} in all: tensor_split and "
             "chunk take the number of chunks. If you asked for a length, use split(length)."

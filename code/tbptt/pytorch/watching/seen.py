@@ -191,7 +191,16 @@ class Seen:
         """Describe it in sentences."""
         lines = [line for name in self._hooks for line in self[name]._described()]
         unusual = self.findings
-        return report([*lines, *["Nothing unusual was seen."] * (not unusual)], unusual)
+        return report([*lines, *[self._verdict()] * (not unusual)], unusual)
+
+    def _verdict(self) -> str:
+        """Say what it means that there is no finding."""
+        ran = [self[name] for name in self._hooks if self[name]._one.ledger.calls]
+        if ran and not any(seen.passes for seen in ran):
+            return "No backward pass was seen, so nothing is said of errors."
+        if ran or any(hooks.by_engines for hooks in self._hooks.values()):
+            return "Nothing unusual was seen."
+        return "So nothing can be said of it."
 
     def _repr_html_(self) -> str:
         from html import escape
