@@ -1,4 +1,4 @@
-"""What is made beside tensors that are given lies where they lie, not on the default device.
+"""Tensors on a device: where others lie, how a loop there rounds.
 
 A default device of ``meta`` stands for a GPU: nothing there can be mixed with what lies on the CPU.
 """
@@ -9,13 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from torch import nn
 
-from fuzz import targets
-from fuzz.calling import Call, _called
-from fuzz.recipes import RECIPES
 from tbptt import Truncation
 from tbptt.pytorch import affine, backward
 from tbptt.pytorch.feedback import RandomFeedback
@@ -23,9 +18,6 @@ from tbptt.pytorch.fused import _layer, fused
 from tbptt.pytorch.jacobians import StepJacobians
 from tbptt.pytorch.segments import Layer
 from tbptt.pytorch.watching.passes import Pass
-
-targets.load("pytorch")
-PUBLIC = targets.targets("pytorch")
 
 
 def test_a_layer_of_attention_and_a_buffer_that_is_drawn():
@@ -45,16 +37,6 @@ def test_of_no_rows_there_are_no_derivatives(kind):
     assert of.by_weights(x, flat).shape == (0, of.width, of.size)
     assert of.pull(flat, x, flat).shape == (0, of.size)
     assert of.step_apart(torch.zeros(0, of.size), x, flat).shape == flat.shape
-
-
-@pytest.mark.parametrize("name", PUBLIC)
-@settings(max_examples=8, suppress_health_check=list(HealthCheck))
-@given(data=st.data())
-def test_another_default_device_is_of_no_account(name, data):
-    arguments = RECIPES[name](data.draw)
-    call = Call(name, PUBLIC[name], arguments, ())
-    with torch.device("meta"):
-        _called(call)
 
 
 # What somebody may have told PyTorch, and whether cuDNN's loops then round as a cell does.
