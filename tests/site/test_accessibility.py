@@ -70,7 +70,7 @@ def test_nothing_moves_for_those_who_asked_for_that(open_page):
 
 
 def test_a_box_that_scrolls_is_reached_and_one_that_does_not_is_not(open_page):
-    name = "chapters/cures.html"
+    name = "chapters/modern.html"
     for width in (360, 1400):
         page = open_page(name, viewport={"width": width, "height": 800})
         page.evaluate("document.fonts.ready.then(() => null)")
