@@ -2,7 +2,7 @@
 
 import pytest
 
-from truncated_time.experiments import cures
+from truncated_time.experiments import cures, cures_rates
 from truncated_time.shipped import table
 
 
@@ -64,6 +64,24 @@ def test_at_rates_of_their_own(said):
     for (cure, _), runs in gaps.items():
         if cure == "one update":
             assert sum(runs) / 5 < 0.05
+
+
+def test_networks_side_by_side_learn_as_one_by_one():
+    # "Small updates" are `none` at another rate: the sweep has them as well, seed by seed.
+    columns = ("train_loss", "frozen_loss", "test_accuracy")
+    alone, together = {}, {}
+    for row in table("results/cures/results.csv"):
+        setting = row["cure"], row["data_type"], row["chunk"]
+        late = int(row["epoch"]) > cures.EPOCHS - cures_rates.LAST
+        if late and setting == ("small updates", "DiffDistRandom", "5"):
+            alone.setdefault(row["seed"], []).append([float(row[name]) for name in columns])
+    for row in table("results/cures-rates/results.csv"):
+        if (row["cure"], float(row["rate"])) == ("none", cures.LEARNING_RATE * cures.SMALL):
+            together[row["seed"]] = [float(row[name]) for name in columns]
+    assert len(alone) == 5
+    for seed, rows in alone.items():
+        means = [sum(some) / cures_rates.LAST for some in zip(*rows, strict=True)]
+        assert together[seed] == pytest.approx(means, abs=2e-4)
 
 
 def test_smaller_updates_postpone_it():

@@ -88,7 +88,7 @@ def judge(call: Call, *, documented: tuple[type[BaseException], ...] = ()) -> Ve
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"), alarm(SECONDS):
             warnings.simplefilter("ignore")
-            result = _called(call)
+            result = outcome(call)
     except TooSlow:
         return Verdict("slow", f"took longer than {SECONDS} s")
     except PartWay as part_way:
@@ -110,7 +110,8 @@ def judge(call: Call, *, documented: tuple[type[BaseException], ...] = ()) -> Ve
     return Verdict("changed", changed) if changed else verdict
 
 
-def _called(call: Call) -> Any:
+def outcome(call: Call) -> Any:
+    """Call it, and ask what is made step by step for all of its steps."""
     arguments = dict(call.arguments)
     receiver = (arguments.pop("self"),) if "self" in arguments else ()
     positional: tuple[Any, ...] = ()

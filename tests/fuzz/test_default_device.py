@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fuzz import targets
-from fuzz.calling import Call, _called
+from fuzz.calling import Call, outcome
 from fuzz.recipes import RECIPES
 
 targets.load("pytorch")
@@ -23,4 +23,4 @@ def test_another_default_device_is_of_no_account(name, data):
     arguments = RECIPES[name](data.draw)
     call = Call(name, PUBLIC[name], arguments, ())
     with torch.device("meta"):
-        _called(call)
+        outcome(call)

@@ -12,8 +12,9 @@ from tbptt.pytorch.feedback import RandomFeedback
 from tbptt.pytorch.forward_mode import RFLO, RTRL, UORO, EProp, SnAp, accumulate
 from tbptt.pytorch.leaky import LeakyCell
 from truncated_time.experiments import ahead, bootstrap, evolution
+from truncated_time.experiments.shared.adam import Adam
 from truncated_time.experiments.shared.echo import BATCH, HIDDEN, PERIOD, WORDS
-from truncated_time.experiments.shared.fleet import Adam, Fleet
+from truncated_time.experiments.shared.fleet import Fleet
 from truncated_time.tasks import echo_language
 
 STEPS = 12
@@ -181,7 +182,7 @@ def test_the_optimizer_is_pytorchs_with_a_rate_and_a_clip_for_each_network():
     ]
     for update in range(20):
         gradients = [(5 if update % 2 else 0.1) * torch.randn(2, *shape) for shape in shapes]
-        adam.step(gradients)
+        adam.step(gradients, clip=1.0)
         for place, (weights, optimizer) in enumerate(zip(theirs, optimizers, strict=True)):
             for weight, gradient in zip(weights, gradients, strict=True):
                 weight.grad = gradient[place].clone()
@@ -189,6 +190,31 @@ def test_the_optimizer_is_pytorchs_with_a_rate_and_a_clip_for_each_network():
             optimizer.step()
     for weight, *apart in zip(ours, *theirs, strict=True):
         torch.testing.assert_close(weight, torch.stack(apart), rtol=1e-4, atol=1e-5)
+
+
+def test_the_optimizer_can_be_kerass():
+    # Tiny gradients, where the two differ.
+    import keras
+
+    torch.manual_seed(0)
+    rates, start = (0.01, 0.1), torch.randn(2, 3)
+    gradients = [1e-7 * torch.randn(2, 3) for _ in range(5)]
+    ours = {}
+    for kind in (True, False):
+        ours[kind] = start.clone().requires_grad_()
+        adam = Adam(rates, [ours[kind]], keras=kind)
+        for gradient in gradients:
+            ours[kind].grad = gradient.clone()
+            adam.step_back()
+            assert ours[kind].grad is None
+    for place, rate in enumerate(rates):
+        weight = keras.Variable(start[place].tolist())
+        optimizer = keras.optimizers.Adam(rate)
+        for gradient in gradients:
+            optimizer.apply([keras.ops.convert_to_tensor(gradient[place].tolist())], [weight])
+        theirs = torch.tensor(weight.numpy().tolist())
+        torch.testing.assert_close(ours[True][place].detach(), theirs, rtol=1e-5, atol=1e-6)
+        assert not torch.allclose(ours[False][place].detach(), theirs, rtol=1e-3)
 
 
 @pytest.mark.parametrize("experiment", [ahead, evolution, bootstrap])

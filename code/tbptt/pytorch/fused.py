@@ -9,7 +9,9 @@ from torch import Tensor, nn
 
 from tbptt.pytorch.states import Parts
 
-LAYERS = {nn.RNNCell: nn.RNN, nn.GRUCell: nn.GRU, nn.LSTMCell: nn.LSTM}
+_LAYERS: dict[type[nn.Module], Any] = {
+    nn.RNNCell: nn.RNN, nn.GRUCell: nn.GRU, nn.LSTMCell: nn.LSTM,
+}  # fmt: skip
 
 
 def weights_of(cell: nn.RNNCellBase) -> list[Tensor]:
@@ -57,7 +59,7 @@ def fused(cell: nn.RNNCellBase, inputs: Tensor, first: Parts) -> Tensor:
 
 def _layer(cell: nn.RNNCellBase, like: Tensor) -> nn.RNNBase:
     """Make a layer of the cell's weights, side by side in memory: cuDNN warns of others."""
-    kind = next(LAYERS[kind] for kind in LAYERS if isinstance(cell, kind))
+    kind = next(layer for cells, layer in _LAYERS.items() if isinstance(cell, cells))
     own = {"nonlinearity": cell.nonlinearity} if isinstance(cell, nn.RNNCell) else {}
     # On the meta device nothing is drawn from the caller's generator.
     there: nn.RNNBase = kind(

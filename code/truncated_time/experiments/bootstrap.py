@@ -14,8 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from truncated_time.experiments.ahead import KEEP, OFTEN
-from truncated_time.experiments.shared.echo import BATCH, HIDDEN, PERIOD
-from truncated_time.experiments.shared.fleet import Adam, Fleet, backpropagated
+from truncated_time.experiments.shared.adam import Adam
+from truncated_time.experiments.shared.echo import BATCH, CLIP, HIDDEN, PERIOD
+from truncated_time.experiments.shared.fleet import Fleet, backpropagated
 from truncated_time.tasks import echo_language
 
 STEPS, EARLY, LAST, INNER = 24_000, 6000, 960, 64
@@ -73,7 +74,7 @@ class Synthesisers:
     def learn(self, state: Tensor, target: Tensor) -> None:
         """Take a step towards the targets of these states."""
         missed = (self(state) - target).square().mean(dim=(1, 2)).sum()
-        self._adam.step(torch.autograd.grad(missed, self.weights))
+        self._adam.step(torch.autograd.grad(missed, self.weights), clip=CLIP)
 
 
 def learn(

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from truncated_time.experiments import carried
-from truncated_time.experiments.shared.own_rates import OwnRates
+from truncated_time.experiments.shared.adam import Adam
 from truncated_time.experiments.shared.weeks import HORIZON, TEST, VALIDATION, rmse
 
 PACKAGES = (*carried.PACKAGES, "torch")
@@ -96,10 +96,9 @@ def run(way: str, window: int, seeds: int) -> list[dict[str, Any]]:
     _, y = carried.series()
     networks = list(itertools.product(range(seeds), RATES))
     starts = [weights_of(way, window, seed) for seed in range(seeds)]
-    first = [
-        torch.stack([starts[seed][part] for seed, _ in networks]) for part in range(len(starts[0]))
-    ]
-    adam = OwnRates(first, torch.tensor([rate for _, rate in networks]), keras=True)
+    drawn = zip(*(starts[seed] for seed, _ in networks), strict=True)
+    weights = [torch.stack(part).requires_grad_() for part in drawn]
+    adam = Adam([rate for _, rate in networks], weights, keras=True)
     lanes = way == "carried"
     data = [
         carried.lanes(window) if lanes else carried.shuffled(window, seed) for seed in range(seeds)
@@ -116,14 +115,14 @@ def run(way: str, window: int, seeds: int) -> list[dict[str, Any]]:
         targets = every(targets.reshape(len(targets), -1) for _, _, targets in batches)
         if batches[0][0] or not lanes:
             state = begin(len(networks), inputs.shape[1])
-        said, state = read(adam.parts, inputs, state)
+        said, state = read(weights, inputs, state)
         errors = said[:, :, -targets.shape[2] :] - targets
         errors.square().mean((1, 2)).sum().backward()
-        adam.step()
+        adam.step_back()
         state = state[0].detach(), state[1].detach()
         if update % (carried.UPDATES // carried.CHECKS):
             continue
-        forecasts = answers(adam.parts, way, window)
+        forecasts = answers(weights, way, window)
         for kept, forecast in zip(best, forecasts, strict=True):
             parts = {
                 "validation_error": slice(VALIDATION, TEST - HORIZON),

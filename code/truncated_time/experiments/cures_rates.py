@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from truncated_time.experiments import cures
+from truncated_time.experiments.shared.adam import Adam
 from truncated_time.experiments.shared.chunked import Carry, Classifier, sequences
-from truncated_time.experiments.shared.own_rates import OwnRates
 from truncated_time.tasks.labelled import DataType
 
 PACKAGES = cures.PACKAGES
@@ -54,15 +54,19 @@ class Side:
     ----------
     nets : sequence of Classifier
         What each starts as.
-    rates : Tensor, shape (networks,)
+    rates : sequence of float
         Learning rates.
     """
 
-    def __init__(self, nets: Sequence[Classifier], rates: Tensor):
+    def __init__(self, nets: Sequence[Classifier], rates: Sequence[float]):
         self.hidden = nets[0].gru.hidden_size
-        starts = [torch.stack(parts) for parts in zip(*map(weights_of, nets), strict=True)]
-        self.adam = OwnRates(starts, rates, clip=1.0)
-        self.parts = self.adam.parts
+        starts = zip(*map(weights_of, nets), strict=True)
+        self.parts = [torch.stack(parts).requires_grad_() for parts in starts]
+        self._adam = Adam(rates, self.parts)
+
+    def update(self) -> None:
+        """Clip the gradient of each network, and take a step of Adam."""
+        self._adam.step_back(clip=1.0)
 
     def read(self, x: Tensor, state: Tensor) -> list[Tensor]:
         """Read ``(networks, steps, rows)`` from a state; return the state after every step."""
@@ -105,7 +109,7 @@ def in_chunks(
             if learns:
                 (loss / len(parts) if update == "once" else loss).sum().backward()
                 if update == "each" or done:
-                    side.adam.step()
+                    side.update()
         losses.append(loss.detach())
         state = carry(state.detach()) if carry else state.detach()
     return torch.stack(losses).mean(0), right
@@ -123,7 +127,7 @@ def shuffled(side: Side, x: Tensor, y: Tensor, stored: Tensor, order: Tensor) ->
         state = side.read(part, stored[each, at, row])[-1]
         loss = side.losses(state, y[each, row])[0]
         loss.sum().backward()
-        side.adam.step()
+        side.update()
         stored[each, at + 1, row] = state.detach()
         losses.append(loss.detach())
     return torch.stack(losses).mean(0)
@@ -138,7 +142,7 @@ def true(side: Side, x: Tensor, y: Tensor, state: Tensor) -> Tensor:
         states = side.read(x[:, now + 1 - back : now + 1], begins[0])
         loss = side.losses(states[-1], y)[0]
         loss.sum().backward()
-        side.adam.step()
+        side.update()
         begins = [begins[0], *(after.detach() for after in states)][-cures.CHUNK :]
         losses.append(loss.detach())
     return torch.stack(losses).mean(0)
@@ -180,7 +184,7 @@ def run(cure: str, seeds: int) -> list[dict[str, Any]]:
 
     x, y = data(cures.EXAMPLES, cures.STEPS, 0)
     test = data(cures.TEST_EXAMPLES, cures.TEST_STEPS, 2000)
-    side = Side([net for net in nets for _ in rates], torch.tensor(rates).repeat(seeds))
+    side = Side([net for net in nets for _ in rates], rates * seeds)
     rows, chunks = y.shape[1], cures.STEPS // cures.CHUNK
     stored = torch.zeros(len(x), chunks + 1, rows, cures.HIDDEN)
 

@@ -195,8 +195,8 @@ class Seen:
 
     def _verdict(self) -> str:
         """Say what it means that there is no finding."""
-        ran = [self[name] for name in self._hooks if self[name]._one.ledger.calls]
-        if ran and not any(seen.passes for seen in ran):
+        ran = [name for name, hooks in self._hooks.items() if hooks.ledger.calls]
+        if ran and not any(self[name].passes for name in ran):
             return "No backward pass was seen, so nothing is said of errors."
         if ran or any(hooks.by_engines for hooks in self._hooks.values()):
             return "Nothing unusual was seen."

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from truncated_time.experiments.shared.adam import Adam
 from truncated_time.experiments.shared.echo import BATCH, CLIP, HIDDEN, WORDS
 
 
@@ -146,41 +147,8 @@ class Fleet:
 
     def update(self, units: Tensor, readouts: Tensor) -> None:
         """Clip the gradient of each network, and take a step of Adam."""
-        self._adam.step((units, readouts))
+        self._adam.step((units, readouts), clip=CLIP)
         self.recurrent = self._recurrent()
-
-
-class Adam:
-    """Adam for networks side by side, each with its rate and its clipping.
-
-    Parameters
-    ----------
-    rates : sequence of float
-        One for each network.
-    weights : sequence of Tensor, each (networks, ...)
-        Changed in place.
-    """
-
-    def __init__(self, rates: Sequence[float], weights: Sequence[Tensor]) -> None:
-        self._rates, self._weights, self._steps = torch.tensor(rates), weights, 0
-        self._means = [torch.zeros_like(weight) for weight in weights]
-        self._squares = [torch.zeros_like(weight) for weight in weights]
-
-    def step(self, gradients: Sequence[Tensor], clip: float = CLIP) -> None:
-        """Change the weights."""
-        self._steps += 1
-        sizes = torch.stack([part.flatten(1).norm(dim=1) for part in gradients]).norm(dim=0)
-        scale = (clip / (sizes + 1e-6)).clamp(max=1)
-        fade = 1 - 0.9**self._steps, 1 - 0.999**self._steps
-        for weight, gradient, mean, square in zip(
-            self._weights, gradients, self._means, self._squares, strict=True
-        ):
-            shape = (-1, *[1] * (weight.ndim - 1))
-            clipped = gradient * scale.view(shape)
-            mean.lerp_(clipped, 0.1)
-            square.lerp_(clipped**2, 0.001)
-            moved = (mean / fade[0]) / ((square / fade[1]).sqrt() + 1e-8)
-            weight -= self._rates.to(weight).view(shape) * moved
 
 
 def backpropagated(
