@@ -33,3 +33,4 @@ globals().update(_settings)
 html_static_path = ["static"]
 templates_path = ["templates"]
 html_additional_pages = {"index": "first.html"}
+html_search_scorer = str(Path(__file__).with_name("scorer.js"))

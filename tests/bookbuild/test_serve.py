@@ -1,5 +1,6 @@
 """`make serve`, for real: change a chapter of a copy, and ask the server for its page again."""
 
+import http.client
 import os
 import shutil
 import signal
@@ -24,7 +25,7 @@ def ask(address, words, seconds=120):
             with urllib.request.urlopen(address) as answer:
                 if words in answer.read().decode():
                     return True
-        except OSError:
+        except (OSError, http.client.HTTPException):  # not there yet, or just being written
             pass
         time.sleep(0.25)
     return False
