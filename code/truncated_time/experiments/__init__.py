@@ -10,12 +10,12 @@ import importlib.util
 from pathlib import Path
 
 NAMES = (
-    "across", "ahead", "alarms", "alarms-keras", "beyond", "bias", "bootstrap", "burnin",
-    "burnin-rates", "carried", "carried-rates", "checking", "choosing", "cures", "cures-rates",
-    "cuts", "digits", "evolution",
-    "floor", "hearsay", "initial-state", "language", "leak", "longer", "memory", "once", "outputs",
-    "passing", "price", "ptb", "rates", "sea", "staleness", "starts", "starts-rates", "stateful",
-    "sunspots", "text", "throughput", "timing", "unbiased", "vanishing",
+    "across", "ahead", "alarms", "alarms-keras", "beyond", "bias", "bootstrap", "budget",
+    "burnin", "burnin-rates", "carried", "carried-rates", "checking", "choosing", "cures",
+    "cures-rates", "cuts", "digits", "evolution", "floor", "hearsay", "initial-state", "language",
+    "leak", "longer", "memory", "once", "outputs", "passing", "passing-rates", "price", "ptb",
+    "rates", "sea", "staleness", "starts", "starts-rates", "stateful", "sunspots", "text",
+    "throughput", "timing", "unbiased", "vanishing", "watching",
 )  # fmt: skip
 
 

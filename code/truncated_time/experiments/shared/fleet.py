@@ -157,6 +157,7 @@ def backpropagated(
     *,
     keep: float,
     beyond: Tensor | None = None,
+    louder: float = 1.0,
 ) -> tuple[Tensor, Tensor]:
     """Go back through steps, each with the weights that it had.
 
@@ -168,6 +169,8 @@ def backpropagated(
         The share of a state that a unit keeps.
     beyond : Tensor, shape (networks, batch, hidden), optional
         What comes back from beyond the last step.
+    louder : float
+        What errors are multiplied by at each step that they go back.
 
     Returns
     -------
@@ -183,5 +186,5 @@ def backpropagated(
             back = back + errors[-place]
         pushed = back * step.slope
         total += pushed.mT @ step.sent
-        back = keep * back + pushed @ step.recurrent
+        back = louder * (keep * back + pushed @ step.recurrent)
     return total, back
