@@ -5,7 +5,7 @@ from statistics import median
 
 import pytest
 
-from truncated_time.experiments import passing
+from truncated_time.experiments import passing, passing_rates
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +44,20 @@ def test_a_large_rate_shortens_the_lives_of_states(said, begun):
     assert min(said["grown_slow"], said["gated_slow"]) > 1.4
     assert max(said["grown_fast"], said["gated_fast"]) < 1.1
     assert 0 <= said["zeros_best"] - said["carried_best"] < 0.04
+
+
+def test_the_best_rate_of_each_start_is_inside_the_grid(said, begun):
+    assert 3 * passing_rates.RATES[0] < passing.RATES[0] < 4 * passing_rates.RATES[0]
+    assert passing_rates.RATES[1] == pytest.approx(3 * passing.RATES[-1])
+    for model in LONG_LIVED:
+        cell = model.split()[0]
+        for start in passing_rates.STARTS:
+            inside = [begun[f"{model}, {start}, {rate}, 1536"] for rate in passing.RATES]
+            slow, fast = (said["outside"][f"{cell} {start} {rate}"] for rate in passing_rates.RATES)
+            assert slow > min(inside) + 0.02
+            assert slow >= said["slower_least"]
+            if cell == "diagonal":
+                assert abs(fast - said["guess"]) < 0.03
 
 
 def test_cures_that_cost_nothing(said, begun):

@@ -23,6 +23,7 @@ FACTORS = {
     "beyond": ("way", "setting", "seed"),
     "bias": ("cell", "weights", "seed", "style", "k1", "k2"),
     "bootstrap": ("network", "way", "seed", "rate", "steps"),
+    "budget": ("way", "setting", "seed", "rate"),
     "burnin": ("start", "burn", "life", "seed"),
     "burnin-rates": ("start", "burn", "life", "seed", "rate"),
     "carried": ("way", "window", "seed"),
@@ -46,6 +47,7 @@ FACTORS = {
     "once": ("forecast", "seed"),
     "outputs": ("seed", "epoch"),
     "passing": ("cell", "slowest", "start", "rate", "seed", "first", "last"),
+    "passing-rates": ("cell", "slowest", "start", "rate", "seed"),
     "price": ("cell", "size", "way", "seed"),
     "ptb": ("style", "k1", "k2", "chunk", "carried", "learning_rate", "seed"),
     "rates": ("update", "learning_rate", "seed", "epoch"),
@@ -63,6 +65,7 @@ FACTORS = {
     ),
     "unbiased": ("weights", "seed", "style", "length"),
     "vanishing": ("cell", "scale", "seed", "lag"),
+    "watching": ("module", "hidden", "loop", "seed"),
 }  # fmt: skip
 # Levels that have so many rows beside one another that one of each is enough to know.
 REPEATS = {"seed", "epoch", "updates", "first_chunk", "step", "first", "last", "lag", "age"}

@@ -49,6 +49,10 @@ def test_keras_accuses_few_that_cannot_leak():
     assert cannot.count("leak") / len(cannot) < 0.05
 
 
+def test_whole_steps_of_training_are_watched_for_a_third_more_at_most(said):
+    assert 0 < said["watch_whole"] < 0.3 < said["watch_bare"] < 1.2
+
+
 def test_the_versions_of_other_packages_are_those_that_the_listings_run_with():
     groups = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     named = TEXT.split("The book's tests run them, with")[1].split(". ")[0]
