@@ -239,7 +239,7 @@ class Seen:
                 "whose truncation is the one that it was given."
             ]
         if not calls:
-            return [f"{label}: it did not run, or not where hooks can see it (torch.compile?)."]
+            return [f"{label}: it did not run, or not where hooks can see it (torch.export?)."]
         counted = (self.steps, "step", "s"), (len(calls), "call", "s"), (len(passes), "pass", "es")
         steps, called, walked = (f"{n} {word}{more * (n != 1)}" for n, word, more in counted)
         lines = [f"{label}: {steps} in {called}, {walked.replace('pass', 'backward pass')}."]
