@@ -91,10 +91,12 @@ def _words(
 ) -> tuple[str, str]:
     travelled = (table > 0).sum(1)
     travelled = travelled[travelled > 0]
+    if not len(table):
+        return "No step was seen", ""
     steps = f"{len(table)} step" + "s" * (len(table) != 1)
-    if not len(travelled):
-        return f"{steps}: no error was sent back", ""
-    headline = f"{steps}: errors reach {_span(int(travelled.min()), int(travelled.max()))}"
+    headline = f"{steps}: no error was sent back"
+    if len(travelled):
+        headline = f"{steps}: errors reach {_span(int(travelled.min()), int(travelled.max()))}"
     notes = []
     if table.max() > 1:
         notes.append(f"darker: counted up to {int(table.max())} times")

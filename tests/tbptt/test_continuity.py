@@ -86,15 +86,89 @@ PIPELINES = {
     skipping: "2 steps between two windows are read by no row",
     another_order_inside: "continue other rows of the last one: the order inside",
     again: "reads the same window again",
-    one_stray_row: "1 of 8 rows do not go on",
+    one_stray_row: "1 of 8 rows do not go on: first row 1 at batch 2, whose window begins 501 "
+    "steps after the end of the row's last one",
 }
 
 
 @pytest.mark.parametrize(("pipeline", "words"), PIPELINES.items())
 def test_what_is_wrong_with_a_pipeline(pipeline, words):
     found = continuity(pipeline())
-    assert re.search(words, " ".join(found.findings)), found
+    (finding,) = found.findings
+    assert re.search(words, finding), found
     assert not found.continues.all()
+
+
+def slid(stride, rows, *, runs=((0, 200),), every=1, length=10):
+    """Cut runs into windows that move by a stride, and put some together, as they come."""
+    windows = [
+        np.arange(first, first + length) * every
+        for begin, end in runs for first in range(begin, end - length + 1, stride)
+    ]  # fmt: skip
+    whole = len(windows) // rows * rows
+    return np.split(np.array(windows[:whole]), whole // rows)
+
+
+GAPS = ((0, 40), (60, 115), (130, 161), (200, 290))
+
+
+@pytest.mark.parametrize("rows", [4, 7])
+@pytest.mark.parametrize("runs", [((0, 200),), GAPS])
+@pytest.mark.parametrize("stride", [1, 3, 5, 9])
+@pytest.mark.parametrize("every", [1, 60])
+def test_windows_that_overlap_in_a_batch_are_not_called_shuffled(rows, runs, stride, every):
+    batches = slid(stride, rows, runs=runs, every=every)
+    for these in (batches, batches * 3):  # three epochs
+        (finding,) = continuity(these).findings
+        assert finding.startswith(
+            "No row goes on: windows overlap, and follow one another inside a batch: row i + 1 "
+            f"begins {stride} step{'s' * (stride > 1)} after row i, and windows are 10 long. Cut "
+            "the series end to end, every 10 steps"
+        )
+    mixed = np.concatenate(batches)[np.random.default_rng(0).permutation(rows * len(batches))]
+    (finding,) = continuity(np.split(mixed, len(batches))).findings
+    assert "another order than time's" in finding
+
+
+@pytest.mark.parametrize("runs", [((0, 200),), GAPS])
+def test_windows_in_time_s_order_that_do_not_overlap(runs):
+    for rows in (1, 4):
+        (finding,) = continuity(slid(12, rows, runs=runs)).findings
+        assert re.search("2 steps between .* are read by no row", finding)
+    (finding,) = continuity(slid(10, 4, runs=runs)).findings
+    assert "row i + 1 of a batch continues row i" in finding
+    (finding,) = continuity(slid(5, 1, runs=runs)).findings
+    assert "begins 5 steps before the last one ends" in finding
+    assert continuity(slid(10, 1, runs=runs)).findings == ()
+
+
+def test_where_a_row_of_a_batch_is_and_where_its_successor_is():
+    # Steps are apart by two, so that a stride of 5 is two steps and a half.
+    windows = np.arange(0, 100, 5)[:, None] + 2 * np.arange(6)
+    (finding,) = continuity(np.split(windows, 5)).findings
+    assert "begins 2.5 steps after row i" in finding
+    lanes = np.arange(240).reshape(4, 5, 12)[..., :10].swapaxes(0, 1)
+    (finding,) = continuity(lanes).findings
+    assert "2 steps between two windows are read by no row" in finding
+    apart = np.cumsum(np.random.default_rng(0).integers(10, 40, 40))[:, None] + np.arange(10)
+    (finding,) = continuity(np.split(apart, 10)).findings
+    assert re.search("in time's order, each 1[0-9] to 3[0-9] steps after the one before", finding)
+    # Inside a batch the last comes first: what seems to be left out is read by another row.
+    backwards = np.arange(200).reshape(-1, 4, 10)[:, ::-1]
+    assert "read by no row" not in continuity(backwards).findings[0]
+
+
+@given(st.lists(st.integers(1, 4), min_size=1, max_size=5), st.integers(0, 3))
+def test_how_many_states_begin_anew(sizes, jump):
+    batches = [10_000 * np.arange(size)[:, None] + 3 * n + np.arange(3) + jump * (n > 2)
+               for n, size in enumerate(sizes)]  # fmt: skip
+    found = continuity(batches)
+    wanted = sum(
+        n == 0 or row >= sizes[n - 1] or (jump > 0 and n == 3)
+        for n, size in enumerate(sizes) for row in range(size)
+    )  # fmt: skip
+    assert found.anew == wanted
+    assert f"{wanted} states begin anew" in str(found).replace("\n  ", " ")
 
 
 def test_a_pipeline_that_goes_on():
@@ -105,7 +179,9 @@ def test_a_pipeline_that_goes_on():
         found = continuity(batches)
         assert found.continues.all()
         assert found.findings == ()
-        assert str(found) == "6 batches of 4 rows; at the borders: 20 continues."
+        assert str(found) == "6 batches of 4 rows; at the borders: 20 continues.\n" + (
+            "4 states begin anew, those of the first batch included (resets)."
+        )
     assert continuity([chunk.T for chunk in chunks], time_major=True).continues.all()
     hours = np.datetime64("2020-01-01T00") + np.arange(24).astype("timedelta64[h]")
     assert continuity(hours.reshape(6, 1, 4)).continues.all()
@@ -123,6 +199,10 @@ def test_a_short_last_batch_and_chunks_by_number():
 def test_bad_input():
     with pytest.raises(ValueError, match="batches is empty"):
         continuity([])
+    with pytest.raises(ValueError, match=r"is the number 0: batches holds values.*DataLoader"):
+        continuity(np.arange(10))
+    with pytest.raises(ValueError, match=r"is one row, of shape \(5,\): batches holds windows"):
+        continuity(torch.from_numpy(times(3, 5)))
     with pytest.raises(ValueError, match=r"Rows 0 and 2 of batches\[1\] are the same.* at 7"):
         continuity([times(3, 2), np.array([[7, 8], [1, 2], [7, 8]])])
     with pytest.raises(ValueError, match=r"row 1 of batches\[0\] goes from 4 to 9 at step 1"):

@@ -9,7 +9,7 @@ import tensorflow as tf
 import torch
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
-from tbptt.windows import continuity
+from tbptt.windows import continuity, place_windows, segments
 
 TIMES = np.arange(480)
 ROWS, STEPS = 4, 10
@@ -91,23 +91,68 @@ def several_recordings_one_row_each(faulty):
     return DataLoader(TensorDataset(windows[: -1 if faulty else None]), ROWS)
 
 
+def windows_of_a_sensor(faulty):
+    """Windows that overlap for more examples, cut run by run between gaps, in batches in order."""
+    rows = np.delete(TIMES, np.r_[100:110, 300:340])
+    windows = place_windows(segments(rows), STEPS, STEPS // 2 if faulty else STEPS)
+    if faulty:
+        return [windows.times(rows) for rows in np.arange(80).reshape(-1, ROWS)]
+    # One row, and the longest run alone.
+    return [windows.times([number]) for number in range(10, 29)]
+
+
+def every_second_window(faulty):
+    """A share of the windows for each process, by turns; or lanes, of which each has its own."""
+    windows = TIMES.reshape(-1, STEPS)
+    if faulty:
+        return np.split(windows[::2], 24 // ROWS)
+    return windows[:24].reshape(ROWS, -1, STEPS).swapaxes(0, 1)
+
+
+ANEW = r"Deal the windows in lanes \(.*\), or reset the state before every batch\."
+SHUFFLED = (
+    r"(No row goes on|\d+ of \d+ rows do not go on): the windows come in another order than "
+    r"time's\. Switch shuffle off \(shuffle=False\) and d" + ANEW[1:]
+)
+CUT = rf"end to end, every {STEPS} steps, and d" + ANEW[1:]
+# The whole of what is said, so that another cause is none.
 PIPELINES = {
     # pytorch/text, BPTTIterator; pytorch/examples, word_language_model
-    lanes_of_a_text: "take the number of pieces",
+    lanes_of_a_text: ["Windows have 9, 10 steps: chunk and tensor_split take the number of .*"],
     # tensorflow/models, tutorials/rnn/ptb, ptb_producer
-    a_producer_of_slices: "begins 5 steps before the last one ends",
+    a_producer_of_slices: [
+        "No row goes on: the next window begins 5 steps before the last one ends, .* Move windows "
+        r"by their length, 10\."
+    ],
     # keras-team/keras, timeseries_dataset_from_array
-    windows_from_an_array: "do not go on|No row goes on",
+    windows_from_an_array: [
+        r"No row goes on: windows overlap, and follow one another inside a batch: row i \+ 1 "
+        r"begins 1 step after row i, and windows are 10 long\. Cut the series " + CUT,
+        "The last batch has 7 rows instead of 8: .*",
+    ],
     # tensorflow/docs, text_generation
-    a_dataset_of_characters: "in another order than time's",
+    a_dataset_of_characters: [SHUFFLED],
     # d2l-ai/d2l-en, SeqDataLoader
-    partitions_from_a_random_offset: "in another order than time's",
+    partitions_from_a_random_offset: [SHUFFLED],
     # huggingface/transformers, run_clm, group_texts
-    blocks_of_joined_documents: r"row i \+ 1 of a batch continues row i of the same batch",
+    blocks_of_joined_documents: [
+        r"No row goes on: row i \+ 1 of a batch continues row i of the same batch\. " + ANEW
+    ],
     # sail-sg/envpool, asynchronous steps
-    rollouts_of_environments: "continue other rows of the last one",
+    rollouts_of_environments: [
+        r"\d+ of \d+ rows do not go on: the rows of a batch continue other rows of the last one: .*"
+    ],
     # recordings of unequal number, as in nhammerla/deepHAR
-    several_recordings_one_row_each: "The last batch has 3 rows instead of 4",
+    several_recordings_one_row_each: ["The last batch has 3 rows instead of 4: .*"],
+    # UCI, Human Activity Recognition Using Smartphones: windows that overlap by half
+    windows_of_a_sensor: [
+        r"No row goes on: windows overlap, .* row i \+ 1 begins 5 steps after row i, .*" + CUT
+    ],
+    # pytorch/pytorch, DistributedSampler
+    every_second_window: [
+        "No row goes on: 10 steps between a window and the next one, in the row below, are read by "
+        "no row. If they are of one series, cut it " + CUT
+    ],
 }
 
 
@@ -120,5 +165,7 @@ def test_a_pipeline_that_goes_on(pipeline):
 
 @pytest.mark.parametrize("pipeline", PIPELINES, ids=lambda pipeline: pipeline.__name__)
 def test_what_is_planted_is_found(pipeline):
-    found = continuity(pipeline(True))
-    assert any(re.search(PIPELINES[pipeline], finding) for finding in found.findings), str(found)
+    found, words = continuity(pipeline(True)), PIPELINES[pipeline]
+    assert len(found.findings) == len(words), str(found)
+    for finding, word in zip(found.findings, words, strict=True):
+        assert re.fullmatch(word, finding), str(found)

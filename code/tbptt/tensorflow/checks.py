@@ -20,7 +20,7 @@ Parts = tuple[Tensor, ...]
 State = Any  # A tensor, or a list, tuple or NamedTuple of states.
 
 _KERAS = (keras.layers.SimpleRNNCell, keras.layers.GRUCell, keras.layers.LSTMCell)
-_NOISE = (
+NOISE = (
     keras.layers.Dropout, keras.layers.AlphaDropout, keras.layers.GaussianDropout,
     keras.layers.GaussianNoise,
 )  # fmt: skip
@@ -56,9 +56,7 @@ def check_cell(cell: Any) -> None:
                 f"cell must be one step, but {type(cell).__name__} holds the layer "
                 f"{type(layer).__name__}, which runs over whole sequences: use its cell there."
             )
-        names = (
-            ("rate", "stddev") if isinstance(layer, _NOISE) else ("dropout", "recurrent_dropout")
-        )
+        names = ("rate", "stddev") if isinstance(layer, NOISE) else ("dropout", "recurrent_dropout")
         for name in names:
             rate = getattr(layer, name, 0)
             if isinstance(rate, int | float) and rate > 0:

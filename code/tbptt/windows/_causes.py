@@ -92,20 +92,23 @@ def _cause(ends: list[Ends], kinds: NDArray[np.int64], shifts: NDArray[np.int64]
         for batch in ends
         if len(batch.first) > 1
     ]
-    if below and np.mean(below) > 0.9:
+    inward = _moves_in_order(ends)
+    # Where there are gaps, not all of them do.
+    if below and np.mean(below) > (0.9 if inward is None else 0.5):
         return f"row i + 1 of a batch continues row i of the same batch. {lanes}, {anew}"
+    if below and inward is not None:
+        return _next_to_one_another(inward, ends[0], lanes, anew)
     moves = shifts[seen & (kinds == most)]
-    same = len(set(moves.tolist())) == 1
-    if most == OVERLAPS and same:
-        by = 1 - int(moves[0])
+    ahead, share = _commonest(moves)
+    usual = share == 1 or (inward is not None and share > 0.5)
+    if most == OVERLAPS and usual:
         return (
-            f"the next window begins {by} step{'s' * (by != 1)} before the last one ends, so that "
+            f"the next window begins {_steps(1 - ahead)} before the last one ends, so that "
             f"the state has read these already. Move windows by their length, {ends[0].steps}."
         )
-    if most == SKIPS and same and len(ends[0].first) == 1:
-        by = int(moves[0]) - 1
+    if most == SKIPS and usual and not _reads_on(ends):
         return (
-            f"{by} step{'s' * (by != 1)} between two windows are read by no row. Move windows by "
+            f"{_steps(ahead - 1)} between two windows are read by no row. Move windows by "
             f"their length, {ends[0].steps}, {anew}"
         )
     other = [np.isin(then.first, now.last + now.every).mean() for now, then in pairwise(ends)]
@@ -114,7 +117,79 @@ def _cause(ends: list[Ends], kinds: NDArray[np.int64], shifts: NDArray[np.int64]
             "the rows of a batch continue other rows of the last one: the order inside a batch was "
             "changed. Leave it (shuffle=False), or take the state's rows along."
         )
+    broken = np.argwhere(seen & (kinds != CONTINUES))
+    if len(broken) <= seen.sum() / 2:
+        border, row = broken[0].tolist()
+        moved = int(shifts[border, row])
+        return (
+            f"first row {row} at batch {border + 1}, whose window begins {_steps(abs(moved))} "
+            f"{'after' if moved > 0 else 'before'} the end of the row's last one. Where a sequence "
+            "begins, reset the state of that row (resets); elsewhere look for what moved it."
+        )
     return (
         "the windows come in another order than time's. Switch shuffle off (shuffle=False) and "
         f"{lanes[0].lower()}{lanes[1:]}, {anew}"
     )
+
+
+def _moves_in_order(ends: list[Ends]) -> NDArray[np.int64] | None:
+    """Return how long after the one before each window begins, if they come in time's order.
+
+    One before is in the row above, and for the first row in the last row of the batch before.
+    """
+    inside = np.concatenate([np.diff(batch.first) for batch in ends])
+    # Where the whole is repeated, it begins again.
+    across = np.array(
+        [
+            then.first[0] - now.first[-1]
+            for now, then in pairwise(ends)
+            if then.first[0] > ends[0].first[0]
+        ],
+        dtype=np.int64,
+    )
+    rising = [np.mean(moves > 0) > 0.9 for moves in (inside, across) if len(moves)]
+    return np.concatenate([inside, across]) if len(across) and all(rising) else None
+
+
+def _next_to_one_another(moves: NDArray[np.int64], batch: Ends, lanes: str, anew: str) -> str:
+    """Say how windows lie that come in time's order, several of them in a batch."""
+    length, onward = batch.steps, moves[moves > 0]
+    move, share = _commonest(onward)
+    apart = f"{move / batch.every:g}"
+    cure = f"end to end, every {length} steps, and {lanes[0].lower()}{lanes[1:]}"
+    if share <= 0.5:
+        low, high = (f"{each / batch.every:g}" for each in (onward.min(), onward.max()))
+        return (
+            f"the windows come in time's order, each {low} to {high} steps after the one before, "
+            "so that rows have nothing to go on from. Reset the state before every batch."
+        )
+    if move < length * batch.every:
+        return (
+            f"windows overlap, and follow one another inside a batch: row i + 1 begins {apart} "
+            f"step{'s' * (apart != '1')} after row i, and windows are {length} long. Cut the "
+            f"series {cure}, {anew}"
+        )
+    unread = f"{move / batch.every - length:g}"
+    return (
+        f"{unread} step{'s' * (unread != '1')} between a window and the next one, in the row "
+        f"below, are read by no row. If they are of one series, cut it {cure}, {anew}"
+    )
+
+
+def _commonest(moves: NDArray[np.int64]) -> tuple[int, float]:
+    """Return the most common number, and its share."""
+    (move, count), *_ = Counter(moves.tolist()).most_common(1)
+    return move, count / len(moves)
+
+
+def _steps(count: int) -> str:
+    return f"{count} step{'s' * (count != 1)}"
+
+
+def _reads_on(ends: list[Ends]) -> bool:
+    """Tell whether another row reads what follows a window, mostly."""
+    first = np.sort(np.concatenate([batch.first for batch in ends]))
+    last = np.sort(np.concatenate([batch.last for batch in ends]))
+    following = last[:-1] + ends[0].every
+    before = np.searchsorted(first, following, side="right") - 1
+    return bool(len(last) > 1 and np.mean(last[before] >= following) > 0.5)

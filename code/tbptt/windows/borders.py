@@ -40,6 +40,8 @@ class Continuity:
         Steps from the last step of the one window to the first of the next: 1 where it continues.
     resets : ndarray of bool, shape (n_batches, rows)
         Rows whose state must begin again before a batch, the first included.
+    anew : int
+        How many states that is: a row that a batch has not is left out.
     findings : tuple of str
         What is unusual, and what would mend it.
 
@@ -61,6 +63,7 @@ class Continuity:
     kinds: NDArray[np.str_]
     shifts: NDArray[np.int64]
     resets: NDArray[np.bool_]
+    anew: int
     findings: tuple[str, ...]
 
     def __str__(self) -> str:
@@ -68,8 +71,11 @@ class Continuity:
         borders, rows = self.continues.shape
         counts = Counter(self.kinds.ravel().tolist())
         kinds = ", ".join(f"{counts[word]} {word}" for word in _WORDS if counts[word])
-        first = f"{borders + 1} batches of {rows} rows; at the borders: {kinds or 'none'}."
-        return report([first], self.findings)
+        lines = [
+            f"{borders + 1} batches of {rows} rows; at the borders: {kinds or 'none'}.",
+            f"{self.anew} states begin anew, those of the first batch included (resets).",
+        ]
+        return report(lines, self.findings)
 
 
 def continuity(batches: Iterable[Any], *, time_major: bool = False) -> Continuity:
@@ -105,6 +111,7 @@ def continuity(batches: Iterable[Any], *, time_major: bool = False) -> Continuit
     >>> windows = np.arange(40).reshape(10, 4)  # one series, cut end to end
     >>> print(continuity(windows[i : i + 4] for i in range(0, 10, 4)))
     3 batches of 4 rows; at the borders: 6 skips, 2 has no row.
+    10 states begin anew, those of the first batch included (resets).
     ! No row goes on: row i + 1 of a batch continues row i of the same batch. Deal the windows in
     lanes (tbptt.windows.stateful_batches or in_lanes), or reset the state before every batch.
     ! The last batch has 2 rows instead of 4: a carried state does not fit. Drop it
@@ -132,8 +139,10 @@ def continuity(batches: Iterable[Any], *, time_major: bool = False) -> Continuit
         kinds[border, :common], shifts[border, :common] = _kinds(now, then, common)
     continues = kinds == CONTINUES
     resets = np.concatenate([np.ones((1, rows), dtype=bool), ~continues])
+    present = np.array([len(batch.first) for batch in ends])[:, None] > np.arange(rows)
     words = np.array(_WORDS)[kinds] if len(pairs) else np.empty(shape, dtype="<U10")
-    return Continuity(continues, words, shifts, resets, tuple(causes.findings(ends, kinds, shifts)))
+    found = tuple(causes.findings(ends, kinds, shifts))
+    return Continuity(continues, words, shifts, resets, int((resets & present).sum()), found)
 
 
 def _times(number: int, batch: Any, time_major: bool) -> NDArray[np.int64]:
@@ -148,7 +157,17 @@ def _times(number: int, batch: Any, time_major: bool) -> NDArray[np.int64]:
         batch = batch[0]
     kind = getattr(getattr(batch, "dtype", None), "kind", "")
     array = batch.astype(np.int64) if kind in ("m", "M") else batch
-    array = numeric_array(f"batches[{number}]", array, min_ndim=2)
+    array = numeric_array(f"batches[{number}]", array, min_ndim=0)
+    if array.ndim < 2:
+        what = (
+            f"the number {array}: batches holds values" if array.ndim == 0 else
+            f"one row, of shape {array.shape}: batches holds windows"
+        )  # fmt: skip
+        raise ValueError(
+            f"batches[{number}] is {what}, and not batches of them. Pass what the loop reads, such "
+            "as the DataLoader, made from numpy.arange(len(series)) in place of the series: each "
+            "batch (rows, steps). A single row is batch[None]."
+        )
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[..., 0]
     if array.ndim != 2 or 0 in array.shape:

@@ -586,6 +586,85 @@ def test_what_cannot_be_seen_is_said():
     assert "1 calls ran inside a backward pass, as checkpointing makes them" in said(seen)
 
 
+def updated_between(every, chunk, detach):
+    """Watch a cell whose weights change every so many steps, past autograd's back."""
+    cell, state = nn.GRUCell(2, UNITS), torch.zeros(ROWS, UNITS)
+    with watch(cell) as seen:
+        for t, step in enumerate(series(steps=12)):
+            state = cell(step, detach(state) if t % chunk == 0 else state)
+            if (t + 1) % every == 0:
+                state.sum().backward(retain_graph=True)
+                with torch.no_grad():
+                    for weight in cell.parameters():
+                        weight.data.add_(weight.grad.data, alpha=-0.01)
+    return seen
+
+
+def test_a_state_of_earlier_weights_is_called_stale():
+    stale = [border.stale for border in updated_between(2, 4, cut).borders]
+    assert stale == [t > 0 and t % 2 == 0 for t in range(12)]
+    # Inside a chunk, where errors find a way back to it, and where a value is carried.
+    linked = [border.linked for border in updated_between(2, 4, cut).borders]
+    assert [s and link for s, link in zip(stale, linked, strict=True)] == [
+        t in (2, 6, 10) for t in range(12)
+    ]
+    # Updates where chunks end: the states inside are fresh, and those that are carried are not.
+    borders = updated_between(4, 4, cut).borders
+    assert [border.stale for border in borders] == [t in (4, 8) for t in range(12)]
+    assert not any(border.stale and border.linked for border in borders)
+    # What begins from zeros was made by no weights.
+    assert not any(border.stale for border in updated_between(4, 4, torch.zeros_like).borders)
+
+
+def test_no_state_is_stale_where_no_weight_changes():
+    cell = nn.GRUCell(2, UNITS)
+    with watch(cell) as seen:
+        state = fresh(cell)
+        for chunk in series(steps=12).split(4):
+            for step in chunk:
+                state = cell(step, state)
+            state.sum().backward()  # gradients are gathered
+            state = state.detach()
+    assert [border.rows[0] for border in seen.borders] == ["zero"] + ["carried"] * 11
+    assert not any(border.stale for border in seen.borders)
+
+
+def title(picture):
+    return picture.split("<title>")[1].split("</title>")[0]
+
+
+@pytest.mark.parametrize("module", [nn.GRUCell(2, UNITS), nn.Sequential(nn.LSTM(2, UNITS))])
+def test_where_nothing_ran_all_is_empty(module):
+    with watch(module) as seen:
+        pass
+    for table in (seen.counts(), seen.reach()):
+        assert table.shape == (0, 0)
+    for wanted in (None, Truncation.true(3)):
+        assert title(seen.picture(wanted)) == "No step was seen"
+    assert (seen.steps, seen.passes, seen.borders, seen.findings) == (0, [], [], [])
+    assert seen.truncation is None
+    assert str(seen).endswith("So nothing can be said of it.")
+
+
+@pytest.mark.parametrize("records", [False, True])
+def test_where_no_backward_pass_was_made_no_error_reached_anything(records):
+    cell = nn.GRUCell(2, UNITS)
+    with watch(cell) as seen, torch.set_grad_enabled(records):
+        state = fresh(cell)
+        for step in series(steps=4):
+            state = cell(step, state)
+    assert seen.counts().tolist() == [[0] * 4] * 4
+    assert not seen.reach().any()
+    assert title(seen.picture()) == "4 steps: no error was sent back"
+    assert title(seen.picture(Truncation.epochwise(4))) == (
+        "4 steps: no error was sent back. Intended 1 to 4: 10 squares are missing"
+    )
+    assert (seen.steps, seen.passes, seen.findings, seen.truncation) == (4, [], [], None)
+    assert len(seen.borders) == 4
+    assert str(seen).endswith("No backward pass was seen, so nothing is said of errors.")
+    assert "<svg" in seen._repr_html_()
+
+
 def test_bad_input():
     with pytest.raises(TypeError, match=r"model must be an nn.Module, got function"), watch(series):
         pass

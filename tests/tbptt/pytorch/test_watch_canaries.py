@@ -48,6 +48,17 @@ def test_hooks_of_a_node_see_what_arrives_and_what_hooks_of_its_result_have_left
     assert left[0].tolist() == [0, 0], moved("Node.register_prehook, which runs last")
 
 
+def test_compiled_code_can_be_left_out_and_names_what_was_compiled():
+    layer, ran = torch.nn.Linear(2, 2), []
+    compiled = torch.compile(layer, backend="aot_eager")
+    compiled(torch.ones(1, 2))
+    layer.register_forward_hook(lambda *_: ran.append(torch.compiler.is_compiling()))
+    with torch.compiler.set_stance("force_eager"):
+        compiled(torch.ones(1, 2))
+    assert ran == [False], moved("torch.compiler.set_stance")
+    assert compiled._orig_mod is layer, moved("OptimizedModule._orig_mod")
+
+
 def test_a_view_knows_the_whole():
     whole = torch.zeros(6, 2, 3)
     for part in (whole[2:4], whole.transpose(0, 1)[:, 2:4], whole.split(2)[1], whole[3]):

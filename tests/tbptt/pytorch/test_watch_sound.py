@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -10,7 +11,17 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from tbptt import Truncation
 from tbptt.pytorch import backward, online, watch
-from tbptt.windows import stateful_batches
+from tbptt.pytorch.chunkwise import chunkwise
+from tbptt.pytorch.random_lengths import reweighted
+from tbptt.random_lengths import draw_factors
+from tbptt.windows import (
+    WindowDataset,
+    in_lanes,
+    place_windows,
+    ragged_batches,
+    segments,
+    stateful_batches,
+)
 
 ROWS, UNITS, WORDS = 4, 6, 9
 
@@ -468,6 +479,245 @@ def two_words_in_lanes():
         state = state.detach()
 
 
+# --- the loops of the book's own chapters
+
+
+def echoes_by_the_engine():
+    """Truncation: words that come back, 24 of them a pass, and an update after each."""
+    model = nn.ModuleDict({"cell": nn.RNNCell(2, UNITS), "readout": nn.Linear(UNITS, 2)})
+    yield model
+    adam = torch.optim.Adam(model.parameters(), 0.01)
+    stream, state = torch.randint(2, (24 * 5 + 1, ROWS)), torch.zeros(ROWS, UNITS)
+    for first in range(0, 24 * 5, 24):
+        piece = stream[first : first + 25]
+        _, _, state = backward(
+            model["cell"],
+            lambda outputs, piece=piece: entropy(model["readout"](outputs), piece[1:]),
+            nn.functional.one_hot(piece[:-1], 2).float(), state, Truncation.true(5),
+        )  # fmt: skip
+        adam.step()
+        adam.zero_grad()
+
+
+def echoes_in_chunks_of_six():
+    """Truncation: the same by a plain loop, whose chunks share an update."""
+    model = nn.ModuleDict({"cell": nn.RNNCell(2, UNITS), "readout": nn.Linear(UNITS, 2)})
+    yield model
+    adam = torch.optim.Adam(model.parameters(), 0.01)
+    stream, state = torch.randint(2, (24 * 5 + 1, ROWS)), torch.zeros(ROWS, UNITS)
+    inputs = nn.functional.one_hot(stream[:-1], 2).float()
+    for number, (chunk, then) in enumerate(zip(inputs.split(6), stream[1:].split(6), strict=True)):
+        outputs = []
+        for x in chunk:
+            state = model["cell"](x, state)
+            outputs.append(state)
+        (entropy(model["readout"](torch.stack(outputs)), then) / 4).backward()
+        state = state.detach()
+        if number % 4 == 3:
+            adam.step()
+            adam.zero_grad()
+
+
+def a_machines_log_in_lanes():
+    """Checking: its last version, then frozen on another log."""
+
+    class Network(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.cell, self.readout = nn.LSTMCell(2, UNITS), nn.Linear(UNITS, 2)
+
+        def forward(self, bits, state):
+            outputs = []
+            for x in nn.functional.one_hot(bits, 2).float().unbind(1):
+                state = self.cell(x, state)
+                outputs.append(state[0])
+            return self.readout(torch.stack(outputs, 1)), state
+
+    def deal(bits):
+        windows = [part.view(-1, 12) for part in (bits[:-1], bits[1:])]
+        lanes = in_lanes(*windows, n_windows=len(windows[0]) // ROWS, batch_size=ROWS)
+        return DataLoader(TensorDataset(*map(torch.from_numpy, lanes)), batch_size=ROWS)
+
+    def begin():
+        return torch.zeros(ROWS, UNITS), torch.zeros(ROWS, UNITS)
+
+    model = Network()
+    yield model
+    state = begin()
+    for bits, targets in deal(torch.randint(2, (ROWS * 12 * 6 + 1,))):
+        logits, state = model(bits, state)
+        learn(model, entropy(logits, targets))
+        state = cut(state)
+    state = begin()
+    with torch.no_grad():
+        for bits, _ in deal(torch.randint(2, (ROWS * 12 * 3 + 1,))):
+            _, state = model(bits, state)
+
+
+def the_first_step_is_remembered():
+    """Detach: batches of sequences in chunks, each asked for the first step, and then a test."""
+    cell, readout = nn.RNNCell(1, UNITS), nn.Linear(UNITS, 2)
+    model = nn.ModuleList([cell, readout])
+    yield model
+    optimizer = torch.optim.Adam(model.parameters(), 0.02)
+    first = torch.randint(2, (16,))
+    x = torch.zeros(20, 16, 1)
+    x[0, :, 0] = first.float()
+
+    def read(chunk, state):
+        for step in chunk:
+            state = cell(step, state)
+        return state
+
+    for _ in range(3):
+        for rows in torch.arange(16).split(4):
+            state = torch.zeros(4, UNITS)
+            for chunk in x[:, rows].split(5):
+                state = read(chunk, state)
+                optimizer.zero_grad()
+                entropy(readout(state), first[rows]).backward()
+                optimizer.step()
+                state = state.detach()
+    state = torch.zeros(16, UNITS)
+    for chunk in x.split(5):
+        with torch.no_grad():
+            state = read(chunk, state)
+
+
+def one_update_for_all_chunks():
+    """Cures: gradients add up over the chunks of a batch; then the frozen pass."""
+    layer, readout = nn.GRU(1, UNITS), nn.Linear(UNITS, 2)
+    model = nn.ModuleList([layer, readout])
+    yield model
+    x, labels = torch.randn(20, ROWS, 1), torch.randint(2, (ROWS,))
+    optimizer = torch.optim.Adam(model.parameters(), 0.01)
+    for _ in range(3):
+        for training in (True, False):
+            state = torch.zeros(1, ROWS, UNITS)
+            optimizer.zero_grad()
+            with torch.set_grad_enabled(training):
+                for chunk in x.split(5):
+                    outputs, state = layer(chunk, state)
+                    if training:
+                        (entropy(readout(outputs[-1]), labels) / 4).backward()
+                    state = state.detach()
+            if training:
+                optimizer.step()
+
+
+def two_passes_for_pooled_outputs():
+    """Where it is scored: values first, then chunk by chunk with the errors of all outputs."""
+    layer, readout = nn.GRU(3, UNITS), nn.Linear(UNITS, 2)
+    model = nn.ModuleList([layer, readout])
+    yield model
+    x, labels = torch.randn(40, ROWS, 3), torch.randint(2, (ROWS,))
+    for pool in (lambda outputs: outputs.mean(0), lambda outputs: outputs.amax(0)) * 2:
+        with torch.no_grad():
+            outputs, state = [], None
+            for part in x.split(10):
+                output, state = layer(part, state)
+                outputs.append(output)
+        outputs = torch.cat(outputs).requires_grad_()
+        entropy(readout(pool(outputs)), labels).backward()
+        state = None
+        for part, error in zip(x.split(10), outputs.grad.split(10), strict=True):
+            output, state = layer(part, state)
+            output.backward(error)
+            state = state.detach()
+        torch.optim.SGD(model.parameters(), 0.01).step()
+
+
+def all_graphs_for_pooled_outputs():
+    """Where it is scored: one loss over all chunks, which are cut from one another."""
+    layer, readout = nn.GRU(3, UNITS), nn.Linear(UNITS, 2)
+    model = nn.ModuleList([layer, readout])
+    yield model
+    for _ in range(4):
+        outputs, state = [], None
+        for part in torch.randn(40, ROWS, 3).split(10):
+            output, state = layer(part, state)
+            outputs.append(output)
+            state = state.detach()
+        learn(model, entropy(readout(torch.cat(outputs).mean(0)), torch.randint(2, (ROWS,))))
+
+
+def one_chunk_that_is_left_open():
+    """Detach: forgotten once, so that errors walk on to the border before; one pass at the end."""
+    cell = nn.RNNCell(2, UNITS)
+    yield cell
+    state = torch.zeros(ROWS, UNITS)
+    for number, x in enumerate(walk(steps=20)):
+        state = cell(x, state)
+        state.retain_grad()
+        last = state
+        if number in (4, 14):
+            state = state.detach()
+    last.sum().backward()
+
+
+def a_start_that_is_learned_for_rows_that_begin():
+    """Serving: some rows begin a sequence, the others go on with what was saved."""
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.cell, self.first = nn.GRUCell(2, UNITS), nn.Parameter(torch.randn(UNITS))
+
+        def forward(self, chunk, begins, saved):
+            state = torch.where(begins[:, None], self.first, saved.detach())
+            for x in chunk:
+                state = self.cell(x, state)
+            return state
+
+    model = Net()
+    yield model
+    state, begins = torch.zeros(ROWS, UNITS), torch.ones(ROWS, dtype=torch.bool)
+    for chunk in walk().split(6):
+        state = model(chunk, begins, state)
+        learn(model, state.square().mean())
+        begins = torch.rand(ROWS) < 0.3
+
+
+def runs_between_gaps():
+    """Series: windows of runs of unequal length, rows that begin, and rows with nothing left."""
+    layer = nn.GRU(2, UNITS, batch_first=True)
+    yield layer
+    runs = segments(range(56), groups=[0] * 25 + [1] * 9 + [2] * 13 + [3] * 9)
+    windows = place_windows(runs, window_length=4, increment=4, ahead=1)
+    values = walk(1, 56)[:, 0].numpy()
+    state = torch.zeros(2, UNITS)
+    for x, targets, begins, mask in WindowDataset(
+        values, windows, ragged_batches(windows.counts, batch_size=2)
+    ):
+        state = state * ~torch.from_numpy(begins)[:, None]
+        outputs, last = layer(torch.from_numpy(x), state[None])
+        errors = outputs[..., :2] - torch.from_numpy(targets)
+        learn(layer, (errors.square().mean((1, 2)) * torch.from_numpy(mask)).sum())
+        state = last[0].detach()
+
+
+def the_full_gradient_chunk_by_chunk():
+    """Chunks: by the engine, which goes forward without a graph first."""
+    cell = nn.GRUCell(2, UNITS)
+    yield cell
+    state = torch.zeros(ROWS, UNITS)
+    for part in walk().split(20):
+        _, _, state = chunkwise(cell, lambda outputs: outputs.square().mean(), part, state, 5)
+        torch.optim.SGD(cell.parameters(), 0.01).step()
+
+
+def reaches_that_are_drawn():
+    """Beyond: a coin at each step says whether errors go on."""
+    cell, rng = nn.RNNCell(2, UNITS), np.random.default_rng(0)
+    yield cell
+    state = torch.zeros(ROWS, UNITS)
+    for part in walk().split(12):
+        _, _, state = reweighted(
+            cell, lambda outputs: outputs.square().mean(), part, state, draw_factors(12, 0.5, rng)
+        )
+        torch.optim.SGD(cell.parameters(), 0.01).step()
+
+
 SOUND = [
     words_in_chunks, words_over_epochs_with_validation_from_zeros, words_in_chunks_of_random_length,
     state_kept_aside_during_validation, writing_after_training, characters_one_by_one,
@@ -480,6 +730,11 @@ SOUND = [
     full_backpropagation, checkpointed_chunks, half_precision, errors_clipped_on_their_way,
     a_loss_at_the_end_of_each_chunk, noise_on_the_carried_state, normalised_between_steps,
     two_words_in_lanes,
+    echoes_by_the_engine, echoes_in_chunks_of_six, a_machines_log_in_lanes,
+    the_first_step_is_remembered, one_update_for_all_chunks, two_passes_for_pooled_outputs,
+    all_graphs_for_pooled_outputs, one_chunk_that_is_left_open,
+    a_start_that_is_learned_for_rows_that_begin, runs_between_gaps,
+    the_full_gradient_chunk_by_chunk, reaches_that_are_drawn,
 ]  # fmt: skip
 
 
@@ -491,5 +746,5 @@ def test_a_sound_loop_raises_no_alarm(loop):
     assert seen.findings == [], str(seen)
 
 
-def test_there_are_thirty():
-    assert len({loop.__name__ for loop in SOUND}) >= 30
+def test_there_are_forty():
+    assert len({loop.__name__ for loop in SOUND}) >= 40

@@ -127,6 +127,9 @@ def test_half_precision_stays_what_the_layers_have():
     assert as_cell(layers).compute_dtype == "float64"
 
 
+SEQUENCES = keras.layers.GRU(2, return_sequences=True)
+
+
 @pytest.mark.parametrize(
     ("layers", "error", "words"),
     [
@@ -135,14 +138,57 @@ def test_half_precision_stays_what_the_layers_have():
         (keras.layers.GRUCell(2), TypeError, "A cell goes to the engines as it is"),
         ([keras.layers.GRU(2), keras.layers.Dense(1)], ValueError, "return_sequences=True"),
         (
-            [keras.layers.GRU(2, return_sequences=True), keras.layers.Dense(1)],
+            [keras.layers.GRU(2, return_sequences=True), keras.layers.Dense(1, name="out")],
             TypeError,
-            r"in place 1\. .*model\.layers\[:-1\]",
+            r"Layer 1, out \(Dense\), follows .* as in model\.layers\[:1\], and call it in loss_fn",
         ),
-        (keras.layers.Bidirectional(keras.layers.GRU(2)), ValueError, "Layer 0 is bidirectional"),
-        (keras.layers.LSTM(2, go_backwards=True), ValueError, "Layer 0 runs backwards"),
+        (
+            [keras.layers.Dense(1, name="first"), keras.layers.GRU(2)],
+            TypeError,
+            r"Layer 0, first \(Dense\), comes before .* layers\[0\]\(inputs\)",
+        ),
+        ([keras.layers.Dense(1)], TypeError, r"Dense.* in place 0\. .*model\.layers\[:-1\]"),
+        ([keras.layers.GRU(2), keras.layers.GRUCell(2)], ValueError, "return_sequences=True"),
+        ([SEQUENCES, keras.layers.GRUCell(2)], TypeError, "A cell goes to the engines as it is"),
+        (
+            keras.layers.Bidirectional(keras.layers.GRU(2), name="both"),
+            ValueError,
+            r"Layer 0, both \(Bidirectional\), is bidirectional: .*Truncate two layers",
+        ),
+        (
+            keras.layers.LSTM(2, go_backwards=True, name="back"),
+            ValueError,
+            r"Layer 0, back \(LSTM\), runs backwards",
+        ),
     ],
 )
 def test_bad_input(layers, error, words):
     with pytest.raises(error, match=words):
         as_cell(layers)
+
+
+@pytest.mark.parametrize(
+    ("between", "error", "words"),
+    [
+        (keras.layers.Dropout(0.5), TypeError, "draws anew .* two answers.* or in loss_fn"),
+        (keras.layers.SpatialDropout1D(0.5), TypeError, "draws anew .* Leave it out"),
+        (keras.layers.GaussianNoise(0.5), TypeError, "draws anew .* Leave it out"),
+        (keras.layers.BatchNormalization(), TypeError, "steps to come.* LayerNormalization can"),
+        (keras.layers.Dense(3), TypeError, "Leave it out, or run it in each step of a cell of"),
+        (
+            keras.layers.Bidirectional(keras.layers.GRU(2, return_sequences=True)),
+            ValueError,
+            "is bidirectional.* Truncate two layers",
+        ),
+    ],
+    ids=lambda each: type(each).__name__,
+)
+def test_what_stands_between_recurrent_layers_is_named_with_a_way_out(between, error, words):
+    model = keras.Sequential(
+        [keras.layers.LSTM(2, return_sequences=True), between, keras.layers.LSTM(2)]
+    )
+    for layers in (model, model.layers):
+        with pytest.raises(error, match=rf"^Layer 1, {between.name} \({type(between).__name__}\),"):
+            as_cell(layers)
+        with pytest.raises(error, match=words):
+            as_cell(layers)

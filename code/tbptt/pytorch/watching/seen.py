@@ -31,7 +31,8 @@ class Border(NamedTuple):
     linked : bool
         Whether errors find a way back to the call before.
     stale : bool
-        Whether the weights have changed since the state was made.
+        Whether the weights have changed since the state was made: at a border where errors find no
+        way back that is how chunks are trained; inside a chunk the gradient would be of neither.
     training : bool
         Whether the module was in training mode.
 
@@ -129,7 +130,8 @@ class Seen:
     def counts(self) -> NDArray[np.int64]:
         """Return how often the error at step `t` reached step `s`, as ``counts[t, s]``.
 
-        Two where it counted twice.
+        Two where it counted twice; all zeros before a backward pass ran, and a table of shape
+        (0, 0) where no step did.
         """
         return self._history.counts
 
@@ -237,7 +239,7 @@ class Seen:
                 "whose truncation is the one that it was given."
             ]
         if not calls:
-            return [f"{label}: it did not run, or not where hooks can see it (torch.compile?)."]
+            return [f"{label}: it did not run, or not where hooks can see it (torch.export?)."]
         counted = (self.steps, "step", "s"), (len(calls), "call", "s"), (len(passes), "pass", "es")
         steps, called, walked = (f"{n} {word}{more * (n != 1)}" for n, word, more in counted)
         lines = [f"{label}: {steps} in {called}, {walked.replace('pass', 'backward pass')}."]

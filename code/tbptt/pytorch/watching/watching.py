@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from tbptt._checks import positive_int
@@ -15,6 +16,9 @@ from tbptt.pytorch.watching.hooks import Hooks
 from tbptt.pytorch.watching.ledger import Ledger
 from tbptt.pytorch.watching.seen import Seen
 
+# Where a compiled module has the one that was compiled.
+_COMPILED = "_orig_mod"
+
 
 @contextmanager
 def watch(
@@ -22,8 +26,10 @@ def watch(
 ) -> Iterator[Seen]:
     """Watch which error reaches which step and whose state crosses, in a loop as it stands.
 
-    No number of the loop changes. What is not seen: errors that are passed on by hand, and what
-    runs inside a compiled graph.
+    No number of the loop changes. What is not seen: errors that are passed on by hand.
+
+    Nothing runs compiled while it is watched: in a compiled graph hooks may run, or not. What
+    ``torch.compile`` made runs as it was written, so that its numbers differ by rounding.
 
     Parameters
     ----------
@@ -72,11 +78,13 @@ def watch(
         )
     if last is not None:
         last = positive_int("last", last)
+    model = getattr(model, _COMPILED, model)  # the hooks of what was compiled run in both
+    modules = {_plain(name): module for name, module in model.named_modules()}
     if cell is not None:
-        named = {name: module for name, module in model.named_modules() if module is cell}
-        watched = {next(iter(named), "cell"): cell}
+        cell = getattr(cell, _COMPILED, cell)
+        watched = {next((name for name in modules if modules[name] is cell), "cell"): cell}
     else:
-        watched = {n: module for n, module in model.named_modules() if kinds.is_recurrent(module)}
+        watched = {name: each for name, each in modules.items() if kinds.is_recurrent(each)}
     if not watched:
         raise ValueError(
             f"There is no recurrent cell or layer in {type(model).__name__}. Name your own: "
@@ -94,7 +102,8 @@ def watch(
     outer = [] if model in watched.values() else [model.register_forward_pre_hook(around)]
     seen = Seen(hooks)
     try:
-        yield seen
+        with torch.compiler.set_stance("force_eager"):
+            yield seen
     except Exception as error:
         seen._failed = str(error)
         raise
@@ -103,3 +112,8 @@ def watch(
             handle.remove()
         for each in hooks.values():
             each.remove()
+
+
+def _plain(name: str) -> str:
+    """Return the name that a module has where nothing is compiled."""
+    return ".".join(part for part in name.split(".") if part != _COMPILED)
