@@ -27,7 +27,7 @@ __all__ = ["DiagonalCell", "scan"]
 
 
 class DiagonalCell(ParallelCell[Tensor]):
-    """One step of the recurrence, ``cell(x, state) -> state``, for every engine of the book [1]_.
+    """One step of the recurrence, ``cell(x, state) -> state``, for every PyTorch engine [1]_.
 
     ``at_once`` takes all steps by one scan, with resets and a mask.
 

@@ -25,6 +25,9 @@ Memory = tuple[Tensor, ...]
 class SegmentAttention(nn.Module):
     """A stack of attention layers whose state is the inputs of each layer [1]_.
 
+    It reads a segment at a time, so it is no cell, and engines refuse it: call it in a loop of your
+    own, as below.
+
     Parameters
     ----------
     features, layers : int
