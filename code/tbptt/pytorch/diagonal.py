@@ -47,6 +47,12 @@ class DiagonalCell(ParallelCell[Tensor]):
         `B`; real parts of all channels, then imaginary parts. The state
         ``(batch, 2 * channels)`` is laid out alike.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If `features` or `channels` is no integer of at least 1, or `slowest` no number between 0
+        and 1.
+
     References
     ----------
     .. [1] A. Orvieto et al., "Resurrecting recurrent neural networks for long sequences", ICML

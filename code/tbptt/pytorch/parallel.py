@@ -59,7 +59,7 @@ class ParallelCell(nn.Module, Generic[S]):
     Raises
     ------
     TypeError, ValueError
-        If a width is no integer of at least 1.
+        If a width is no integer of at least 1; by `begin`, if `batch` is no integer of at least 0.
 
     Examples
     --------

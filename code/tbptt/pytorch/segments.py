@@ -36,6 +36,11 @@ class SegmentAttention(nn.Module):
         How many earlier steps each step attends to in a layer, apart from itself. The output of
         step `t` depends on ``layers * width`` steps before it.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If a size is no integer of at least 1; by `begin`, if `batch` is no integer of at least 0.
+
     References
     ----------
     .. [1] Z. Dai et al., "Transformer-XL: attentive language models beyond a fixed-length context",
@@ -108,6 +113,11 @@ class SegmentAttention(nn.Module):
 
 class Layer(nn.Module):
     """One head over the last steps, and a small network at each step.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a size is no integer of at least 1.
 
     Examples
     --------
