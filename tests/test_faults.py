@@ -42,6 +42,10 @@ NAMED = {
         "test_a_fault_of_each_kind_is_seen",
     ),
     "a public name without a docstring": ("bookbuild/test_api.py", "test_what_is_missing_is_named"),
+    "a public name that raises and does not say so": (
+        "test_raises.py",
+        "test_one_that_does_not_say_so_is_found",
+    ),
     "a public function without an example": (
         "test_examples.py",
         "test_a_wrong_example_and_a_missing_one_are_found",

@@ -173,7 +173,7 @@ class Carried(NamedTuple):
 
 
 def carried(model: str, *, width: int, itemsize: int = 4, **sizes: int) -> Carried:
-    """Return what a model carries: the parts of its state, for one layer and one row.
+    """Return what a model carries: the parts of its state, for one layer and one row [1]_.
 
     Parameters
     ----------
@@ -198,6 +198,13 @@ def carried(model: str, *, width: int, itemsize: int = 4, **sizes: int) -> Carri
     TypeError, ValueError
         If there is no such model or size, a size is no integer of at least 1, or heads do not
         divide the width.
+
+    References
+    ----------
+    .. [1] The papers that the entries of `MODELS` name as their `source`. The tail is seen in
+       the cache of A. Gu and T. Dao, "Mamba: linear-time sequence modeling with selective state
+       spaces", COLM 2024, arXiv:2312.00752, as ``allocate_inference_cache`` of its authors'
+       ``mamba_simple.py`` makes it: a step's own input is in there, too, which is no state.
 
     Examples
     --------

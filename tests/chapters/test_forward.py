@@ -70,6 +70,8 @@ def test_in_a_leaky_network_only_what_covers_the_lag_gets_there(ahead, said):
     assert said["leaky_chunks_24"] < floor + 0.05
     assert said["leaky_rtrl"] < floor + 0.05
     assert said["rtrl_lost"] == 2
+    # That it is the influence carried on: tests/truncated_time/test_fleet.py.
+    assert said["rtrl_back"] == 120
     assert said["leaky_readout"] > floor + 0.35
     order = ("chunks_4", "snap_1", "e_prop", "rflo", "readout", "uoro")
     medians = [said[f"leaky_{way}"] for way in order]

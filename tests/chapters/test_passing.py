@@ -60,6 +60,14 @@ def test_the_best_rate_of_each_start_is_inside_the_grid(said, begun):
                 assert abs(fast - said["guess"]) < 0.03
 
 
+def test_the_page_says_with_which_starts_the_gated_cell_was_tried(said):
+    starts = {cell: starts for cell, _, starts in passing.MODELS}
+    assert starts["gated"] == ("zeros", "noise 10", "passed", "carried")
+    tried = {name.split(", ", 1)[1].rsplit(", ", 2)[0] for name in said["losses_at"]
+             if name.startswith("gated")}  # fmt: skip
+    assert tried == {*starts["gated"]} < {*passing.STARTS}
+
+
 def test_cures_that_cost_nothing(said, begun):
     cures = {
         "diagonal 0.999": ("carried", "noise 10", "passed, unscored"),

@@ -91,6 +91,35 @@ def test_methods_of_a_fleet_are_those_of_the_package(gradients, way, network_kin
         torch.testing.assert_close(readouts[1, :, -1], readout.bias.grad)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("network_kind", ahead.KEEP)
+def test_going_back_with_old_weights_is_the_influence_carried_on(monkeypatch, network_kind):
+    # Over more steps than it goes back, while the weights change.
+    made, update = [], Fleet.update
+
+    def updated(fleet, units, readouts):
+        made.append((network(fleet), units[0]))
+        update(fleet, units, readouts)
+
+    monkeypatch.setattr(Fleet, "update", updated)
+    steps, rate = ahead.BACK + 24, 0.01
+    ahead.learn(network_kind, "RTRL", 0, (rate,), steps)
+    state, carried, shorter = torch.zeros(BATCH, HIDDEN), None, []
+    for place, ((cell, readout), units) in enumerate(made):
+        first = place * ahead.OFTEN
+        x, loss_fn = read(stream_of(steps), readout, first, first + ahead.OFTEN)
+        _, _, after, carried = accumulate(cell, loss_fn, x, state, RTRL(), carried)
+        ours = side_by_side(cell)
+        assert (units - ours).norm() < 1e-3 * ours.norm(), place
+        # What it takes from before these steps is much more than that.
+        cell.zero_grad()
+        accumulate(cell, loss_fn, x, state, RTRL())
+        shorter.append(float((side_by_side(cell) - ours).norm() / ours.norm()))
+        state = after
+    assert len(made) == steps // ahead.OFTEN
+    assert max(shorter[-6:]) > 0.1
+
+
 @pytest.mark.parametrize("every", [4, 24])
 def test_chunks_of_a_fleet_are_a_chunked_loop(gradients, every):
     steps = max(STEPS, every)

@@ -27,7 +27,7 @@ __all__ = ["DiagonalCell", "scan"]
 
 
 class DiagonalCell(ParallelCell[Tensor]):
-    """One step of the recurrence, ``cell(x, state) -> state``, for every engine of the book [1]_.
+    """One step of the recurrence, ``cell(x, state) -> state``, for every PyTorch engine [1]_.
 
     ``at_once`` takes all steps by one scan, with resets and a mask.
 
@@ -46,6 +46,12 @@ class DiagonalCell(ParallelCell[Tensor]):
     drive : Parameter (2 * channels, features)
         `B`; real parts of all channels, then imaginary parts. The state
         ``(batch, 2 * channels)`` is laid out alike.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `features` or `channels` is no integer of at least 1, or `slowest` no number between 0
+        and 1.
 
     References
     ----------

@@ -62,6 +62,12 @@ class EProp(UnitTraces):
     units : int, optional
         Number of units, if a part of the state holds several numbers for each.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If `own` is no function, or `units` no integer of at least 1; by the methods, if an argument
+        does not fit the cell and its state, or as `begin` says.
+
     References
     ----------
     .. [1] G. Bellec et al., "A solution to the learning dilemma for recurrent networks of spiking
@@ -173,6 +179,12 @@ class RFLO(UnitTraces):
     decay : float
         What is left of a trace a step later, at least 0 and below 1: ``1 - 1 / tau`` for units
         with time constant `tau`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `decay` is no number of at least 0 and below 1; by the methods, if an argument does not
+        fit, units have several numbers, or a weight touches several units in its own step.
 
     References
     ----------

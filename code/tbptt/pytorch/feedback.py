@@ -31,6 +31,12 @@ class RandomFeedback(nn.Linear):
     feedback : Tensor (out_features, in_features)
         A buffer: errors of outputs times it are the errors of inputs.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If a width is no integer of at least 1, or `generator` is no ``torch.Generator``; when
+        called, if `input` is no Tensor, or not `in_features` wide.
+
     References
     ----------
     .. [1] T. P. Lillicrap et al., "Random synaptic feedback weights support error backpropagation
@@ -64,7 +70,8 @@ class RandomFeedback(nn.Linear):
 
     def forward(self, input: Tensor) -> Tensor:
         """Return ``W x + b``; errors come back by `feedback`."""
-        check_tensor("input", input[None], [1, *["..."] * (input.ndim - 1), self.in_features])
+        axes = max(getattr(input, "ndim", 1), 1)
+        check_tensor("input", input, (*["..."] * (axes - 1), self.in_features))
         back = nn.functional.linear(input, self.feedback)
         # Zero, with a gradient.
         return super().forward(input.detach()) + (back - back.detach())

@@ -64,6 +64,11 @@ class Method(Protocol):
 class RTRL:
     """The whole influence, ``(batch, state, weights)``: exact [1]_.
 
+    Raises
+    ------
+    TypeError, ValueError
+        By the methods: if an argument does not fit the cell and its state.
+
     References
     ----------
     .. [1] R. J. Williams and D. Zipser, "A learning algorithm for continually running fully
@@ -123,6 +128,11 @@ class SnAp(RTRL):
         SnAp-1 keeps what a weight does to a state in its own step. The pattern is found by trying
         random inputs and states, so weights that are zero count as connections that are missing.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If `order` is no integer of at least 1; by the methods, as :class:`RTRL`.
+
     References
     ----------
     .. [1] J. Menick et al., "Practical real time recurrent learning with a sparse approximation",
@@ -169,6 +179,11 @@ class UORO:
     ----------
     generator : torch.Generator
         Decides the signs.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `generator` is no ``torch.Generator``; by the methods, as :class:`RTRL`.
 
     References
     ----------

@@ -42,6 +42,12 @@ class StepJacobians(Generic[S]):
     like : Tensor
         The first part of `state`, whose dtype and device inputs and states of steps have.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If `cell` is no module or has no weights that require a gradient, `features` is no integer
+        of at least 1, or `state` is none; by the methods, if a tensor does not fit.
+
     Examples
     --------
     >>> import torch

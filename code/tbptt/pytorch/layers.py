@@ -14,7 +14,7 @@ from tbptt.pytorch.states import State, bare, by_layer, flatten
 
 
 def as_cell(layer: nn.RNNBase) -> nn.Module:
-    """Return a cell that shares the weights of a recurrent layer, for every engine of this package.
+    """Return a cell that shares the weights of a recurrent layer, for every engine of this room.
 
     Parameters
     ----------

@@ -32,6 +32,11 @@ class LeakyCell(nn.Module):
     weight_ih, weight_hh, bias_ih, bias_hh : Parameter
         ``W``, ``U``, ``b`` and ``c``, of the shapes and the initial sizes of ``nn.RNNCell``.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If a width is no integer of at least 1, or `keep` no number of at least 0 and below 1.
+
     References
     ----------
     .. [1] J. M. Murray, "Local online learning in recurrent networks with random feedback", eLife

@@ -25,6 +25,12 @@ class PES:
     generator : torch.Generator
         Decides the moves.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If `spread` is no finite number above 0, or `generator` is no ``torch.Generator``; by
+        `draw`, if a tensor is of another dtype or shape.
+
     References
     ----------
     .. [1] P. Vicol, L. Metz and J. Sohl-Dickstein, "Unbiased gradient estimation in unrolled
@@ -77,6 +83,11 @@ class NRES(PES):
     ----------
     spread, generator
         As of :class:`PES`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :class:`PES`.
 
     References
     ----------

@@ -1,8 +1,8 @@
 """Cells that take many steps at once, because no gate of theirs looks at the state.
 
-Step by step such a cell is one like any other, ``cell(x, state) -> state``, which every engine
-takes. All gates of a sequence can be worked out before its first state is known, so that the states
-follow from a scan or from products of matrices, in rounds that do not wait for each step.
+Step by step such a cell is one like any other, ``cell(x, state) -> state``, which every PyTorch
+engine takes. All gates of a sequence can be worked out before its first state is known, so that the
+states follow from a scan or from products of matrices, in rounds that do not wait for each step.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class ParallelCell(nn.Module, Generic[S]):
     Raises
     ------
     TypeError, ValueError
-        If a width is no integer of at least 1.
+        If a width is no integer of at least 1; by `begin`, if `batch` is no integer of at least 0.
 
     Examples
     --------

@@ -25,6 +25,9 @@ Memory = tuple[Tensor, ...]
 class SegmentAttention(nn.Module):
     """A stack of attention layers whose state is the inputs of each layer [1]_.
 
+    It reads a segment at a time, so it is no cell, and engines refuse it: call it in a loop of your
+    own, as below.
+
     Parameters
     ----------
     features, layers : int
@@ -32,6 +35,11 @@ class SegmentAttention(nn.Module):
     width : int
         How many earlier steps each step attends to in a layer, apart from itself. The output of
         step `t` depends on ``layers * width`` steps before it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a size is no integer of at least 1; by `begin`, if `batch` is no integer of at least 0.
 
     References
     ----------
@@ -105,6 +113,11 @@ class SegmentAttention(nn.Module):
 
 class Layer(nn.Module):
     """One head over the last steps, and a small network at each step.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a size is no integer of at least 1.
 
     Examples
     --------

@@ -54,6 +54,11 @@ class Cell(Protocol):
 class RNN:
     r"""Plain cell, ``h' = tanh(W_ih x + b_ih + W_hh h + b_hh)``.
 
+    Raises
+    ------
+    TypeError, ValueError
+        By both methods: if an array is not of real numbers, or its shape does not fit the others.
+
     Examples
     --------
     >>> import numpy as np
@@ -86,6 +91,11 @@ class RNN:
 
 class GRU:
     r"""Gated recurrent unit [1]_ as PyTorch has it, ``h' = (1 - z) n + z h``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        By both methods: if an array is not of real numbers, or its shape does not fit the others.
 
     References
     ----------
@@ -132,6 +142,11 @@ class GRU:
 
 class LSTM:
     r"""Long short-term memory [1]_ with a forget gate, ``c' = f c + i g``, ``h' = o tanh(c')``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        By both methods: if an array is not of real numbers, or its shape does not fit the others.
 
     References
     ----------

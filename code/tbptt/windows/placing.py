@@ -111,6 +111,11 @@ class PlacedWindows:
 
         The last one, ``[..., -1]``, is the target of a window that has one.
 
+        Raises
+        ------
+        TypeError, ValueError
+            As :meth:`rows`.
+
         Examples
         --------
         >>> from tbptt.windows import place_windows, segments
@@ -121,6 +126,11 @@ class PlacedWindows:
 
     def times(self, windows: ArrayLike) -> NDArray[Any]:
         """Return when each step of some windows was; else as :meth:`rows`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As :meth:`rows`.
 
         Examples
         --------

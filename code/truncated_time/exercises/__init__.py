@@ -16,6 +16,7 @@ from truncated_time.exercises import (
     _axes,
     _beyond,
     _beyond_coins,
+    _beyond_reach,
     _bptt,
     _case,
     _checking,
@@ -48,7 +49,7 @@ _CHAPTERS = (
     _bptt, _detach, _windowing, _axes, _series, _stateful, _streams, _dynamic_rnn, _serving,
     _truncation, _enough, _cost, _text,
     _initial_state, _cures, _starts, _checking, _tools, _choosing, _choosing_guide, _case,
-    _beyond, _beyond_coins,
+    _beyond, _beyond_coins, _beyond_reach,
     _modern, _chunks, _passing,
 )  # fmt: skip
 _CHECKS: dict[str, Callable[[Any], None]] = {

@@ -47,6 +47,11 @@ def split_picture(
     str
         An SVG with `title` as its title.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If what is written is no string, or a number is none.
+
     Examples
     --------
     >>> from truncated_time.figures import split_picture

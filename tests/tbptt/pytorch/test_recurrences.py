@@ -1,102 +1,17 @@
-"""Recurrences of today: each against its formula, in one go and step by step, in every engine."""
+"""Recurrences of today: each against its formula, in one go and step by step."""
 
 import numpy as np
 import pytest
 import torch
 
+from recurrences import BATCH, CELLS, FEATURES, STEPS, Problem, close, parts
 from tbptt import Truncation
-from tbptt.pytorch import Block, backward, online
-from tbptt.pytorch.chunkwise import chunkwise
-from tbptt.pytorch.diagonal import DiagonalCell
-from tbptt.pytorch.forward_mode import RTRL, UORO, SnAp, accumulate, pattern
+from tbptt.pytorch import backward
+from tbptt.pytorch.forward_mode import pattern
 from tbptt.pytorch.jacobians import StepJacobians
-from tbptt.pytorch.random_lengths import reweighted
 from tbptt.pytorch.recurrences import GatedLinearAttention, MinGRU, MinLSTM, SelectiveCell
 
-STEPS, BATCH, FEATURES = 11, 3, 4
-CELLS = {
-    "minGRU": lambda: MinGRU(FEATURES, 5),
-    "minLSTM": lambda: MinLSTM(FEATURES, 5),
-    "diagonal": lambda: DiagonalCell(FEATURES, 3),
-    "attention": lambda: GatedLinearAttention(FEATURES, heads=2, keys=3, values=2, chunk=4),
-    "selective": lambda: SelectiveCell(FEATURES, states=3, taps=3),
-}
-
-
 pytestmark = pytest.mark.usefixtures("double")
-
-
-def parts(state):
-    return state if isinstance(state, tuple) else (state,)
-
-
-class Problem:
-    """A cell with weights of some size, a sequence, and a loss of its outputs."""
-
-    def __init__(self, name, seed=0, flags=True):
-        torch.manual_seed(seed)
-        self.cell = CELLS[name]()
-        with torch.no_grad():
-            for weight in self.cell.parameters():
-                weight.add_(0.3 * torch.randn_like(weight))
-        self.x = torch.randn(STEPS, BATCH, FEATURES)
-        zero = self.cell.begin(BATCH)
-        drawn = tuple(torch.randn_like(part) for part in parts(zero))
-        self.state = drawn if isinstance(zero, tuple) else drawn[0]
-        self.errors = torch.randn(STEPS, BATCH, self.cell.widths[0])
-        self.resets = torch.rand(STEPS, BATCH) < 0.25
-        self.mask = torch.rand(STEPS, BATCH) < 0.7
-        self.mask[:, 1] = torch.arange(STEPS) < 6  # a row that is padded at the end
-        self.flags = {"resets": self.resets, "mask": self.mask} if flags else {}
-
-    def loss(self, outputs):
-        return (self.errors * (outputs + outputs**2 / 2)).sum()
-
-    def gradient(self, way, *options, **flags):
-        self.cell.zero_grad()
-        way(self.cell, self.loss, self.x, self.state, *options, **self.flags, **flags)
-        return torch.cat([weight.grad.flatten() for weight in self.cell.parameters()])
-
-    def looped(self, *, resets, mask, truncate=None):
-        """Run step by step, rows apart; `truncate` the graph before a step."""
-        now, states = parts(self.state), []
-        for t in range(STEPS):
-            used = []
-            for row in range(BATCH):
-                mine = tuple(part[row : row + 1] for part in now)
-                if resets[t, row]:
-                    mine = tuple(torch.zeros_like(part) for part in mine)
-                if t == truncate:
-                    mine = tuple(part.detach() for part in mine)
-                if mask[t, row]:
-                    given = mine if isinstance(self.state, tuple) else mine[0]
-                    mine = parts(self.cell(self.x[t, row : row + 1], given))
-                used.append(mine)
-            now = tuple(torch.cat(part) for part in zip(*used, strict=True))
-            states.append(now)
-        return states
-
-    def by_definition(self, truncation):
-        """Sum what each loss has to say to the steps that it reaches, by autograd, one by one."""
-        total = 0
-        for t, reached in enumerate(truncation.reach(STEPS)):
-            self.cell.zero_grad()
-            first = int(reached.argmax())
-            states = self.looped(resets=self.resets, mask=self.mask, truncate=first)
-            out, error = states[t][0], self.errors[t] * self.mask[t][:, None]
-            # Steps before `first` are cut off: the state there is a constant.
-            (error * (out + out**2 / 2)).sum().backward()
-            total = total + torch.cat([
-                torch.zeros(w.numel()) if w.grad is None else w.grad.flatten()
-                for w in self.cell.parameters()
-            ])  # fmt: skip
-        return total
-
-
-def close(ours, wanted, places=1e-12):
-    scale = max(float(wanted.detach().abs().max()), 1)
-    assert ours.shape == wanted.shape
-    assert float((ours - wanted).detach().abs().max()) <= places * scale
 
 
 ALL = torch.ones(STEPS, BATCH, dtype=torch.bool)
@@ -260,44 +175,9 @@ def test_the_gradient_is_the_one_of_small_differences(name):
     close(ours, torch.tensor(slopes), 1e-7)
 
 
-@pytest.mark.parametrize("name", CELLS)
-@pytest.mark.parametrize("cut", [(1, 3), (2, 5), (4, 4), (STEPS, STEPS)])
-def test_every_truncation_is_the_sum_of_what_each_loss_may_say(name, cut):
-    problem, truncation = Problem(name), Truncation(*cut)
-    wanted = problem.by_definition(truncation)
-    close(problem.gradient(backward, truncation), wanted, 1e-11)
-
-    def stream(cell, loss_fn, x, state, **flags):
-        blocks = [
-            Block(*block)
-            for block in zip(
-                *(each.split(cut[0]) for each in (x, problem.errors, *flags.values())), strict=True
-            )
-        ]
-        error = lambda out, e: (e * (out + out**2 / 2)).sum()  # noqa: E731
-        assert len(list(online(cell, error, blocks, state, truncation))) == len(blocks)
-
-    close(problem.gradient(stream), wanted, 1e-11)
-
-
-@pytest.mark.parametrize("name", CELLS)
-def test_all_ways_to_the_full_gradient_agree(name):
-    problem = Problem(name)
-    full = problem.gradient(backward, Truncation(STEPS, STEPS))
-    close(problem.gradient(accumulate, RTRL()), full, 1e-10)
-    close(problem.gradient(reweighted, np.ones(STEPS)), full, 1e-11)
-    for size in (1, 4, STEPS, 99):
-        close(problem.gradient(chunkwise, size), full, 1e-11)
-        close(problem.gradient(chunkwise, size, at_once=False), full, 1e-11)
-    # Any method takes them; of a sketch only the mean is known.
-    assert problem.gradient(accumulate, UORO(torch.Generator().manual_seed(0))).isfinite().all()
-
-
 @pytest.mark.parametrize("name", ["minGRU", "minLSTM"])
 def test_a_weight_of_a_minimal_cell_touches_its_own_unit_for_ever(name):
     problem = Problem(name)
-    full = problem.gradient(backward, Truncation(STEPS, STEPS))
-    close(problem.gradient(accumulate, SnAp(1)), full, 1e-10)
     jacobians = StepJacobians(problem.cell, FEATURES, problem.state)
     assert int(pattern(jacobians, problem.state, 9).sum()) == jacobians.size
 

@@ -18,6 +18,7 @@ from tbptt.pytorch import (
     split_state,
 )
 from tbptt.pytorch.diagonal import DiagonalCell, scan
+from tbptt.pytorch.feedback import RandomFeedback
 from tbptt.pytorch.forward_mode import RTRL, UORO, SnAp, accumulate, pattern
 from tbptt.pytorch.jacobians import StepJacobians
 from tbptt.pytorch.random_lengths import reweighted
@@ -190,6 +191,14 @@ CALLS = {
     ),
     "a batch below zero": (lambda: SegmentAttention(2, 1, 1).begin(-5), "batch must be at least 0"),
     "a width of a tuple": (lambda: Layer(2, ()), "width must be an integer, got"),
+    "errors of a number": (
+        lambda: RandomFeedback(2, 1, torch.Generator())(3),
+        r"input must be a floating-point Tensor \(2,\), got 3",
+    ),
+    "errors of another width": (
+        lambda: RandomFeedback(2, 1, torch.Generator())(torch.zeros(4, 3)),
+        r"input must be \(\.\.\., 2\), got shape \(4, 3\)",
+    ),
     "a memory that is none": (
         lambda: SegmentAttention(2, 1, 1)(X, None),
         "memory must be a tuple of 1",

@@ -1,4 +1,4 @@
-"""Recurrences of today, small and exact: cells for every engine, and all steps at once.
+"""Recurrences of today, small and exact: for every PyTorch engine, and all steps at once.
 
 Each is the core of its model alone: no projection before it, no normalisation and no gate after it,
 which have no state and so do not matter here. What a model carries from chunk to chunk is in

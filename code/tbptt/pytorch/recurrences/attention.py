@@ -44,6 +44,11 @@ class GatedLinearAttention(ParallelCell[Parts]):
     bias : Parameter (heads * keys,)
         Of the gate, which is ``sigmoid(...) ** (1 / 16)``.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If a size is no integer of at least 1.
+
     References
     ----------
     .. [1] S. Yang et al., "Gated linear attention transformers with hardware-efficient training",

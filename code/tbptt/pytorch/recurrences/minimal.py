@@ -66,6 +66,11 @@ class MinGRU(_Minimal):
     weight, bias : Parameter, shapes (2 * hidden, features) and (2 * hidden,)
         Of the update gate, then of the candidate.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If a width is no integer of at least 1.
+
     References
     ----------
     .. [1] L. Feng et al., "Were RNNs all we needed?", 2024, arXiv:2410.01201.
@@ -104,6 +109,11 @@ class MinLSTM(_Minimal):
     ----------
     weight, bias : Parameter, shapes (3 * hidden, features) and (3 * hidden,)
         Of the forget gate, the input gate and the candidate.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a width is no integer of at least 1.
 
     References
     ----------

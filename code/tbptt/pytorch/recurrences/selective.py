@@ -46,6 +46,11 @@ class SelectiveCell(ParallelCell[Parts]):
     skip : Parameter (features,)
         What goes past the state.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If a size is no integer of at least 1, or `taps` is 1.
+
     References
     ----------
     .. [1] A. Gu and T. Dao, "Mamba: linear-time sequence modeling with selective state spaces",

@@ -61,6 +61,11 @@ class Seen:
     Where several recurrent modules are watched, ``seen["name"]`` is what was seen of one of them,
     under its name in the model; `findings` and ``print`` tell of all.
 
+    Raises
+    ------
+    TypeError
+        If `hooks` are not those of :func:`watch`, which makes it.
+
     Examples
     --------
     >>> import torch
