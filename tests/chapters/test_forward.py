@@ -130,6 +130,17 @@ def test_moved_weights_learn_although_they_are_loud(said):
     assert said["pes_trained"] > 1.5 * said["nres_trained"] > 1.5 * said["uoro_trained"]
     # Much louder than UORO, and lower in the end.
     assert said["nres_fresh"] > 4 * said["uoro_fresh"]
+    budget = said["budget_best"]
+    assert set(budget) == {
+        *(f"{way} {length}" for way in ("coin", "plain coin") for length in (2, 4, 8)),
+        *(f"{way} {spread}" for way in ("PES", "NRES") for spread in (0.003, 0.01)),
+    }
+    assert said["coin_loss"] == budget["coin 4"]
+    assert abs(budget["coin 4"] - budget["plain coin 4"]) < 0.005
+    assert budget["coin 4"] < min(said["pes_loss"], said["nres_loss"], said["plain_uoro"]) - 0.005
+    for way in ("PES", "NRES"):
+        for spread in (0.003, 0.01):
+            assert abs(budget[f"{way} {spread}"] - said[f"{way.lower()}_loss"]) < 0.015
     assert max(said["pes_loss"], said["nres_loss"]) < said["plain_uoro"]
     assert max(said["pes_losses"] + said["nres_losses"]) < (said["floor"] + said["guess"]) / 2
     rows = table("results/evolution/results.csv")
