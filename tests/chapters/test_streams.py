@@ -94,7 +94,8 @@ def test_state_pays_where_the_season_does_not_fit_into_the_window(said):
     assert said["ratio_thirteen"] > 1.8
     assert said["carried_thirteen"] == pytest.approx(naive, abs=0.03)
     assert said["windows_thirteen"] > 1.8 * naive
-    assert said["at_the_edge"] == ["4 carried"]  # all others have a worse rate on either side
+    # All others have a worse rate on either side.
+    assert sorted(said["at_the_edge"]) == ["13 carried", "26 carried", "4 carried"]
 
 
 def test_networks_side_by_side_learn_as_kerass_do(said):

@@ -1,7 +1,7 @@
 """Estimates drawn at random, on the budget of `ahead`: a coin's cuts, and smaller moves.
 
 Plain networks read the same 6000 steps of the echo language in 32 rows. A coin cuts after a step
-with a chance of one in 2, 4 or 8; the chunk's errors go back, each weighed by how seldom it comes
+with a chance of one in 2, 4 or 8; the chunk's errors go back, each weighed by how rarely it comes
 so far, and an update follows, so that a mean length of 4 makes as many updates as the others.
 Evolution strategies go on where the grid of `evolution` ends.
 """
