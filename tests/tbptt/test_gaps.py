@@ -3,6 +3,7 @@
 import datetime
 import pickle
 import re
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -232,6 +233,61 @@ def test_nothing_but_a_batch_is_read_from_a_file(tmp_path):
     assert dataset[int(batch)].inputs[row, 0].tolist() == [7, 7]
     dataset[0].inputs[:] = 1  # a copy: the file stays as it is
     assert not values[:100].any()
+
+
+@pytest.mark.parametrize("missing", ["refuse", "keep"])
+@pytest.mark.parametrize("own_targets", [False, True])
+def test_memory_holds_a_batch_of_a_file_however_long_it_is(tmp_path, missing, own_targets):
+    rows, features, length, lanes = 100_000, 256, 50, 4
+    values = np.memmap(tmp_path / "values", np.float32, "w+", shape=(rows, features))  # 100 MB
+    values[-1] = 7
+    targets = np.memmap(tmp_path / "targets", np.int16, "w+", shape=(rows, features))
+    windows = place_windows(segments(np.arange(rows)), length, length, ahead=0)
+    shuffled = np.random.default_rng(0).permutation(len(windows)).reshape(-1, lanes)
+    orders = (shuffled, ragged_batches(windows.counts, lanes, whole=False))
+    batch = lanes * length * features * (values.itemsize + targets.itemsize)
+    index = len(windows) * 100  # which window is where, and at what time
+
+    def read_all():
+        last = 0.0
+        for order in orders:
+            dataset = WindowDataset(
+                values, windows, order, missing=missing,
+                targets=targets if own_targets else values[::-1],
+            )  # fmt: skip
+            last = max(float(batch.inputs.max()) for batch in dataset)
+        return last
+
+    tracemalloc.start()  # what is mapped from a file is not counted
+    try:
+        assert read_all() == 7
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert most < 4 * batch + index < values.nbytes / 30
+
+
+class Counted:
+    """An array that is made when it is asked for, as those of files without a map."""
+
+    def __init__(self, rows):
+        self.rows, self.made = rows, 0
+
+    def __len__(self):
+        return self.rows
+
+    def __array__(self, dtype=None, copy=None):
+        self.made += 1
+        return np.arange(self.rows, dtype=dtype or np.float64)
+
+
+def test_what_is_no_array_is_read_once_and_not_for_each_batch():
+    windows, values = small(), Counted(16)
+    dataset = WindowDataset(values, windows, ragged_batches(windows.counts, 2))
+    made = values.made
+    for _ in range(2):
+        assert [batch.inputs[0, 0] for batch in dataset][:2] == [0, 2]
+    assert values.made == made == 1
 
 
 @pytest.mark.parametrize("first", [0, 3])

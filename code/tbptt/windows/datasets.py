@@ -49,7 +49,7 @@ class WindowDataset:
     ``DataLoader(dataset, batch_size=None)``, or through
     ``tf.data.Dataset.from_generator(lambda: map(tuple, dataset), ...)``. Nothing but a batch is
     held: `values` may be a ``numpy.memmap`` larger than memory, whose file worker processes open
-    by its name.
+    by its name. What is no array is made one first, whole, such as a data set of HDF5.
 
     Parameters
     ----------

@@ -746,5 +746,25 @@ def test_a_sound_loop_raises_no_alarm(loop):
     assert seen.findings == [], str(seen)
 
 
+@pytest.mark.parametrize("seed", [2, 8, 12])
+def test_a_state_that_is_normalised_at_a_border_is_not_called_drawn(seed):
+    """Its units are alike, as random numbers are; but it goes with what was left."""
+    torch.manual_seed(seed)
+    test_a_sound_loop_raises_no_alarm(normalised_between_steps)
+
+
+def sentences_that_happen_to_become_shorter():
+    layer, readout = nn.LSTM(2, UNITS, batch_first=True), nn.Linear(UNITS, 2)
+    model = nn.ModuleList([layer, readout])
+    yield model
+    for length in (4, 4, 4, 3, 3):
+        outputs, _ = layer(torch.randn(ROWS, length, 2))
+        learn(model, entropy(readout(outputs), torch.randint(2, (ROWS, length))))
+
+
+def test_windows_that_begin_anew_have_any_length():
+    test_a_sound_loop_raises_no_alarm(sentences_that_happen_to_become_shorter)
+
+
 def test_there_are_forty():
     assert len({loop.__name__ for loop in SOUND}) >= 40

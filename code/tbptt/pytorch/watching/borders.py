@@ -91,6 +91,9 @@ class Carried:
                 call.carried, call.source = same, left.call.number
                 return left
         call.strange = rows[0][:, :_UNITS].clone()
+        newest = self._latest.get(self._mode)
+        if newest is not None and newest.parts[0].shape == rows[0].shape:
+            call.alike = _correlation(newest.parts[0], rows[0])
         return None
 
 
@@ -229,6 +232,13 @@ def _rows_first(part: Tensor, axis: int) -> Tensor:
 def _same(parts: Sequence[Tensor], others: Sequence[Tensor], rows: int) -> Tensor:
     """Return, for each of the first rows, whether two states are the same."""
     return _every(a[:rows].eq(b[:rows]) for a, b in zip(parts, others, strict=True))
+
+
+def _correlation(one: Tensor, other: Tensor) -> Tensor:
+    """Return the correlation of two states over their units, a mean over rows."""
+    a, b = (part.float() - part.float().mean(1, keepdim=True) for part in (one, other))
+    sizes = (a.square().sum(1) * b.square().sum(1)).sqrt()
+    return torch.mean((a * b).sum(1) / sizes.clamp_min(torch.finfo(torch.float32).tiny))
 
 
 def _every(flags: Iterable[Tensor]) -> Tensor:

@@ -242,8 +242,12 @@ def _uneven_chunks(history: History) -> Iterator[str]:
     longer = [length for length in lengths if length == first]
     shorter = [length for length in lengths if length == first - 1]
     ordered = lengths == longer + shorter
+    # Windows that begin anew may have any length, as sentences do.
+    known = {call.number: call for call in history.calls}
+    begun = [known[int(reached[0])] for _, _, reached in history.passes[1:]]
+    going_on = all(call.source is not None or call.follows for call in begun)
     # A chunk that is cut short comes last, and alone.
-    if ordered and longer and len(shorter) >= 2:
+    if ordered and going_on and longer and len(shorter) >= 2:
         yield (
             f"Chunks have {first} and {first - 1} steps, {len(lengths)} in all: tensor_split and "
             "chunk take the number of chunks. If you asked for a length, use split(length)."

@@ -64,5 +64,8 @@ def _drawn(borders: list[tuple[Call, Call]]) -> set[int]:
     rows = [call.strange.double().cpu() for call in strange if call.strange is not None]
     if not rows or len({part.shape[1:] for part in rows}) > 1:
         return set()
-    drawn = looks_drawn(torch.cat(rows).numpy())
+    # A state that was normalised where a chunk ends looks drawn, and is made of what was left.
+    alike = [float(call.alike) for call in strange if call.alike is not None]
+    made = bool(alike) and np.mean(alike) > 0.5
+    drawn = not made and looks_drawn(torch.cat(rows).numpy())
     return {call.number for call in strange} if drawn else set()

@@ -43,6 +43,9 @@ class Call:
         Rows of that call that found no place here.
     strange : Tensor, shape (rows, units), or None
         Of a state that is not carried, a part.
+    alike : Tensor or None
+        How that state goes with the one that the last call left, from -1 to 1, on average: near 0
+        if it was drawn, near 1 if the reader's own code made it of that one.
     begins, before : Tensor, shape (rows, features), or None
         Where the state has no way back: a part of the first step's inputs, and of the inputs of
         the step before it, in the call that left the state, else in the last one.
@@ -69,6 +72,7 @@ class Call:
     source: int | None = None
     cut_rows: int = 0
     strange: Tensor | None = None
+    alike: Tensor | None = None
     begins: Tensor | None = None
     before: Tensor | None = None
     past: Tensor | None = None
