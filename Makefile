@@ -109,7 +109,7 @@ audit: book notebooks $(COLAB) $(BINDER) $(OTHERS)  ## the rest: a second build,
 	EXAMPLES=300 $(BIN)/python -m pytest -m "audit or hypothesis" tests
 
 # Alone, outside the tree. What another version warns of is no failure of this one.
-SHARED := tests/engines.py tests/offers.py tests/public_loops tests/wrapped.py
+SHARED := tests/engines.py tests/offers.py tests/public_loops tests/recurrences.py tests/wrapped.py
 define outside
 	away=$$(mktemp -d) && mkdir "$$away/tests" && \
 		cp -R tests/tbptt tests/truncated_time $(SHARED) "$$away/tests" && cd "$$away" && \

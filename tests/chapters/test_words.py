@@ -13,7 +13,16 @@ from tbptt import Truncation
 from tbptt.ceilings import informative_share, stateless_accuracy
 from tbptt.random_lengths import draw_factors
 from tbptt.windows import cut
-from truncated_time.experiments import beyond, cures, hearsay, longer, passing
+from truncated_time.experiments import (
+    beyond,
+    budget,
+    cures,
+    evolution,
+    hearsay,
+    longer,
+    passing,
+    passing_rates,
+)
 from truncated_time.experiments.shared.echo import PERIOD
 from truncated_time.shipped import table
 from truncated_time.tasks import echo_language, first_step_memory
@@ -233,6 +242,10 @@ STATED = {
         "every word repeats the one six steps before it, nine times out of ten": echo,
         "no step was ever visited twice": lambda said: said["rtrl_off"] < 1e-12,
         "a coin, chunks of half the lag or more": lambda said: 4 * said["noise_four"] < 6,
+        "Moves of a third or a tenth of the smaller spread": lambda _: (
+            (round(0.03 / 10, 3), round(0.03 / 3, 3)) == budget.SPREADS
+            and min(evolution.SPREADS) == 3 / 100
+        ),
     },
     "modern": {
         "every word repeats the one six steps before it, nine times out of ten": echo,
@@ -266,6 +279,12 @@ STATED = {
             == sum(loss < np.log(3) / 2 for loss in said["replay_far"]["stored 0 32 0.01"])
         ),
         "that is 5 answers of 24": lambda _: (PERIOD - 1, passing.CHUNK) == (5, 24),
+        "at three times the largest the diagonal networks only": lambda _: (
+            max(passing_rates.RATES) == round(3 * max(passing.RATES), 3)
+        ),
+        "At a third of the smallest rate": lambda _: (
+            passing_rates.RATES[0] == round(min(passing.RATES) / 3, 3)
+        ),
     },
     "sources": {
         "20 of 20 steps for class 0, 1 of 20 for class 1": lambda _: (

@@ -121,7 +121,7 @@ def _no_recurrent_layer(layer: Any, place: int, stack: list[Any]) -> str:
         )
     if isinstance(layer, NOISE):
         return (
-            f"{named} draws anew at each call, between recurrent layers: an engine that runs a "
+            f"{named} draws again at each call, between recurrent layers: an engine that runs a "
             "step twice would get two answers. Leave it out, and drop units of the inputs or in "
             "loss_fn."
         )

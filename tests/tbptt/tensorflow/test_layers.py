@@ -170,9 +170,9 @@ def test_bad_input(layers, error, words):
 @pytest.mark.parametrize(
     ("between", "error", "words"),
     [
-        (keras.layers.Dropout(0.5), TypeError, "draws anew .* two answers.* or in loss_fn"),
-        (keras.layers.SpatialDropout1D(0.5), TypeError, "draws anew .* Leave it out"),
-        (keras.layers.GaussianNoise(0.5), TypeError, "draws anew .* Leave it out"),
+        (keras.layers.Dropout(0.5), TypeError, "draws again .* two answers.* or in loss_fn"),
+        (keras.layers.SpatialDropout1D(0.5), TypeError, "draws again .* Leave it out"),
+        (keras.layers.GaussianNoise(0.5), TypeError, "draws again .* Leave it out"),
         (keras.layers.BatchNormalization(), TypeError, "steps to come.* LayerNormalization can"),
         (keras.layers.Dense(3), TypeError, "Leave it out, or run it in each step of a cell of"),
         (

@@ -242,7 +242,7 @@ def _uneven_chunks(history: History) -> Iterator[str]:
     longer = [length for length in lengths if length == first]
     shorter = [length for length in lengths if length == first - 1]
     ordered = lengths == longer + shorter
-    # Windows that begin anew may have any length, as sentences do.
+    # Windows that go on from nothing may have any length, as sentences do.
     known = {call.number: call for call in history.calls}
     begun = [known[int(reached[0])] for _, _, reached in history.passes[1:]]
     going_on = all(call.source is not None or call.follows for call in begun)
