@@ -1,8 +1,9 @@
-"""Every number that a page states, with the words around it: a digest of what was found right.
+"""Every claim that a page states, with the words around it: a digest of what was found right.
 
-A number is a stored result's name, figures, or a word for one. Nothing can tell by itself whether a
-sentence quotes the right result, or counts right; a reader can. ``python tests/quoted.py`` notes
-what the pages say now: run it when you have read again what changed on them.
+A claim is a stored result's name, figures, a word for a number, or one that a planted error turned
+round: a direction, a kind, a library. Nothing can tell by itself whether a sentence quotes the right
+result, or says "more" where it is less; a reader can. ``python tests/quoted.py`` notes what the
+pages say now: run it when you have read again what changed on them.
 """
 
 import hashlib
@@ -17,26 +18,31 @@ WORDS = (
     "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
     " seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred"
     " thousand million once twice thrice half third quarter fifth tenth hundredth none neither"
-    " every never always all"
+    " every never always all only not"
+    " more less fewer most least larger smaller largest smallest longer shorter higher lower better"
+    " worse best worst faster slower above below before after first last earlier later upper rise"
+    " fall grow shrink newer older same other left right forward backward"
+    " true epochwise truncated stateful stateless carried reset zero"
+    " keras pytorch tensorflow jax onnx rnn lstm gru uoro pes nres rtrl"
 )
-NUMBER = re.compile(rf"<[^>]*>|\d[\d,.]*\d|\d|\b(?:{WORDS.replace(' ', '|')})s?\b", re.IGNORECASE)
+CLAIM = re.compile(rf"<[^>]*>|\d[\d,.]*\d|\d|\b(?:{WORDS.replace(' ', '|')})s?\b", re.IGNORECASE)
 AROUND = 3  # words on either side
 
 
 def page(path: Path) -> str:
-    """Return a page's text up to its exercises on one line: no cells; quoted names in ``<>``."""
-    text = path.read_text(encoding="utf-8").split("---\n", 2)[-1].split("## Exercises")[0]
+    """Return a page's text on one line, its exercises with it: no cells; quoted names in ``<>``."""
+    text = path.read_text(encoding="utf-8").split("---\n", 2)[-1]
     text = re.sub(r"^(`{3,})\{?(code-cell|console|bibtex).*?^\1$", "", text, flags=re.S | re.M)
     text = re.sub(r"\{glue:text\}`([^`]*)`", r"<\1>", text)
     text = re.sub(r"\]\([^)]*\)|https?://\S+|^\|[-| ]+\|$", "]", text, flags=re.M)
     return " ".join(text.split())
 
 
-def numbers(path: Path) -> list[tuple[str, str, str]]:
-    """List a page's numbers, each with some words before and after."""
+def claims(path: Path) -> list[tuple[str, str, str]]:
+    """List a page's claims, each with some words before and after."""
     text = page(path)
     found = []
-    for match in NUMBER.finditer(text):
+    for match in CLAIM.finditer(text):
         before = " ".join(text[: match.start()].split(" ")[-AROUND - 1 :])
         after = " ".join(text[match.end() :].split(" ")[: AROUND + 1])
         found.append((before, match[0], after))
@@ -44,8 +50,8 @@ def numbers(path: Path) -> list[tuple[str, str, str]]:
 
 
 def digest(path: Path) -> str:
-    """Fingerprint of a page's numbers and the words around them, in their order."""
-    return hashlib.sha256(repr(numbers(path)).encode()).hexdigest()[:16]
+    """Fingerprint of a page's claims and the words around them, in their order."""
+    return hashlib.sha256(repr(claims(path)).encode()).hexdigest()[:16]
 
 
 if __name__ == "__main__":

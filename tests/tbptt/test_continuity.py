@@ -167,8 +167,8 @@ def test_how_many_states_begin_anew(sizes, jump):
         n == 0 or row >= sizes[n - 1] or (jump > 0 and n == 3)
         for n, size in enumerate(sizes) for row in range(size)
     )  # fmt: skip
-    assert found.anew == wanted
-    assert f"{wanted} states begin anew" in str(found).replace("\n  ", " ")
+    assert found.new_states == wanted
+    assert f"{wanted} states are new" in str(found).replace("\n  ", " ")
 
 
 def test_a_pipeline_that_goes_on():
@@ -180,7 +180,7 @@ def test_a_pipeline_that_goes_on():
         assert found.continues.all()
         assert found.findings == ()
         assert str(found) == "6 batches of 4 rows; at the borders: 20 continues.\n" + (
-            "4 states begin anew, those of the first batch included (resets)."
+            "4 states are new, those of the first batch included (resets)."
         )
     assert continuity([chunk.T for chunk in chunks], time_major=True).continues.all()
     hours = np.datetime64("2020-01-01T00") + np.arange(24).astype("timedelta64[h]")

@@ -40,7 +40,7 @@ class Continuity:
         Steps from the last step of the one window to the first of the next: 1 where it continues.
     resets : ndarray of bool, shape (n_batches, rows)
         Rows whose state must begin again before a batch, the first included.
-    anew : int
+    new_states : int
         How many states that is: a row that a batch has not is left out.
     findings : tuple of str
         What is unusual, and what would mend it.
@@ -63,7 +63,7 @@ class Continuity:
     kinds: NDArray[np.str_]
     shifts: NDArray[np.int64]
     resets: NDArray[np.bool_]
-    anew: int
+    new_states: int
     findings: tuple[str, ...]
 
     def __str__(self) -> str:
@@ -73,7 +73,7 @@ class Continuity:
         kinds = ", ".join(f"{counts[word]} {word}" for word in _WORDS if counts[word])
         lines = [
             f"{borders + 1} batches of {rows} rows; at the borders: {kinds or 'none'}.",
-            f"{self.anew} states begin anew, those of the first batch included (resets).",
+            f"{self.new_states} states are new, those of the first batch included (resets).",
         ]
         return report(lines, self.findings)
 
@@ -111,7 +111,7 @@ def continuity(batches: Iterable[Any], *, time_major: bool = False) -> Continuit
     >>> windows = np.arange(40).reshape(10, 4)  # one series, cut end to end
     >>> print(continuity(windows[i : i + 4] for i in range(0, 10, 4)))
     3 batches of 4 rows; at the borders: 6 skips, 2 has no row.
-    10 states begin anew, those of the first batch included (resets).
+    10 states are new, those of the first batch included (resets).
     ! No row goes on: row i + 1 of a batch continues row i of the same batch. Deal the windows in
     lanes (tbptt.windows.stateful_batches or in_lanes), or reset the state before every batch.
     ! The last batch has 2 rows instead of 4: a carried state does not fit. Drop it
