@@ -1,9 +1,9 @@
 """Every claim that a page states, with the words around it: a digest of what was found right.
 
 A claim is a stored result's name, figures, a word for a number, or one that a planted error turned
-round: a direction, a kind, a library. Nothing can tell by itself whether a sentence quotes the right
-result, or says "more" where it is less; a reader can. ``python tests/quoted.py`` notes what the
-pages say now: run it when you have read again what changed on them.
+round: a direction, a kind, a library. Nothing can tell by itself whether a sentence quotes the
+right result, or says "more" where it is less; a reader can. ``python tests/quoted.py`` notes what
+the pages say now: run it when you have read again what changed on them.
 """
 
 import hashlib
