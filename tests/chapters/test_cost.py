@@ -85,6 +85,11 @@ def test_the_engine_is_near_the_products_that_it_needs(said):
     assert said["stack_ten"] < 1.2
 
 
+def test_a_stack_of_layers_gets_its_own_gradient_where_the_reach_is_long_enough(said):
+    assert said["stack_full"] < 1e-12
+    assert 0.01 < said["stack_short"] < 1
+
+
 def test_the_cost_falls_as_the_interval_grows():
     for cell in ("RNN", "GRU", "LSTM"):
         found = defaultdict(list)

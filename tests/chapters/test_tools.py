@@ -1,5 +1,6 @@
 """The claims of the chapter on your own tools, from its cells and from shipped results."""
 
+import importlib.util
 import re
 import tomllib
 from pathlib import Path
@@ -47,6 +48,22 @@ def test_keras_accuses_few_that_cannot_leak():
               if row["training"] == "signal, loss at the end"]  # fmt: skip
     assert len(cannot) == 125
     assert cannot.count("leak") / len(cannot) < 0.05
+
+
+def test_the_loops_that_watch_was_tried_on_are_counted():
+    tried = {}
+    for name in ("test_watch", "test_watch_sound", "test_watch_public"):
+        path = ROOT / f"tests/tbptt/pytorch/{name}.py"
+        spec = importlib.util.spec_from_file_location(f"counted_{name}", path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        tried |= {key: len(value) for key, value in vars(module).items()
+                  if key in ("PLANTED", "SOUND", "LOOPS")}  # fmt: skip
+    public = tried["LOOPS"]
+    sentence = TEXT.split("How far can you trust it?")[1].split("These loops are small")[0]
+    assert re.findall(r"\b(\d+) (?:sound|of them|loops)", sentence) == [
+        str(tried["SOUND"] + public), str(public), str(tried["PLANTED"] + public)
+    ]  # fmt: skip
 
 
 def test_whole_steps_of_training_are_watched_for_a_third_more_at_most(said):

@@ -1,6 +1,7 @@
 """Answers as readers give them: the right ones pass, and the usual wrong ones are told why."""
 
 import math
+import numbers
 import re
 from dataclasses import FrozenInstanceError
 from fractions import Fraction
@@ -201,6 +202,11 @@ def goes_on(model, sequence):
     for step in sequence:
         answer = ONES[0](step[None, None])
     return answer
+
+
+def nearly_forget(trail):
+    for leaf, _ in trail:
+        leaf.grad = torch.full_like(leaf, 1e-9)
 
 
 RIGHT = {
@@ -561,6 +567,7 @@ WRONG = [
     ("bug", nothing, "pass before"),
     ("bug", lambda trail: setattr(trail[-1][0], "grad", None), "pass before"),
     ("bug", lambda trail: [leaf.requires_grad_(False) for leaf, _ in trail], "cannot walk"),
+    ("bug", nearly_forget, "off by"),
     ("bug", forget(()), "takes a function"),
     ("two-thirds", (12, 36), "one step short"),
     ("two-thirds", (25, 36), "its own included"),
@@ -821,6 +828,31 @@ def test_a_wrong_answer_is_told_why(name, answer, words):
     told = check(name, answer)
     assert not told.passed
     assert re.search(words, repr(told)), told
+
+
+# What a reader measures differs by its random numbers: a near miss of these is far.
+MEASURED = {"rate": 0.3, "digits": 0.5}
+# And these have only to lie on the right side of something, which `WRONG` asks of both sides.
+BOUNDED = {"blind", "freeze-midway"}
+
+
+def near_misses(answer, share):
+    """Move each number of an answer a little: by a share, and a small whole number by 1."""
+    if isinstance(answer, (tuple, list)):
+        for place, part in enumerate(answer):
+            for moved in near_misses(part, share):
+                yield type(answer)([*answer[:place], moved, *answer[place + 1 :]])
+    elif isinstance(answer, numbers.Integral) and not isinstance(answer, bool):
+        step = 1 if answer < 100_000 else int(0.05 * answer)
+        yield from (answer - step, answer + step)
+    elif isinstance(answer, numbers.Real) and not isinstance(answer, bool):
+        yield from (float(answer) * (1 - share), float(answer) * (1 + share))
+
+
+@pytest.mark.parametrize("name", sorted({*RIGHT} - BOUNDED))
+def test_what_is_nearly_right_is_wrong(name):
+    for answer in near_misses(RIGHT[name][0], MEASURED.get(name, 0.05)):
+        assert not check(name, answer).passed, answer
 
 
 @pytest.mark.slow
