@@ -69,11 +69,11 @@ MODELS = (
     ),
     Model(
         "mingru", "minGRU", "arXiv:2410.01201",
-        "a rate of 0 at that step", "the first state of the scan", "crosses, as a scan's",
+        "the kept share set to 0 at that step", "the first state of the scan", "crosses, through the scan",
     ),
     Model(
         "minlstm", "minLSTM", "arXiv:2410.01201",
-        "a rate of 0 at that step", "the first state of the scan", "crosses, as a scan's",
+        "the kept share set to 0 at that step", "the first state of the scan", "crosses, through the scan",
     ),
     Model(
         "slstm", "sLSTM (xLSTM)", "arXiv:2405.04517",
@@ -93,8 +93,8 @@ MODELS = (
     ),
     Model(
         "s5", "S5", "arXiv:2208.04933",
-        "a rate of 0 at that step of its scan", "the first state of the scan",
-        "crosses, as a scan's",
+        "the kept share set to 0 at that step of its scan", "the first state of the scan",
+        "crosses, through the scan",
     ),
     Model(
         "mamba", "Mamba", "arXiv:2312.00752",

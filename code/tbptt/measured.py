@@ -53,11 +53,12 @@ def measured_picture(counts: ArrayLike, *, intended: Truncation | None = None) -
         raise TypeError(f"intended must be a Truncation, got {type(intended).__name__}.")
     steps = min(len(table), _MOST)
     shown = table[:steps, :steps].astype(np.int64)
-    wanted = np.zeros_like(shown, dtype=bool)
+    wanted = np.zeros(table.shape, dtype=bool)
     if intended and steps:
-        wanted = _meant(intended, table)[:steps, :steps]
-    missing, extra = wanted & (shown == 0), (shown > 0) & ~wanted
-    headline, detail = _words(table, shown, intended, int(missing.sum()), int(extra.sum()))
+        wanted = _meant(intended, table)
+    lacking, extra = wanted & (table == 0), (table > 0) & ~wanted  # of all steps, drawn or not
+    missing = lacking[:steps, :steps]
+    headline, detail = _words(table, shown, intended, int(lacking.sum()), int(extra.sum()))
     drawing = Drawing(
         max(_LEFT + steps * _CELL + _RIGHT, 330.0),
         _TOP + steps * _CELL + 16,
@@ -101,7 +102,7 @@ def _words(
     if table.max() > 1:
         notes.append(f"darker: counted up to {int(table.max())} times")
     if intended is not None:
-        meant = intended.travelled(max(len(shown), 1))
+        meant = intended.travelled(max(len(table), 1))
         said = [f"{missing} squares are missing"] * bool(missing)
         said += [f"{extra} are too many"] * bool(extra)
         what = f"Intended {_span(int(meant.min()), int(meant.max())).removesuffix(' steps')}"

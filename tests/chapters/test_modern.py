@@ -85,7 +85,7 @@ def test_the_table_is_made_of_the_package_s_list():
 
 def sizes():
     """Read the table of sizes: of each model the formula, its letters' values, and the number."""
-    page = (Path(__file__).parents[2] / "chapters/modern.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "chapters/api/recurrences.md").read_text(encoding="utf-8")
     _, _, below = page.partition("| model | how big | where | at width 1,024 |\n| --- ")
     rows = [line.strip("| ").split(" |") for line in below.split("\n\n")[0].splitlines()[1:]]
     for title, formula, given, number in rows:

@@ -37,6 +37,13 @@ def test_counts_above_one_are_said_and_darker():
     assert "darker: counted up to 3 times" in title(measured_picture(counts))
 
 
+def test_what_is_said_is_of_all_steps_where_the_first_are_drawn():
+    said = title(measured_picture(np.eye(48), intended=Truncation.epochwise(12)))
+    assert "Intended 1 to 12: 264 squares are missing; the first 32 are drawn" in said
+    said = title(measured_picture(np.tril(np.ones((60, 60))), intended=Truncation.true(50)))
+    assert "reach 1 to 60 steps. Intended 1 to 50: 55 are too many" in said
+
+
 def test_a_long_one_shows_its_beginning_and_a_silent_one_says_so():
     assert "the first 32 are drawn" in title(measured_picture(np.eye(100)))
     assert title(measured_picture(np.zeros((4, 4)))) == "4 steps: no error was sent back"
