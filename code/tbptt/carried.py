@@ -69,11 +69,13 @@ MODELS = (
     ),
     Model(
         "mingru", "minGRU", "arXiv:2410.01201",
-        "the kept share set to 0 at that step", "the first state of the scan", "crosses, through the scan",
+        "the kept share set to 0 at that step", "the first state of the scan",
+        "crosses, through the scan",
     ),
     Model(
         "minlstm", "minLSTM", "arXiv:2410.01201",
-        "the kept share set to 0 at that step", "the first state of the scan", "crosses, through the scan",
+        "the kept share set to 0 at that step", "the first state of the scan",
+        "crosses, through the scan",
     ),
     Model(
         "slstm", "sLSTM (xLSTM)", "arXiv:2405.04517",

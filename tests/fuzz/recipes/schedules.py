@@ -192,3 +192,10 @@ def bars(draw):
 def measured(draw):
     meant = truncation(draw)
     return {"counts": meant.reach(size(draw, 12)).astype(int), "intended": meant}
+
+
+@recipe("tbptt.rows.rows_picture")
+def rows(draw):
+    words = st.sampled_from(["continues", "carried", "zero", "random", "skips", "has no row"])
+    row = st.lists(words, max_size=size(draw, 6))
+    return {"borders": draw(st.lists(row, max_size=6))}
