@@ -106,3 +106,22 @@ def test_what_holds_is_what_the_runs_do(said):
             assert measures == (kind == "ratios"), name
             if not measures:
                 assert trains(name) == (kind != "digits"), name
+
+
+def test_what_a_page_stores_by_name_is_quoted_or_tested(glued):
+    """A value that nothing reads is one that nobody would miss if it were wrong."""
+    pages = {path.stem: path.read_text("utf-8") for path in (ROOT / "chapters").glob("*.md")}
+    tests = "\n".join(path.read_text("utf-8") for path in Path(__file__).parent.glob("*.py"))
+    quoted = re.findall(r"\{glue:text\}`(?:\w[\w-]*\.md::)?(\w+)", "\n".join(pages.values()))
+    # A test may make a name of parts: said[f"{cell}_ten"].
+    parts = re.findall(r'\[f"([^"]+)"\]', tests)
+    made = [re.compile(re.sub(r"\\\{.*?\\\}", ".+", re.escape(part))) for part in parts]
+    unread = [
+        f"{name}: {key}"
+        for name, text in pages.items() if "glue(" in text
+        for key in glued(name)
+        if re.search(rf"\b{re.escape(key)}=", text)
+        and key not in quoted and not re.search(rf"\b{re.escape(key)}\b", tests)
+        and not any(pattern.fullmatch(key) for pattern in made)
+    ]  # fmt: skip
+    assert unread == []
