@@ -95,7 +95,7 @@ def test_state_pays_where_the_season_does_not_fit_into_the_window(said):
     assert said["carried_thirteen"] == pytest.approx(naive, abs=0.03)
     assert said["windows_thirteen"] > 1.8 * naive
     # All others have a worse rate on either side.
-    assert sorted(said["at_the_edge"]) == ["13 carried", "26 carried", "4 carried"]
+    assert said["at_the_edge"] == []
 
 
 def test_networks_side_by_side_learn_as_kerass_do(said):

@@ -1,4 +1,4 @@
-"""Carried state against windows, each at four learning rates, up to windows of two years.
+"""Carried state against windows, each at five learning rates, up to windows of two years.
 
 The networks of ``carried``, with the weights that Keras draws for them. All seeds at all rates are
 trained side by side, as batches of matrices.
@@ -20,7 +20,7 @@ from truncated_time.experiments.shared.adam import Adam
 from truncated_time.experiments.shared.weeks import HORIZON, TEST, VALIDATION, rmse
 
 PACKAGES = (*carried.PACKAGES, "torch")
-RATES = (0.001, 0.003, 0.01, 0.03)
+RATES = (0.0003, 0.001, 0.003, 0.01, 0.03)
 LONGEST = 104  # of windows; eight lanes are too short for it
 
 State = tuple[Tensor, Tensor]
