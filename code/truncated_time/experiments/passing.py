@@ -29,7 +29,7 @@ STARTS = (
 MODELS = (
     ("diagonal", 0.9, ("zeros", "passed", "carried")),
     ("diagonal", 0.999, STARTS),
-    ("gated", 0.999, ("zeros", "noise 10", "passed", "carried")),
+    ("gated", 0.999, STARTS),
 )
 RATES = (0.01, 0.03, 0.1)
 PACKAGES = ("torch", "numpy")

@@ -1,6 +1,6 @@
 """How a stored state grows old as the weights move, and how much of that a burn-in undoes.
 
-One network learns from a replay, as in ``burnin``. At two moments it reads the same probe episodes
+One network learns from a replay, as in ``burnin``. At three moments it reads the same probe episodes
 and stores its states. After more and more updates each start is compared with the true state, the
 one that the current weights have when they read the episode from its beginning.
 """
@@ -17,7 +17,7 @@ from truncated_time.experiments import burnin
 from truncated_time.experiments.burnin import EPISODE, WINDOW, Episodes, Model
 
 PACKAGES = burnin.PACKAGES
-STORED = (300, 1000)  # updates made when the probes are stored
+STORED = (300, 1000, 3000)  # updates made when the probes are stored
 AGES = (0, 1, 3, 10, 30, 100, 300)
 BURNS = (0, 5, 10, 20, 40)
 AT = EPISODE - WINDOW  # the window of the probes: the last one, so that the past is long
