@@ -1,8 +1,8 @@
 """How a stored state grows old as the weights move, and how much of that a burn-in undoes.
 
 One network learns from a replay, as in ``burnin``. At three moments it reads the same probe
-episodes and stores its states. After more and more updates each start is compared with the true state, the
-one that the current weights have when they read the episode from its beginning.
+episodes and stores its states. After more and more updates each start is compared with the true
+state, the one that the current weights have when they read the episode from its beginning.
 """
 
 from __future__ import annotations
