@@ -1,9 +1,10 @@
 """Every claim that a page states, with the words around it: a digest of what was found right.
 
-A claim is a stored result's name, figures, a word for a number, or one that a planted error turned
-round: a direction, a kind, a library. Nothing can tell by itself whether a sentence quotes the
-right result, or says "more" where it is less; a reader can. ``python tests/quoted.py`` notes what
-the pages say now: run it when you have read again what changed on them.
+A claim is a stored result's name, code, a formula, figures, a word for a number, or one that a
+planted error turned round: a direction, a kind, a library. Nothing can tell by itself whether a
+sentence quotes the right result, or says "more" where it is less; a reader can.
+``python tests/quoted.py`` notes what the pages say now: run it when you have read again what
+changed on them.
 """
 
 import hashlib
@@ -30,7 +31,9 @@ WORDS = (
 )
 # A string may hold what is printed beside a result, a comment what is claimed of a line.
 IN_CODE = re.compile(r"""f?"[^"\n]*"|#.*""")
-CLAIM = re.compile(rf"<[^>]*>|\d[\d,.]*\d|\d|\b(?:{WORDS.replace(' ', '|')})s?\b", re.IGNORECASE)
+CLAIM = re.compile(
+    rf"<[^>]*>|`[^`]*`|\$[^$]+\$|\d[\d,.]*\d|\d|\b(?:{WORDS.replace(' ', '|')})s?\b", re.IGNORECASE
+)
 AROUND = 3  # words on either side
 
 

@@ -301,11 +301,12 @@ COIN = "chapters/test_beyond.py", "test_the_coin_is_noisy_and_the_ruler_biased"
 RTRL = "chapters/test_forward.py", "test_rtrl_is_exact_and_its_price_is_as_said"
 MOVES = "tbptt/pytorch/test_evolution.py", "test_the_mean_is_the_gradient_of_the_smoothed_loss"
 SCAN = "chapters/test_chunks.py", "test_a_linear_state_needs_no_teaching_if_it_begins_well"
-STATES = "chapters/test_modern.py", "test_how_big_each_is"
 SHOWN = {
     ("memory", r"\mathrm{d}h \cdot o \, (1 - \tanh^2 c)"): CELL,
     ("bptt", r"\begin{aligned} h_t &= \tanh(W x_t + U h_{t-1} + b), \\ J_t &= \frac{\partial "
      r"h_t}{\partial h_{t-1}} = \operatorname{diag}(1 - h_t^2)\, U . \end{aligned}"): PRIMER,
+    ("bptt", r"1 - \tanh^2"): PRIMER,
+    ("bptt", r"\odot"): PRIMER,
     ("bptt", "a_5 = e_5"): PRIMER,
     ("bptt", r"\operatorname{diag}(1 - h_s^2)\, U"): PRIMER,
     ("bptt", r"a_{s-1} = a_s J_s , \qquad a_s = e_5 J_5 J_4 \cdots J_{s+1} ."): PRIMER,
@@ -327,13 +328,6 @@ SHOWN = {
     ("forward", "n^3"): RTRL,
     ("forward", "n^4"): RTRL,
     ("forward", r"g = m\, \frac{L(+) - L(-)}{2 \sigma^2}"): MOVES,
-    ("modern", "4d + d(K - 1)"): STATES,
-    ("modern", "(2d)^2/H + 2d + H + 2d(K - 1)"): STATES,
-    ("modern", "2dN + 2d(K - 1)"): STATES,
-    ("modern", "2dN + (2d + 2N)(K - 1)"): STATES,
-    ("modern", "d^2/(2H)"): STATES,
-    ("modern", "dP + 3d(K - 1)"): STATES,
-    ("modern", "dP + 2d"): STATES,
     ("chunks", r"h_t = a\, h_{t-1} + B x_t,"): SCAN,
 }  # fmt: skip
 

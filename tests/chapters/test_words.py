@@ -327,7 +327,9 @@ SET_UP = {
         "Guessing gives one half, and the evidence adds half of its share",
     ),
     "axes": ("nearly all, about three quarters, or still #",),
+    "series": ("hold out a fifth of them",),
     "streams": ("the fifth sample is computed twice",),
+    "chunks": ("if each step may be run twice",),
     "initial-state": (
         "only 32 different sequences, and each occurs twice",
         "the mean is 0 in one class and a half in the other",
