@@ -327,7 +327,7 @@ SET_UP = {
         "Guessing gives one half, and the evidence adds half of its share",
     ),
     "axes": ("nearly all, about three quarters, or still #",),
-    "series": ("hold out a fifth of them",),
+    "series": ("hold out a fifth of them, and do so five times",),
     "streams": ("the fifth sample is computed twice",),
     "chunks": ("if each step may be run twice",),
     "initial-state": (
