@@ -47,6 +47,9 @@ def test_factors_pay_where_hardly_any_error_gets_through(beyond_losses, said):
     for length in ("4", "8"):
         assert len(said["coin_lower"][length]) == 5
         assert 0 < min(said["coin_lower"][length]) <= max(said["coin_lower"][length]) < 0.003
+    assert -10 < sum(said["coin_later"]["4"]) / 5 < -1 < sum(said["coin_later"]["8"]) / 5 <= 0
+    # Each at its own best rate.
+    assert abs(said["own_two"] - said["own_two_plain"]) < 0.005
 
 
 def test_the_coin_is_noisy_and_the_ruler_biased(said):

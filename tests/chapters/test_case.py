@@ -220,3 +220,18 @@ def test_sentences_name_what_was_measured(said):
     chosen = "from zeros that score their last answer**"
     assert f"**windows of {{glue:text}}`reach` weeks {chosen}" in text
     assert f"**windows of {{glue:text}}`sea_reach` months {chosen}" in text
+
+
+def test_which_settings_of_the_sea_were_best_at_an_edge():
+    runs = defaultdict(lambda: defaultdict(list))
+    for row in table("results/sea/results.csv"):
+        setting = row["policy"], int(row["k1"]), int(row["k2"])
+        runs[setting][float(row["rate"])].append(float(row["validation_error"]))
+    kept = {setting: rates for setting, rates in runs.items()
+            if setting[0] in ("carried", "warm-up")}  # fmt: skip
+    at_the_largest = [
+        setting for setting, rates in kept.items()
+        if mean(rates[max(rates)]) == min(map(mean, rates.values()))
+    ]  # fmt: skip
+    assert (len(at_the_largest), len(kept)) == (5, 10)
+    assert max(k2 for _, _, k2 in runs) == 36

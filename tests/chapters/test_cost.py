@@ -77,6 +77,8 @@ def test_the_cost(said):
 def test_the_engine_is_near_the_products_that_it_needs(said):
     near = [said[f"floor_{cell}"] for cell in ("rnn", "gru", "lstm", "long")]
     assert 1 < min(near) <= max(near) < 1.6
+    full = [said[f"one_{cell}"] for cell in ("rnn", "gru", "lstm", "long")]
+    assert 2 < full[0] < full[1] < full[2] < full[3] < 9  # "2 to 9 full passes"
     for cell, most in (("rnn", 3), ("gru", 4), ("lstm", 4)):
         assert 1 < said[f"keras_{cell}"] < most
         assert said[f"keras_{cell}_ten"] < said[f"keras_{cell}"] / 1.5

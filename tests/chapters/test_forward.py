@@ -63,6 +63,8 @@ def test_in_a_plain_network_a_readout_is_enough_at_a_low_rate(ahead, said):
             assert median(losses) < floor + 0.1
         elif way not in ("readout", "RFLO"):
             assert median(losses) > guess - 0.05
+    lost = [loss for loss in said["at_the_higher"]["RTRL"] if loss > guess - 0.05]
+    assert (len(lost), len(said["at_the_higher"]["RTRL"])) == (1, 5)  # "one network of five"
 
 
 def test_in_a_leaky_network_only_what_covers_the_lag_gets_there(ahead, said):

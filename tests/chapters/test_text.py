@@ -71,6 +71,29 @@ def test_on_text_the_published_cells_come_back(said):
     assert said["text_semi_low"] > 0.02
 
 
+def test_true_truncation_loses_to_plain_chunks_that_update_more_often(said):
+    assert 0.01 < said["text_plain_20"] < 0.04
+
+
+def test_which_differences_at_equal_length_seeds_tell_apart():
+    losses, apart = losses_of("results/ptb/results.csv"), set()
+    for k, chunk in ((5, 20), (20, 40)):
+        for rate in ("0.003", "0.001", "0.0003"):
+            true = losses["true", k, chunk, rate]
+            if min(true) > max(losses["epochwise", chunk, chunk, rate]):
+                apart.add((k, rate))
+    assert apart == {(5, "0.003"), (5, "0.001")}
+
+
+def test_nine_cells_were_run_with_and_without_dropout_on_the_state():
+    cells = {
+        (row["style"], row["k2"], row["chunk"], row["learning_rate"])
+        for row in table("results/ptb/results.csv")
+        if row["carried"] == "dropped"
+    }
+    assert len(cells) == 9
+
+
 def test_what_could_have_been_the_reason_is_not(said):
     assert said["text_dropped_typical"] < 0.005 < said["text_dropped"] < 0.02
     small = losses_of("results/text/results.csv")

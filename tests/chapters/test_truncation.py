@@ -38,6 +38,7 @@ def test_ben_learns_and_ada_does_not(said):
     assert len(said["ada_longer"]) == len(said["six_longer"]) == 15
     assert min(said["ada_longer"]) == said["ada_longer_low"] > said["floor"] + 0.1
     assert sum(loss > middle for loss in said["ada_longer"]) >= 14
+    assert said["ada_longer_low"] in said["ada_longer"][:5]  # at the smallest rate
     assert max(said["six_longer"]) < said["floor"] + 0.02
     assert max(said["chunks_lows"]) < said["floor"] + 0.05
     assert said["chunks_lost"] >= 2
