@@ -31,8 +31,13 @@ from bookbuild.book import Book
 from truncated_time.experiments.shared.peak import peak_kib
 
 _WIDGETS = "application/vnd.jupyter.widget-state+json"
-# In what kernels find themselves: quiet logs, figures without a screen, one source of order.
+# In what kernels find themselves: quiet logs, figures without a screen, one source of order, and one
+# thread each. There are as many kernels as cores, and threads that wait for each other take as long
+# again as those that work.
 _ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "TF_NUM_INTRAOP_THREADS": "1",
+    "TF_NUM_INTEROP_THREADS": "1",
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "TF_ENABLE_ONEDNN_OPTS": "0",  # its rounding depends on the machine
     "CUDA_VISIBLE_DEVICES": "",

@@ -323,8 +323,8 @@ SHOWN = {
     ("text", "h = 20"): TEXT,
     ("beyond", r"d_t = e_t + \lambda_{t+1}\, d_{t+1} \frac{\partial h_{t+1}}{\partial h_t},"):
         COIN,
-    ("forward", r"J_t = \frac{\partial h_t}{\partial h_{t-1}} J_{t-1} + I_t, \qquad g_t = e_t\, "
-     "J_t,"): RTRL,
+    ("forward", r"M_t = \frac{\partial h_t}{\partial h_{t-1}} M_{t-1} + I_t, \qquad g_t = e_t\, "
+     "M_t."): RTRL,
     ("forward", "n^3"): RTRL,
     ("forward", "n^4"): RTRL,
     ("forward", r"g = m\, \frac{L(+) - L(-)}{2 \sigma^2}"): MOVES,

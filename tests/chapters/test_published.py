@@ -12,7 +12,8 @@ from truncated_time.shipped import table
 ENTERED = {
     "ramos2021fundamentos": {
         # The run on whole sequences, its last lines of output.
-        "unsplit_accuracy": "1.0",
+        "unsplit_accuracy": "1.0",  # training, from epoch 2
+        "unsplit_validation": "1.0",  # from epoch 1
         "unsplit_loss": "0.0141",
         # The run on sequences cut in two, batch 2, its last lines.
         "two_windows_accuracy": "0.75",

@@ -43,7 +43,7 @@ VERDICTS = {
         said()["rows_missed"] < 1e-12 < 0.1 < said()["pieces_missed"])),
     "Stateless, whole": ("Confirmed", lambda said: (
         {a for run in said()["unsplit_accuracies"] for a in run[1:]}
-        == {PUBLISHED["unsplit_accuracy"]}
+        == {PUBLISHED["unsplit_accuracy"]} == {PUBLISHED["unsplit_validation"]}
         and said()["unsplit_first_low"] < 0.9 < 0.99 < said()["unsplit_first_high"]
         # "Nearly": the same size, and above.
         and between(said()["unsplit_losses"], PUBLISHED["unsplit_loss"], 0.05))),

@@ -19,9 +19,9 @@ from truncated_time.experiments.shared import results, runner
 
 pytestmark = pytest.mark.slow
 
-# Small, but long enough (a second or two a seed) for somebody to be killed while it runs.
+# Small, but long enough (half a second a seed) for somebody to be killed while it runs.
 SMALL = {
-    "--hidden-size": "16", "--epochs": "2", "--bptt-size": "5", "--sequence-length": "2000",
+    "--hidden-size": "16", "--epochs": "2", "--bptt-size": "5", "--sequence-length": "500",
     "--examples-per-class": "2",
 }  # fmt: skip
 
@@ -140,7 +140,7 @@ def test_the_last_line_is_json(tmp_path, capsys):
     assert len(told["train_loss"]) == len(told["frozen_loss"]) == 2
     (row, *_) = initial_state.run(
         seed=0, hidden_size=16, epochs=1, bptt_size=5, num_layers=1, initial_state_type="Random",
-        learning_rate=0.002, data_type="SameRandom", examples_per_class=2, sequence_length=2000,
+        learning_rate=0.002, data_type="SameRandom", examples_per_class=2, sequence_length=500,
     )  # fmt: skip
     assert f"0,1,1,0,1,{row['loss']},{row['accuracy']}" in table(tmp_path).splitlines()
 

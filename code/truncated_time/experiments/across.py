@@ -2,9 +2,9 @@
 
 One network and one loss over 4096 steps, and each way to its gradient: autograd over a loop of the
 cell, autograd over a scan, chunks from whose borders the state's error goes on (``chunkwise``), the
-influence carried along, and plain chunks, which cut. ``by hand`` is the chapter's loop, which makes
-each chunk's loss in its turn; its borders are no copies here, but views that keep the outputs of
-their chunks. A row has how far its gradient is from the
+influence carried along, and plain chunks, which cut. ``copied`` is the chapter's loop, which makes
+each chunk's loss in its turn; ``by hand`` is the same with borders that are no copies, but views
+that keep the outputs of their chunks. A row has how far its gradient is from the
 full one, in float64; how long it takes, as a ratio to the loop's time in the same process; and how
 much memory a process of its own takes beyond what the task itself does.
 """
@@ -35,7 +35,7 @@ PACKAGES = ("torch", "numpy")
 WAYS = (
     ("loop", 0), ("scan", 0),
     ("chunkwise", 16), ("chunkwise", 64), ("chunkwise", 256),
-    ("chunkwise loop", 64), ("by hand", 64),
+    ("chunkwise loop", 64), ("copied", 64), ("by hand", 64),
     ("cut", 16), ("cut", 64), ("cut", 256), ("cut", 1024),
     ("influence", 0),
 )  # fmt: skip
@@ -140,12 +140,17 @@ class Task:
         """Do the same with a loop over the steps of each chunk."""
         self.chunkwise(size, at_once=False)
 
-    def by_hand(self, size: int) -> None:
-        """Do the same with each chunk's loss made in its turn; borders are views of outputs."""
+    def copied(self, size: int) -> None:
+        """Do the same with each chunk's loss made in its turn."""
+        self.by_hand(size, copy=True)
+
+    def by_hand(self, size: int, copy: bool = False) -> None:
+        """Do the same with borders that are views of outputs."""
         borders, parts = [self.state.clone()], self.x.split(size)
         with torch.no_grad():
             for part in parts:
-                borders.append(self.cell.at_once(part, borders[-1]).state)
+                state = self.cell.at_once(part, borders[-1]).state
+                borders.append(state.clone() if copy else state)
         behind = torch.zeros_like(self.state)
         for number in reversed(range(len(parts))):
             first = borders[number].requires_grad_()
