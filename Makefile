@@ -86,7 +86,9 @@ serve: book  ## open the book and rebuild it as you write
 		--ignore _build --ignore tests --re-ignore '/__pycache__/' \
 		$(SPHINX) . _build/html
 
-PYTEST := $(BIN)/python -m pytest
+# Two processes at a time share two cores: threads of both that wait for each other take nearly twice as long.
+ALONE := OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1
+PYTEST := $(ALONE) $(BIN)/python -m pytest
 # In the order of tests/conftest.py, which puts the longest first.
 BESIDE := --numprocesses 2 --dist loadgroup --no-loadscope-reorder
 
@@ -108,12 +110,14 @@ launch: book notebooks $(COLAB) $(BINDER)  ## chapters as Colab and Binder run t
 audit: book notebooks $(COLAB) $(BINDER) $(OTHERS)  ## the rest: a second build, a new chapter, every notebook and page
 	EXAMPLES=300 $(BIN)/python -m pytest -m "audit or hypothesis" tests
 
+OUTSIDE := pytest pytest-xdist hypothesis polars
 # Alone, outside the tree. What another version warns of is no failure of this one.
 SHARED := tests/engines.py tests/offers.py tests/public_loops tests/recurrences.py tests/wrapped.py
 define outside
 	away=$$(mktemp -d) && mkdir "$$away/tests" && \
 		cp -R tests/tbptt tests/truncated_time $(SHARED) "$$away/tests" && cd "$$away" && \
-		CI=true "$(CURDIR)/$(1)/bin/python" -m pytest --import-mode=importlib -o pythonpath=tests tests
+		CI=true $(ALONE) "$(CURDIR)/$(1)/bin/python" -m pytest --numprocesses 2 --dist loadfile \
+		--import-mode=importlib -o pythonpath=tests tests
 endef
 
 _build/wheel: $(READY)
@@ -127,7 +131,7 @@ wheel: _build/wheel  ## the wheel: each extra by itself, then the package's test
 		(cd tests && ../_build/installed/bin/python extras.py $$extra) || exit 1; \
 	done
 	rm -rf _build/installed
-	@$(call environment,_build/installed) --constraint requirements.lock pytest hypothesis polars \
+	@$(call environment,_build/installed) --constraint requirements.lock $(OUTSIDE) \
 		"$$(ls _build/wheel/*.whl)[$(subst $(space),$(comma),$(EXTRAS))]"
 	$(call outside,_build/installed)
 
@@ -136,13 +140,13 @@ lowest: _build/wheel  ## the package's tests with the oldest versions that it de
 		--universal --python-version 3.11 $(foreach extra,$(EXTRAS),--extra $(extra)) \
 		--output-file _build/lowest.txt
 	rm -rf _build/lowest
-	@$(call environment,_build/lowest) --requirement _build/lowest.txt pytest hypothesis polars
+	@$(call environment,_build/lowest) --requirement _build/lowest.txt $(OUTSIDE)
 	@$(call environment,_build/lowest) --no-deps _build/wheel/*.whl
 	$(call outside,_build/lowest)
 
 jax: _build/wheel  ## the tests of carried state in Keras on JAX, where there is no TensorFlow
 	rm -rf _build/jax
-	@$(call environment,_build/jax) --constraint requirements.lock --group jax pytest hypothesis \
+	@$(call environment,_build/jax) --constraint requirements.lock --group jax $(OUTSIDE) \
 		"$$(ls _build/wheel/*.whl)[torch,series]"
 	export KERAS_BACKEND=jax; $(call outside,_build/jax)/tbptt/keras
 
@@ -151,7 +155,7 @@ OF_TENSORFLOW := keras tensorflow test_canaries.py test_conformance.py test_cont
 library: _build/wheel  ## the package's tests on another Python, with PyTorch: WITH=python3.14
 	rm -rf _build/library
 	"$(WITH)" code/bookbuild/environment.py _build/library --constraint requirements.lock \
-		pytest hypothesis polars "$$(ls _build/wheel/*.whl)[torch,series]"
+		$(OUTSIDE) "$$(ls _build/wheel/*.whl)[torch,series]"
 	$(call outside,_build/library) --ignore=tests/truncated_time \
 		$(foreach part,$(OF_TENSORFLOW),--ignore=tests/tbptt/$(part))
 

@@ -29,8 +29,14 @@ WIDGETS = "embed.js"
 DRAWN = "[...document.fonts].find((font) => font.family.includes('STIX')).status"
 
 
-def readouts(explorer):
-    return [it.strip() for it in explorer.locator(".widget-readout").all_text_contents()]
+# What an explorer shows, as soon as the moved handle says what its slider's readout says.
+STATE = """([explorer, handle, index]) => {
+    const values = [...explorer.querySelectorAll('.widget-readout')].map((it) => it.textContent.trim());
+    if (handle.getAttribute('aria-valuetext') !== values[index]) return null;
+    const frames = [...explorer.querySelectorAll('svg')].filter((svg) => svg.checkVisibility());
+    const titles = frames.flatMap((svg) => [...svg.querySelectorAll('title')]);
+    return {values, titles: titles.map((it) => it.textContent), label: handle.getAttribute('aria-label')};
+}"""
 
 
 def shown(explorer):
@@ -52,8 +58,10 @@ def test_every_slider_through_its_whole_range_by_keyboard(open_page, wake, name)
     wake(page)
     moved = 0
     for explorer in page.locator(".explorer").all():
+        box = explorer.element_handle()
         handles = explorer.locator(".noUi-handle").all()
         for index, handle in enumerate(handles):
+            what = [box, handle.element_handle(), index]
             low, high = (
                 int(float(handle.get_attribute(f"aria-value{end}"))) for end in ("min", "max")
             )
@@ -63,18 +71,16 @@ def test_every_slider_through_its_whole_range_by_keyboard(open_page, wake, name)
             for position in range(high - low + 1):
                 if position:
                     page.keyboard.press("ArrowRight")
-                values = readouts(explorer)
-                page.wait_for_function(
-                    """([explorer, value]) => explorer.getAttribute('aria-valuetext') === value""",
-                    arg=[handle.element_handle(), values[index]],
-                )
-                assert names_all(shown(explorer), values), (shown(explorer), values)
-                assert handle.get_attribute("aria-label")
-                seen.append(values[index])
+                state = page.wait_for_function(STATE, arg=what).json_value()
+                (title,) = state["titles"]
+                assert names_all(title, state["values"]), state
+                assert state["label"]
+                seen.append(state["values"][index])
                 moved += 1
             assert len(set(seen)) == high - low + 1
             page.keyboard.press("ArrowRight")  # the end is the end
-            assert readouts(explorer)[index] == seen[-1]
+            state = page.wait_for_function(STATE, arg=what).json_value()
+            assert state["values"][index] == seen[-1]
             # Somewhere in the middle, for the sliders still to come.
             page.keyboard.press("Home")
             for _ in range((high - low) // 2):
@@ -186,14 +192,14 @@ def test_pages_work_from_disk(open_page, wake, book):
     page.keyboard.press("End")
     assert shown(explorer).startswith("Windows of 16, stride 4")
     page = open_page("chapters/windowing.html", base=book.html.as_uri())
-    page.wait_for_load_state("networkidle")
+    page.evaluate("document.fonts.ready.then(() => null)")
     assert page.evaluate(DRAWN) == "loaded"
     wake(page)
 
 
 def test_formulas_need_no_script_and_are_drawn_with_the_books_own_font(open_page):
     page = open_page("chapters/windowing.html")
-    page.wait_for_load_state("networkidle")
+    page.evaluate("document.fonts.ready.then(() => null)")
     assert page.evaluate(DRAWN) == "loaded"
     page = open_page("chapters/windowing.html", java_script_enabled=False)
     fraction = page.locator("div.math mfrac").first
@@ -212,7 +218,7 @@ def test_solutions_are_folded_and_open(open_page):
 @pytest.mark.parametrize("name", ["bptt", "choosing"])  # with numbers and without
 def test_formulas_stand_in_the_middle_and_numbers_at_the_right(open_page, name):
     page = open_page(f"chapters/{name}.html")
-    page.wait_for_load_state("networkidle")
+    page.evaluate("document.fonts.ready.then(() => null)")
     boxes = page.evaluate(
         """() => [...document.querySelectorAll('div.math')].map((box) => {
             const drawn = new Range();
@@ -233,7 +239,7 @@ def test_formulas_stand_in_the_middle_and_numbers_at_the_right(open_page, name):
 
 def test_a_formula_wider_than_a_phone_is_scrolled_to_its_end(open_page):
     page = open_page("chapters/windowing.html", viewport={"width": 240, "height": 740})
-    page.wait_for_load_state("networkidle")
+    page.evaluate("document.fonts.ready.then(() => null)")
     box = page.locator("div.math").last
     hidden, begin = box.evaluate(
         "box => [box.scrollWidth - box.clientWidth,"

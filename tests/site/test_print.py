@@ -7,7 +7,7 @@ pytestmark = pytest.mark.browser
 
 def test_a_page_prints_its_text_alone_and_whole(open_page):
     page = open_page("chapters/windowing.html", color_scheme="dark")
-    page.wait_for_load_state("networkidle")
+    page.evaluate("document.fonts.ready.then(() => null)")
     page.emulate_media(media="print")
     for hidden in (".bd-sidebar-primary", ".bd-sidebar-secondary", ".bd-header-article"):
         assert not page.locator(hidden).is_visible(), hidden
