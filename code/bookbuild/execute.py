@@ -31,9 +31,9 @@ from bookbuild.book import Book
 from truncated_time.experiments.shared.peak import peak_kib
 
 _WIDGETS = "application/vnd.jupyter.widget-state+json"
-# In what kernels find themselves: quiet logs, figures without a screen, one source of order, and one
-# thread each. There are as many kernels as cores, and threads that wait for each other take as long
-# again as those that work.
+# In what kernels find themselves: quiet logs, figures without a screen, one source of order, and
+# one thread each. There are as many kernels as cores, and threads of several that wait for each
+# other would take time from those that work.
 _ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "TF_NUM_INTRAOP_THREADS": "1",

@@ -70,6 +70,7 @@ def test_while_no_error_goes_back_the_other_faults_hardly_matter(said):
 
 def test_a_wrong_state_is_worse_than_none(said):
     assert min(ends(data=True)) > max(ends(state=True))
+    assert min(ends(data=True)) > max(ends(data=True, state=True))
 
 
 def test_the_rows_jump_over_the_batch(said):

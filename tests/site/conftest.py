@@ -197,8 +197,8 @@ class Look(NamedTuple):
     visit: Visit
 
 
-# Rules of axe-core that depend on scheme and width. What else a page is made of is the same on a phone,
-# but for the menus, which all pages share: all rules are asked of each page once, on a screen.
+# Rules of axe-core that depend on scheme and width. What else a page is made of is the same on a
+# phone, but for the menus, which all pages share: a screen is asked all rules, for each page.
 APPEARANCE = ["color-contrast", "link-in-text-block", "scrollable-region-focusable"]
 WHOLE_ON_A_PHONE = ["404.html", "chapters/index.html", "chapters/windowing.html", "search.html"]
 WHERE = """nodes => nodes.map(node => {

@@ -31,11 +31,13 @@ DRAWN = "[...document.fonts].find((font) => font.family.includes('STIX')).status
 
 # What an explorer shows, as soon as the moved handle says what its slider's readout says.
 STATE = """([explorer, handle, index]) => {
-    const values = [...explorer.querySelectorAll('.widget-readout')].map((it) => it.textContent.trim());
+    const readouts = [...explorer.querySelectorAll('.widget-readout')];
+    const values = readouts.map((it) => it.textContent.trim());
     if (handle.getAttribute('aria-valuetext') !== values[index]) return null;
     const frames = [...explorer.querySelectorAll('svg')].filter((svg) => svg.checkVisibility());
     const titles = frames.flatMap((svg) => [...svg.querySelectorAll('title')]);
-    return {values, titles: titles.map((it) => it.textContent), label: handle.getAttribute('aria-label')};
+    const label = handle.getAttribute('aria-label');
+    return {values, label, titles: titles.map((it) => it.textContent)};
 }"""
 
 
