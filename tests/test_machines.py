@@ -22,6 +22,16 @@ NEWER = re.compile(
 )
 
 
+@pytest.mark.skipif("PYTEST_XDIST_WORKER" not in os.environ, reason="one process runs all tests")
+def test_canary_tests_that_share_a_fixture_stay_in_one_process(request):
+    # The plugin appends the group to the name of each test, and deals tests out by that.
+    group = request.node.get_closest_marker("xdist_group").args[0]
+    assert request.node.nodeid.endswith(f"@{group}"), (
+        "pytest-xdist does not see the groups, as with pytest 9.2 (its issue 1386): what a file "
+        "sets up once is set up in every process, and a page is loaded for each question"
+    )
+
+
 def test_make_of_macos_can_read_the_makefile():
     assert NEWER.findall((ROOT / "Makefile").read_text(encoding="utf-8")) == []
 
