@@ -15,6 +15,12 @@ from sphinx_external_toc.parsing import parse_toc_yaml
 
 ROOT = Path(__file__).parents[2]
 NAMES = sorted(f"{name}.html" for name in parse_toc_yaml(ROOT / "_toc.yml"))
+# Pages without explorers.
+REFERENCE = [
+    name
+    for name in NAMES
+    if "explore(" not in (ROOT / name).with_suffix(".md").read_text(encoding="utf-8")
+]
 # Every page of the site, those to come included.
 PAGES = [*NAMES, "404.html", "genindex.html", "index.html", "search.html"]
 
@@ -34,6 +40,15 @@ def pytest_generate_tests(metafunc):
             "every_page",
             [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in pages],
         )
+
+
+@pytest.hookimpl(tryfirst=True)  # before marked tests are left out
+def pytest_collection_modifyitems(items):
+    """Leave the second look at pages for reference, which share their styles, to the audit."""
+    for item in items:
+        asked = getattr(getattr(item, "callspec", None), "params", {})
+        if asked.get("scheme") == "dark" and asked.get("every_page") in REFERENCE:
+            item.add_marker(pytest.mark.audit)
 
 
 class Pages(SimpleHTTPRequestHandler):

@@ -39,7 +39,7 @@ def test_it_is_no_wider_than_a_phone(look, every_page):
 
 
 def test_it_is_light_until_a_slider_is_touched(look, every_page):
-    weights = look(every_page, "dark", 1000).weights
+    weights = look(every_page, "light", 360).weights
     print(f"{every_page}: {sum(weights.values()) / 1000:.0f} kB gzipped before a slider is touched")
     assert_light(weights)
 
