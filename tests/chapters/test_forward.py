@@ -125,6 +125,9 @@ def test_the_price_of_never_going_back(said):
     for size, kind in ((16, "_small"), (64, "")):
         assert said[f"price_plain{kind}"] == of("plain", "RTRL", "ratio")[size]
         assert said[f"price_traces{kind}"] == of("diagonal", "traces", "ratio")[size]
+        # Traces of a diagonal network take what e-prop takes.
+        assert 0.5 < said[f"price_traces{kind}"] / of("plain", "traces", "ratio")[size] < 1.5
+    assert said["price_traces"] < said["price_plain"] / 2
 
 
 def test_moved_weights_learn_although_they_are_loud(said):

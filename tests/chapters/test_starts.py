@@ -1,5 +1,8 @@
 """The claims of the chapter on what a window begins with: from its cells, from shipped rows."""
 
+from collections import defaultdict
+from statistics import mean
+
 import pytest
 
 from truncated_time.shipped import table
@@ -29,6 +32,15 @@ def test_no_rate_lets_zeros_say_the_first_answers(said):
     assert (said["rates_tried"], said["rates_seeds"]) == (4, 5)
     assert said["rates_zero"] > 0.69
     assert said["rates_warm"] < said["floor"] + 0.02
+    by_rate = defaultdict(lambda: defaultdict(list))
+    for row in table("results/starts-rates/results.csv"):
+        if (row["stream"], row["lag"]) == ("continued", "6"):
+            by_rate[row["start"]][row["rate"]].append(float(row["first"]))
+    best = {start: min(map(mean, rates.values())) for start, rates in by_rate.items()}
+    assert said["rates_zero"] == pytest.approx(min(best["zero"], best["learned"]))
+    assert said["rates_warm"] == pytest.approx(
+        max(best[start] for start in ("warmed up", "stored", "carried"))
+    )
 
 
 def test_when_to_reset(said):
