@@ -50,6 +50,18 @@ def test_a_network_that_reads_its_state(last):
     assert diagnose(model, NOTHING, LABELS, **given).frozen_loss == pytest.approx(np.log(2))
 
 
+@pytest.mark.parametrize(("sum_of_them", "taken"), [(1.01, True), (1.05, False), (0.95, False)])
+def test_what_adds_up_to_one_but_for_rounding_is_probable(sum_of_them, taken):
+    model = network("inputs")
+    model.add(keras.layers.Rescaling(sum_of_them))
+    restore(model, [LABELLED])
+    if taken:
+        assert diagnose(model, HONEST, LABELS, train_loss=0.001).verdict == "no leak"
+    else:
+        with pytest.raises(ValueError, match="no probabilities"):
+            diagnose(model, HONEST, LABELS, train_loss=0.001)
+
+
 @pytest.mark.parametrize("last", ["softmax", "sigmoid", "logits"])
 def test_a_network_that_reads_its_inputs(last):
     model = network("inputs", last)

@@ -113,6 +113,16 @@ def fit_after_fit():
     return watch
 
 
+@pytest.mark.parametrize("batches", [3, 4])
+def test_three_borders_make_a_habit(batches):
+    model, watch = model_of(), Watch()
+    rows = slice(2 * batches)
+    model.fit(X[rows], Y[rows], 2, callbacks=[watch, ResetState(every=1)], **QUIET)
+    borders_of(watch)
+    found = [finding for finding in watch.findings if "before every batch" in finding]
+    assert len(found) == (batches == 4), watch.findings
+
+
 PLANTED = {
     plain: ["2 epochs begin with the state that the end of the last one left"],
     shuffled: ["fit shuffles (shuffle=True, which is its default), and the state is carried at 9"],

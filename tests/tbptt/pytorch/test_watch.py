@@ -393,10 +393,10 @@ def zeroed_below_an_embedding():
     return seen
 
 
-def drawn_at_each_chunk():
+def drawn_at_each_chunk(chunks=8):
     layer = nn.LSTM(2, UNITS)
     with watch(layer) as seen:
-        for _ in range(8):
+        for _ in range(chunks):
             state = torch.randn(1, ROWS, UNITS), torch.randn(1, ROWS, UNITS)
             outputs, _ = layer(series(steps=6), state)
             learn(layer, outputs.square().mean())
@@ -513,6 +513,26 @@ def test_what_is_planted_is_found(loop, words):
     seen = loop()
     assert any(words in finding for finding in seen.findings), str(seen)
     assert words in said(seen)
+
+
+@pytest.mark.parametrize("borders", [1, 2, 3])
+def test_three_borders_make_a_habit(borders):
+    seen = drawn_at_each_chunk(borders + 1)
+    drawn = [finding for finding in seen.findings if "drawn again" in finding]
+    assert len(drawn) == (borders == 3), str(seen)
+
+
+@pytest.mark.parametrize("steps", [2, 3, 4])
+def test_three_steps_make_a_habit(steps):
+    cell, state = nn.GRUCell(2, UNITS), torch.zeros(ROWS, UNITS)
+    with watch(cell) as seen:
+        loss = 0.0
+        for step in series(steps=steps):
+            state = cell(step, state.detach())
+            loss = loss + state.square().mean()
+        learn(cell, loss)
+    found = [finding for finding in seen.findings if "detached at every step" in finding]
+    assert len(found) == (steps > 3), str(seen)
 
 
 def test_a_series_of_two_words_is_accused_of_nothing_else():
