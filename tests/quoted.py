@@ -22,7 +22,7 @@ WORDS = (
     "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
     " seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred"
     " thousand million once twice thrice half third quarter fifth tenth hundredth none neither"
-    " every never always all only not"
+    " every never always all only not no nor nothing nobody nowhere without cannot any each both"
     " more less fewer most least larger smaller largest smallest longer shorter higher lower better"
     " worse best worst faster slower above below before after first last earlier later upper rise"
     " fall grow shrink newer older same other left right forward backward"

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from statistics import mean
 
 import pytest
 
@@ -57,9 +58,11 @@ def test_the_loss_is_that_of_the_last_updates(said):
 def test_every_fault_put_back_alone_costs_in_every_seed(said):
     fixed = ends()
     assert len(fixed) == said["seeds"] == 5
+    assert said["mean_none"] == pytest.approx(mean(fixed))
     for fault in FAULTS:
         assert min(ends(**{fault: True})) > max(fixed) + 0.05
         assert said[f"mean_{fault}"] > said["mean_none"] + 0.05
+        assert said[f"mean_{fault}"] == pytest.approx(mean(ends(**{fault: True})))
 
 
 def test_while_no_error_goes_back_the_other_faults_hardly_matter(said):
