@@ -1,15 +1,14 @@
-"""Every claim that a page states, with the words around it: a digest of what was found right.
+"""Every sentence of the book, as it was when somebody last read it next to what bears it out.
 
-A claim is a stored result's name, code, a formula, figures, a word for a number, or one that a
-planted error turned round: a direction, a kind, a library. Nothing can tell by itself whether a
-sentence quotes the right result, or says "more" where it is less; a reader can.
-``python tests/quoted.py`` notes what the pages say now: run it when you have read again what
-changed on them.
+Nothing can tell by itself whether a sentence quotes the right result, or says "more" where it is
+less, "divide" where one multiplies; a reader can. ``python tests/quoted.py`` prints the sentences
+that have changed since, and notes what the pages say now: read each of them again.
 """
 
 import hashlib
 import json
 import re
+from difflib import SequenceMatcher
 from pathlib import Path
 
 from prose import CHAPTERS
@@ -18,23 +17,9 @@ from prose import CHAPTERS
 ENTERED = CHAPTERS.parent / "data/elsewhere.csv"
 READ = [*sorted(CHAPTERS.glob("*.md")), ENTERED]
 HERE = Path(__file__).with_name("quoted.json")
-WORDS = (
-    "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
-    " seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred"
-    " thousand million once twice thrice half third quarter fifth tenth hundredth none neither"
-    " every never always all only not no nor nothing nobody nowhere without cannot any each both"
-    " more less fewer most least larger smaller largest smallest longer shorter higher lower better"
-    " worse best worst faster slower above below before after first last earlier later upper rise"
-    " fall grow shrink newer older same other left right forward backward"
-    " true epochwise truncated stateful stateless carried reset zero"
-    " keras pytorch tensorflow jax onnx rnn lstm gru uoro pes nres rtrl h c"
-)
 # A string may hold what is printed beside a result, a comment what is claimed of a line.
 IN_CODE = re.compile(r"""f?"[^"\n]*"|#.*""")
-CLAIM = re.compile(
-    rf"<[^>]*>|`[^`]*`|\$[^$]+\$|\d[\d,.]*\d|\d|\b(?:{WORDS.replace(' ', '|')})s?\b", re.IGNORECASE
-)
-AROUND = 3  # words on either side
+END = re.compile(r"(?<=[.!?:;])\s+(?=\S)")
 
 
 def seen(cell: re.Match[str]) -> str:
@@ -54,24 +39,38 @@ def page(path: Path) -> str:
     return " ".join(text.split())
 
 
-def claims(path: Path) -> list[tuple[str, str, str]]:
-    """List a page's claims, each with some words before and after."""
-    text = page(path)
-    found = []
-    for match in CLAIM.finditer(text):
-        before = " ".join(text[: match.start()].split(" ")[-AROUND - 1 :])
-        after = " ".join(text[match.end() :].split(" ")[: AROUND + 1])
-        found.append((before, match[0], after))
-    return found
-
-
-def digest(path: Path) -> str:
-    """Fingerprint of a page's claims and the words around them, in their order; or of a table."""
+def sentences(path: Path) -> list[str]:
+    """List what a page says, part by part; or the lines of a table."""
     if path.suffix == ".csv":
-        return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-    return hashlib.sha256(repr(claims(path)).encode()).hexdigest()[:16]
+        return path.read_text(encoding="utf-8").splitlines()
+    return END.split(page(path))
+
+
+def marks(path: Path) -> list[str]:
+    """Return a short fingerprint of each sentence, in their order."""
+    return [hashlib.sha256(said.encode()).hexdigest()[:6] for said in sentences(path)]
+
+
+def unread(path: Path, read: str) -> list[str]:
+    """List the sentences that are not those that were found right, where they stand.
+
+    One that went, or that stands elsewhere now, is seen by the sentences that follow it.
+    """
+    known, new = read.split(), marks(path)
+    said = [*sentences(path), "(the end)"]
+    matches = SequenceMatcher(None, known, new, autojunk=False).get_opcodes()
+    return [
+        sentence
+        for kind, _, _, first, last in matches
+        if kind != "equal"
+        for sentence in said[first : max(last, first + 1)]
+    ]
 
 
 if __name__ == "__main__":
-    pages = {path.stem: digest(path) for path in READ}
+    pages = json.loads(HERE.read_text(encoding="utf-8")) if HERE.is_file() else {}
+    for each in READ:
+        for sentence in unread(each, pages.get(each.stem, "")):
+            print(f"{each.stem}: {sentence}")
+    pages = {path.stem: " ".join(marks(path)) for path in READ}
     HERE.write_text(json.dumps(pages, indent=1) + "\n", encoding="utf-8")
