@@ -522,6 +522,18 @@ def test_three_borders_make_a_habit(borders):
     assert len(drawn) == (borders == 3), str(seen)
 
 
+@pytest.mark.parametrize(("kept", "found"), [((), 1), ((7,), 0), ((1, 4, 7), 0)])
+def test_zeros_that_come_now_and_then_are_meant(kept, found):
+    layer, state = nn.GRU(2, UNITS), None
+    with watch(layer) as seen:
+        for number, chunk in enumerate(series(steps=80).split(8)):
+            outputs, state = layer(chunk, state if number in kept else None)
+            learn(layer, outputs.square().mean())
+            state = state.detach()
+    zeroed = [finding for finding in seen.findings if "begins from zeros though" in finding]
+    assert len(zeroed) == found, str(seen)
+
+
 @pytest.mark.parametrize("steps", [2, 3, 4])
 def test_three_steps_make_a_habit(steps):
     cell, state = nn.GRUCell(2, UNITS), torch.zeros(ROWS, UNITS)
