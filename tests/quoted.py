@@ -1,4 +1,4 @@
-"""Every sentence of the book, as it was when somebody last read it next to what bears it out.
+"""Every sentence and every table of results, as somebody last read it next to what bears it out.
 
 Nothing can tell by itself whether a sentence quotes the right result, or says "more" where it is
 less, "divide" where one multiplies; a reader can. ``python tests/quoted.py`` prints the sentences
@@ -15,7 +15,13 @@ from prose import CHAPTERS
 
 # What an author entered by hand, and no run can make again.
 ENTERED = CHAPTERS.parent / "data/elsewhere.csv"
-READ = [*sorted(CHAPTERS.glob("*.md")), ENTERED]
+# What a page prints comes out of these; what the builder measures of the chapters moves each time.
+RESULTS = [
+    path
+    for path in sorted(CHAPTERS.parent.glob("data/results/*/results.csv"))
+    if path.parent.name != "chapters"
+]
+READ = [*sorted(CHAPTERS.glob("*.md")), ENTERED, *RESULTS]
 HERE = Path(__file__).with_name("quoted.json")
 # A string may hold what is printed beside a result, a comment what is claimed of a line.
 IN_CODE = re.compile(r"""f?"[^"\n]*"|#.*""")
@@ -40,10 +46,18 @@ def page(path: Path) -> str:
 
 
 def sentences(path: Path) -> list[str]:
-    """List what a page says, part by part; or the lines of a table."""
+    """List what a page says, part by part; or the lines of a table; results are one part."""
+    if path in RESULTS:
+        made = hashlib.sha256(path.read_bytes()).hexdigest()
+        return [f"results {made[:16]}: read what the pages say of {path.parent.name}"]
     if path.suffix == ".csv":
         return path.read_text(encoding="utf-8").splitlines()
     return END.split(page(path))
+
+
+def key(path: Path) -> str:
+    """Name a page, or a table."""
+    return f"results of {path.parent.name}" if path in RESULTS else path.stem
 
 
 def marks(path: Path) -> list[str]:
@@ -70,7 +84,7 @@ def unread(path: Path, read: str) -> list[str]:
 if __name__ == "__main__":
     pages = json.loads(HERE.read_text(encoding="utf-8")) if HERE.is_file() else {}
     for each in READ:
-        for sentence in unread(each, pages.get(each.stem, "")):
-            print(f"{each.stem}: {sentence}")
-    pages = {path.stem: " ".join(marks(path)) for path in READ}
+        for sentence in unread(each, pages.get(key(each), "")):
+            print(f"{key(each)}: {sentence}")
+    pages = {key(path): " ".join(marks(path)) for path in READ}
     HERE.write_text(json.dumps(pages, indent=1) + "\n", encoding="utf-8")

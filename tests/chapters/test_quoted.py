@@ -4,20 +4,20 @@ import json
 
 import pytest
 
-from quoted import HERE, READ, marks, unread
+from quoted import HERE, READ, key, marks, unread
 
 
-@pytest.mark.parametrize("path", READ, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", READ, ids=key)
 def test_sentences_are_those_that_were_found_right(path):
     read = json.loads(HERE.read_text(encoding="utf-8"))
-    assert unread(path, read.get(path.stem, "")) == [], (
-        f"{path.name} says something else than what was found right: read these sentences again "
+    assert unread(path, read.get(key(path), "")) == [], (
+        f"{key(path)} says something else than what was found right: read these sentences again "
         "next to their results, then run `python tests/quoted.py`."
     )
 
 
 def test_every_page_that_was_read_is_there():
-    assert set(json.loads(HERE.read_text(encoding="utf-8"))) == {path.stem for path in READ}
+    assert set(json.loads(HERE.read_text(encoding="utf-8"))) == {key(path) for path in READ}
 
 
 @pytest.mark.parametrize(
