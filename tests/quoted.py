@@ -21,7 +21,7 @@ RESULTS = [
     for path in sorted(CHAPTERS.parent.glob("data/results/*/results.csv"))
     if path.parent.name != "chapters"
 ]
-READ = [*sorted(CHAPTERS.glob("*.md")), ENTERED, *RESULTS]
+READ = [*sorted(CHAPTERS.rglob("*.md")), ENTERED, *RESULTS]
 HERE = Path(__file__).with_name("quoted.json")
 # A string may hold what is printed beside a result, a comment what is claimed of a line.
 IN_CODE = re.compile(r"""f?"[^"\n]*"|#.*""")
@@ -57,7 +57,9 @@ def sentences(path: Path) -> list[str]:
 
 def key(path: Path) -> str:
     """Name a page, or a table."""
-    return f"results of {path.parent.name}" if path in RESULTS else path.stem
+    if path in RESULTS:
+        return f"results of {path.parent.name}"
+    return f"api/{path.stem}" if path.parent.name == "api" else path.stem
 
 
 def marks(path: Path) -> list[str]:

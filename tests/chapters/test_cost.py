@@ -84,7 +84,11 @@ def test_the_engine_is_near_the_products_that_it_needs(said):
         assert said[f"keras_{cell}_ten"] < said[f"keras_{cell}"] / 1.5
     # Two products a layer and gate, and one more in between: half as many again.
     assert 1 < said["stack_least"] <= said["stack_most"] < 1.5
-    assert said["stack_ten"] < 1.2
+    ratios = defaultdict(list)
+    for row in table("results/floor/results.csv"):
+        if (row["baseline"], row["k1"], row["steps"]) == ("layers", "10", "200"):
+            ratios[row["framework"], row["cell"]].append(float(row["ratio"]))
+    assert said["stack_ten"] == max(map(median, ratios.values())) < 1.2
 
 
 def test_a_stack_of_layers_gets_its_own_gradient_where_the_reach_is_long_enough(said):

@@ -23,7 +23,7 @@ def test_the_cures(said):
     assert said["gap_signal_small_updates"] > 0.5
     assert said["right_small_updates"] < 0.8
     assert said["dropout_first"] > 1
-    assert said["gap_signal_dropout"] < 0.2
+    assert said["gap_signal_dropout"] < 0
     assert said["gap_dropout"] < said["gap_none"] / 2
     assert said["right_dropout"] > 0.8
     for cure in ("zero_state", "random_state"):  # no better than a chunk of five can be
@@ -31,7 +31,7 @@ def test_the_cures(said):
     for cure in ("one_update", "loss_at_the_end"):
         assert said[f"right_{cure}"] > 0.85
         assert said[f"stopped_{cure}"] > 0.97
-    assert said["gap_true_truncation"] > said["gap_none"]
+    assert said["gap_true_truncation"] == max(said[f"gap_{cure}"] for cure in leaks)
     assert said["stopped_shuffled"] > 0.9
     assert said["stopped_none"] < 0.8  # stopping alone is no cure
 

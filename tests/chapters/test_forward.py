@@ -100,6 +100,10 @@ def test_the_fleet_ends_where_the_engines_do(ahead, beyond_losses):
         assert median(library) == pytest.approx(median(fleet), abs=0.05)
 
 
+def test_the_noise_of_a_coin_is_that_of_the_chapter_on_coins(said, glued):
+    assert said["noise_four"] == glued("beyond")["noise_four"]
+
+
 def test_the_price_of_never_going_back(said):
     rows = table("results/price/results.csv")
 

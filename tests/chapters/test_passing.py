@@ -122,6 +122,12 @@ def test_a_state_goes_stale_while_its_meaning_is_learned(said):
     assert said["knew_burnt_high"] < 0.2 < 0.7 < said["zeros_late_burnt"]
     assert said["last_burnt_high"] < 0.06
     assert said["far_old"] < 0.01 < 3 < said["far_zeros_burnt"]
+    given = ("3000", "300", "stored", "0")
+    assert said["far_old"] == max(
+        float(row["far"])
+        for row in table("results/staleness/results.csv")
+        if (row["stored"], row["age"], row["start"], row["burn"]) == given
+    )
     # The one that is learning: it is not.
     assert said["learning"] == 1
     assert min(said["learning_old"], said["learning_burnt"]) > 0.7

@@ -107,6 +107,12 @@ def test_networks_side_by_side_learn_as_kerass_do(said):
 
 
 def test_rows_make_it_fast(said):
+    taken = defaultdict(list)
+    for row in table("results/throughput/results.csv"):
+        taken[row["units"], row["batch"]].append(float(row["milliseconds"]))
+    assert said["slower_eight"] == pytest.approx(
+        median(taken["16", "8"]) / median(taken["16", "1"])
+    )
     assert said["slower_eight"] < 4
     assert said["gain_small"] > said["gain_large"] > 4
 

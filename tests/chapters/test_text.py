@@ -96,6 +96,8 @@ def test_nine_cells_were_run_with_and_without_dropout_on_the_state():
 
 def test_what_could_have_been_the_reason_is_not(said):
     assert said["text_dropped_typical"] < 0.005 < said["text_dropped"] < 0.02
+    assert len(said["text_moved"]) == 9
+    assert sorted(said["text_moved"])[-2:] == [said["text_dropped_typical"], said["text_dropped"]]
     small = losses_of("results/text/results.csv")
     for k, chunk in PAIRS:
         true, accumulated, epochwise = (
