@@ -86,9 +86,10 @@ serve: book  ## open the book and rebuild it as you write
 		--ignore _build --ignore tests --re-ignore '/__pycache__/' \
 		$(SPHINX) . _build/html
 
-# Two processes at a time share two cores: threads of both that wait for each other take nearly twice as long.
-ALONE := OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1
-PYTEST := $(ALONE) $(BIN)/python -m pytest
+# Two processes share two cores: with threads of their own that wait for each other, they take
+# nearly twice as long.
+ONE_THREAD := OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1
+PYTEST := $(ONE_THREAD) $(BIN)/python -m pytest
 # In the order of tests/conftest.py, which puts the longest first.
 BESIDE := --numprocesses 2 --dist loadgroup --no-loadscope-reorder
 
@@ -110,13 +111,13 @@ launch: book notebooks $(COLAB) $(BINDER)  ## chapters as Colab and Binder run t
 audit: book notebooks $(COLAB) $(BINDER) $(OTHERS)  ## the rest: a second build, a new chapter, every notebook and page
 	EXAMPLES=300 $(BIN)/python -m pytest -m "audit or hypothesis" tests
 
-OUTSIDE := pytest pytest-xdist hypothesis polars
 # Alone, outside the tree. What another version warns of is no failure of this one.
+OUTSIDE := pytest pytest-xdist hypothesis polars
 SHARED := tests/engines.py tests/offers.py tests/public_loops tests/recurrences.py tests/wrapped.py
 define outside
 	away=$$(mktemp -d) && mkdir "$$away/tests" && \
 		cp -R tests/tbptt tests/truncated_time $(SHARED) "$$away/tests" && cd "$$away" && \
-		CI=true $(ALONE) "$(CURDIR)/$(1)/bin/python" -m pytest --numprocesses 2 --dist loadfile \
+		CI=true $(ONE_THREAD) "$(CURDIR)/$(1)/bin/python" -m pytest --numprocesses 2 --dist loadfile \
 		--import-mode=importlib -o pythonpath=tests tests
 endef
 

@@ -56,10 +56,8 @@ def sentences(path: Path) -> list[str]:
 
 
 def key(path: Path) -> str:
-    """Name a page, or a table."""
-    if path in RESULTS:
-        return f"results of {path.parent.name}"
-    return f"api/{path.stem}" if path.parent.name == "api" else path.stem
+    """Name a page, or a table, by its place in the book."""
+    return path.relative_to(CHAPTERS.parent).as_posix()
 
 
 def marks(path: Path) -> list[str]:

@@ -58,7 +58,7 @@ STATED = {
     "detach": {
         "except that in half of the sequences the first number is a 1": half_positive,
         "a coin is right half of the time": half_positive,
-        "The other four stay at a half": lambda said: (
+        "The other four seeds stay at a half": lambda said: (
             sum(row[:4] == [0.5] * 4 for row in said["every_step"]) == 4
         ),
         "the sixteenth chunk took more than twice as long as the first": lambda said: said[

@@ -15,11 +15,10 @@ from sphinx_external_toc.parsing import parse_toc_yaml
 
 ROOT = Path(__file__).parents[2]
 NAMES = sorted(f"{name}.html" for name in parse_toc_yaml(ROOT / "_toc.yml"))
-# Pages without explorers.
-REFERENCE = [
+EXPLORERS = [
     name
     for name in NAMES
-    if "explore(" not in (ROOT / name).with_suffix(".md").read_text(encoding="utf-8")
+    if "explore(" in (ROOT / name).with_suffix(".md").read_text(encoding="utf-8")
 ]
 # Every page of the site, those to come included.
 PAGES = [*NAMES, "404.html", "genindex.html", "index.html", "search.html"]
@@ -30,10 +29,12 @@ _PATIENCE = 120_000
 
 
 def pytest_generate_tests(metafunc):
-    """Run a test that asks for `every_page` once for each.
+    """Run a test that asks for `every_page`, or for each `explorer_page`, once for each.
 
-    All that is asked of one page is asked in one process, which has loaded it.
+    All that is asked of every page is asked in one process, which has loaded it.
     """
+    if "explorer_page" in metafunc.fixturenames:
+        metafunc.parametrize("explorer_page", EXPLORERS)
     if "every_page" in metafunc.fixturenames:
         pages = [name for name in PAGES if name != "index.html"]  # it only leads on
         metafunc.parametrize(
@@ -44,10 +45,11 @@ def pytest_generate_tests(metafunc):
 
 @pytest.hookimpl(tryfirst=True)  # before marked tests are left out
 def pytest_collection_modifyitems(items):
-    """Leave the second look at pages for reference, which share their styles, to the audit."""
+    """Leave the second look at pages without explorers, which share their styles, to the audit."""
     for item in items:
         asked = getattr(getattr(item, "callspec", None), "params", {})
-        if asked.get("scheme") == "dark" and asked.get("every_page") in REFERENCE:
+        plain = asked.get("every_page") in NAMES and asked["every_page"] not in EXPLORERS
+        if plain and asked.get("scheme") == "dark":
             item.add_marker(pytest.mark.audit)
 
 
@@ -147,8 +149,7 @@ class Visit:
 
     def settle(self):
         """Wait until everything that the page loads by itself is there, fonts included."""
-        self.page.wait_for_load_state("load")
-        self.page.evaluate("document.fonts.ready.then(() => null)")
+        _settle(self.page)
 
     def blameless(self):
         """Assert that the page asked for nothing outside, and that no script failed."""
@@ -184,6 +185,17 @@ def open_page(visit):
         one.blameless()
 
 
+def _settle(page):
+    page.wait_for_load_state("load")
+    page.evaluate("document.fonts.ready.then(() => null)")
+
+
+@pytest.fixture(scope="session")
+def settle():
+    """Return a function that waits until everything that a page loads by itself is there."""
+    return _settle
+
+
 def _wake(page):
     if not page.locator(".explorer").count():
         return
@@ -212,10 +224,6 @@ class Look(NamedTuple):
     visit: Visit
 
 
-# Rules of axe-core that depend on scheme and width. What else a page is made of is the same on a
-# phone, but for the menus, which all pages share: a screen is asked all rules, for each page.
-APPEARANCE = ["color-contrast", "link-in-text-block", "scrollable-region-focusable"]
-WHOLE_ON_A_PHONE = ["404.html", "chapters/index.html", "chapters/windowing.html", "search.html"]
 WHERE = """nodes => nodes.map(node => {
     const box = node.getBoundingClientRect();
     return [box.left, box.top + scrollY, box.width, box.height] })"""
@@ -226,11 +234,10 @@ def axe(book):
     """Return a function that lists what axe-core finds wrong in a page."""
     source = (book.npm / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
 
-    def violations(page, rules=None):
+    def violations(page):
         page.evaluate(source)
-        options = {"resultTypes": ["violations"]} | ({"runOnly": rules} if rules else {})
-        told = page.evaluate("options => axe.run(document, options)", options)
-        assert len(told["passes"]) >= (1 if rules else 11)  # it has looked
+        told = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        assert len(told["passes"]) > 10  # it has looked
         return [
             f"{rule['id']}: {node['html'][:200]}"
             for rule in told["violations"]
@@ -250,7 +257,7 @@ def look(browser, address, axe):
             browser, address, name, color_scheme=scheme, viewport={"width": width, "height": 900}
         )
         visit.settle()
-        page, whole = visit.page, width >= 1000 or name in WHOLE_ON_A_PHONE
+        page = visit.page
         weights = dict(visit.weights)
         stills = page.locator(".explorer svg:visible").evaluate_all(WHERE)
         _wake(page)
@@ -260,7 +267,7 @@ def look(browser, address, axe):
             stills,
             page.locator(".explorer svg:visible").evaluate_all(WHERE),
             page.evaluate("document.documentElement.scrollWidth"),
-            axe(page, None if whole else APPEARANCE),
+            axe(page),
             visit,
         )
         visit.context.close()

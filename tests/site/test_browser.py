@@ -1,7 +1,6 @@
 """The built pages in a real browser, with every request to the outside refused."""
 
 import re
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
@@ -17,13 +16,6 @@ SELECTED = (
     ".widget-slider .noUi-target",
     ".widget-html-content svg title",
 )
-CHAPTERS = Path(__file__).parents[2] / "chapters"
-# Every chapter with an explorer, those to come included.
-EXPLORERS = [
-    f"chapters/{path.stem}.html"
-    for path in sorted(CHAPTERS.glob("*.md"))
-    if "explore(" in path.read_text(encoding="utf-8")
-]
 WIDGETS = "embed.js"
 # What became of the font of the formulas.
 DRAWN = "[...document.fonts].find((font) => font.family.includes('STIX')).status"
@@ -54,9 +46,8 @@ def names_all(title, values):
     return re.search(words, title, flags=re.IGNORECASE)
 
 
-@pytest.mark.parametrize("name", EXPLORERS)
-def test_every_slider_through_its_whole_range_by_keyboard(open_page, wake, name):
-    page = open_page(name)
+def test_every_slider_through_its_whole_range_by_keyboard(open_page, wake, explorer_page):
+    page = open_page(explorer_page)
     wake(page)
     moved = 0
     for explorer in page.locator(".explorer").all():
@@ -90,9 +81,8 @@ def test_every_slider_through_its_whole_range_by_keyboard(open_page, wake, name)
     assert moved > 1
 
 
-@pytest.mark.parametrize("name", EXPLORERS)
-def test_handles_have_names_and_spoken_values(open_page, wake, name):
-    page = open_page(name)
+def test_handles_have_names_and_spoken_values(open_page, wake, explorer_page):
+    page = open_page(explorer_page)
     wake(page)
     for explorer in page.locator(".explorer").all():
         for handle, label in zip(
@@ -186,7 +176,7 @@ def test_words_need_no_script(open_page):
     assert page.locator(".explorer-still svg").first.is_visible()
 
 
-def test_pages_work_from_disk(open_page, wake, book):
+def test_pages_work_from_disk(open_page, settle, wake, book):
     page = open_page("chapters/index.html", base=book.html.as_uri())
     wake(page)
     explorer = page.locator(".explorer")
@@ -194,14 +184,14 @@ def test_pages_work_from_disk(open_page, wake, book):
     page.keyboard.press("End")
     assert shown(explorer).startswith("Windows of 16, stride 4")
     page = open_page("chapters/windowing.html", base=book.html.as_uri())
-    page.evaluate("document.fonts.ready.then(() => null)")
+    settle(page)
     assert page.evaluate(DRAWN) == "loaded"
     wake(page)
 
 
-def test_formulas_need_no_script_and_are_drawn_with_the_books_own_font(open_page):
+def test_formulas_need_no_script_and_are_drawn_with_the_books_own_font(open_page, settle):
     page = open_page("chapters/windowing.html")
-    page.evaluate("document.fonts.ready.then(() => null)")
+    settle(page)
     assert page.evaluate(DRAWN) == "loaded"
     page = open_page("chapters/windowing.html", java_script_enabled=False)
     fraction = page.locator("div.math mfrac").first
@@ -218,9 +208,9 @@ def test_solutions_are_folded_and_open(open_page):
 
 
 @pytest.mark.parametrize("name", ["bptt", "choosing"])  # with numbers and without
-def test_formulas_stand_in_the_middle_and_numbers_at_the_right(open_page, name):
+def test_formulas_stand_in_the_middle_and_numbers_at_the_right(open_page, settle, name):
     page = open_page(f"chapters/{name}.html")
-    page.evaluate("document.fonts.ready.then(() => null)")
+    settle(page)
     boxes = page.evaluate(
         """() => [...document.querySelectorAll('div.math')].map((box) => {
             const drawn = new Range();
@@ -239,9 +229,9 @@ def test_formulas_stand_in_the_middle_and_numbers_at_the_right(open_page, name):
             assert right - number[1] < 16
 
 
-def test_a_formula_wider_than_a_phone_is_scrolled_to_its_end(open_page):
+def test_a_formula_wider_than_a_phone_is_scrolled_to_its_end(open_page, settle):
     page = open_page("chapters/windowing.html", viewport={"width": 240, "height": 740})
-    page.evaluate("document.fonts.ready.then(() => null)")
+    settle(page)
     box = page.locator("div.math").last
     hidden, begin = box.evaluate(
         "box => [box.scrollWidth - box.clientWidth,"

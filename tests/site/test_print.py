@@ -5,9 +5,9 @@ import pytest
 pytestmark = pytest.mark.browser
 
 
-def test_a_page_prints_its_text_alone_and_whole(open_page):
+def test_a_page_prints_its_text_alone_and_whole(open_page, settle):
     page = open_page("chapters/windowing.html", color_scheme="dark")
-    page.evaluate("document.fonts.ready.then(() => null)")
+    settle(page)
     page.emulate_media(media="print")
     for hidden in (".bd-sidebar-primary", ".bd-sidebar-secondary", ".bd-header-article"):
         assert not page.locator(hidden).is_visible(), hidden

@@ -123,6 +123,17 @@ def test_three_borders_make_a_habit(batches):
     assert len(found) == (batches == 4), watch.findings
 
 
+@pytest.mark.parametrize("batches", [2, 3])
+def test_three_states_that_are_drawn_make_a_habit(batches):
+    model, watch = model_of(batch=8), Watch()  # rows enough to tell that they are drawn
+    x, y = (np.concatenate([part] * batches) for part in (X, Y))
+    drawing = Do("on_train_batch_begin", draw)
+    model.fit(x, y, 8, callbacks=[watch, drawing], **QUIET)
+    borders_of(watch)
+    found = [finding for finding in watch.findings if "drawn again" in finding]
+    assert len(found) == (batches == 3), watch.findings
+
+
 PLANTED = {
     plain: ["2 epochs begin with the state that the end of the last one left"],
     shuffled: ["fit shuffles (shuffle=True, which is its default), and the state is carried at 9"],

@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from tbptt import Truncation
 from tbptt.pytorch import as_cell, backward, online, watch
+from tbptt.pytorch.watching.findings import _same_direction
 from tbptt.schedule import BackwardPass
 
 ROWS, STEPS, UNITS = 3, 48, 6
@@ -393,12 +394,12 @@ def zeroed_below_an_embedding():
     return seen
 
 
-def drawn_at_each_chunk(chunks=8):
+def drawn_at_each_chunk(chunks=8, rows=ROWS):
     layer = nn.LSTM(2, UNITS)
     with watch(layer) as seen:
         for _ in range(chunks):
-            state = torch.randn(1, ROWS, UNITS), torch.randn(1, ROWS, UNITS)
-            outputs, _ = layer(series(steps=6), state)
+            state = torch.randn(1, rows, UNITS), torch.randn(1, rows, UNITS)
+            outputs, _ = layer(series(rows, steps=6), state)
             learn(layer, outputs.square().mean())
     return seen
 
@@ -517,7 +518,7 @@ def test_what_is_planted_is_found(loop, words):
 
 @pytest.mark.parametrize("borders", [1, 2, 3])
 def test_three_borders_make_a_habit(borders):
-    seen = drawn_at_each_chunk(borders + 1)
+    seen = drawn_at_each_chunk(borders + 1, rows=16)  # enough to tell that they are drawn
     drawn = [finding for finding in seen.findings if "drawn again" in finding]
     assert len(drawn) == (borders == 3), str(seen)
 
@@ -532,6 +533,14 @@ def test_zeros_that_come_now_and_then_are_meant(kept, found):
             state = state.detach()
     zeroed = [finding for finding in seen.findings if "begins from zeros though" in finding]
     assert len(zeroed) == found, str(seen)
+
+
+def test_errors_are_the_same_ones_if_they_point_the_same_way():
+    error, other = torch.randn(2, 50, generator=torch.Generator().manual_seed(0))
+    assert _same_direction(error, 3 * error)
+    assert not _same_direction(error, error + 0.01 * other)
+    assert not _same_direction(error, -error)
+    assert not _same_direction(error, torch.zeros(50))
 
 
 @pytest.mark.parametrize("steps", [2, 3, 4])
